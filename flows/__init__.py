@@ -1,0 +1,18 @@
+"""Prefect flows. Importing this package gives Prefect's embedded server time to start.
+
+On a slow machine an empty database takes the server longer than Prefect's 20 s; that limit is
+raised here unless the environment sets it.
+"""
+
+import os
+import sys
+
+_LIMIT = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
+_SECONDS = 120
+
+if _LIMIT not in os.environ:
+    os.environ[_LIMIT] = str(_SECONDS)
+    if "prefect" in sys.modules:  # its settings are read already
+        from prefect.settings import get_current_settings
+
+        get_current_settings().server.ephemeral.startup_timeout_seconds = _SECONDS

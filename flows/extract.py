@@ -1,0 +1,111 @@
+"""The main job as a Prefect flow: time series in, feature matrix out.
+
+Call it, serve it, deploy it, or run this file: ``python flows/extract.py INPUT OUTPUT ...`` takes
+the arguments of ``tidemill extract``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from prefect import flow
+
+from tidemill.cluster import parse_cluster
+from tidemill.job import Job, extract_here
+from tidemill.operations import Steps, engine_logs, one_api
+from tidemill.request import make_request
+from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
+
+__all__ = ["extract", "extract_on_dask"]
+
+
+@flow(name="extract", persist_result=False)
+def extract(
+    source: str | list[str],
+    sink: str,
+    column_id: str,
+    column_sort: str | None = None,
+    column_kind: str | None = None,
+    column_value: str | None = None,
+    settings: str | dict[str, Any] = "comprehensive",
+    kind_to_settings: dict[str, Any] | None = None,
+    cluster: str = "threads",
+    on_nan: Literal["raise", "omit", "quarantine"] = "raise",
+    on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
+    on_error: Literal["raise", "nan"] = "raise",
+    work_dir: str | None = None,
+    storage_options: dict[str, str] | None = None,
+    modules: list[str] | None = None,
+    part_bytes: int | None = None,
+    wait_for_sink: float = 0.0,
+    isolation_seconds: float = 300.0,
+) -> dict[str, Any]:
+    """Calculate the feature matrix of the time series in files.
+
+    Args:
+        source: Path, folder, glob or URL of Parquet or CSV files, or a list of them.
+        sink: Where the feature matrix goes. A path that ends in .parquet or .csv is one file;
+            anything else is the folder or URL of a Delta table.
+        column_id: Column that says which series a row belongs to.
+        column_sort: Column that orders the rows of a series. Without it the order of the files
+            and rows is kept.
+        column_kind: Column that names the kind of each row (long format).
+        column_value: Column with the values. Without it every other column is a kind.
+        settings: Preset (minimal, efficient, comprehensive), path of a settings file, or settings.
+        kind_to_settings: Settings of single kinds, which come before the settings of all.
+        cluster: none, threads[:N], processes[:N], tcp://host:port, tls://host:port, or the path
+            of a cluster file with keywords of DaskTaskRunner.
+        on_nan: What a series with NaN or infinite values gets.
+        on_duplicate: What rows with the same id, kind and sort value get.
+        on_error: What happens when a calculator raises an error.
+        work_dir: Folder for temporary data, reachable by all workers. Default: beside the sink.
+        storage_options: Options of the object store, each with the name of the environment
+            variable that holds its value. Never the value itself.
+        modules: Importable modules that register custom calculators, on every worker.
+        part_bytes: Bytes of input per part. Default: by the size of the input.
+        wait_for_sink: Seconds to wait while another run owns the sink.
+        isolation_seconds: Seconds that a few series may take in an isolated process before they
+            count as hung.
+
+    Returns:
+        The summary of the run: sink, rows, columns, parts, seconds per step, errors, digest.
+    """
+    spec = parse_cluster(cluster)
+    request = make_request(
+        source, sink, settings=settings, kind_to_settings=kind_to_settings, column_id=column_id,
+        column_sort=column_sort, column_kind=column_kind, column_value=column_value,
+        on_nan=on_nan, on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
+        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
+        isolation_seconds=isolation_seconds,
+    )  # fmt: skip
+    with engine_logs():
+        if spec.kind == "none":
+            return extract_here(request, wait_for_sink=wait_for_sink).to_json()
+        with Job.open(request, wait_for_sink, spec.text) as job, one_api(spec) as runner:
+            on_dask = extract_on_dask.with_options(task_runner=runner)
+            return on_dask(asdict(job.run), spec.text)
+
+
+@flow(name="extract-on-dask", persist_result=False)
+def extract_on_dask(run: dict[str, Any], cluster: str) -> dict[str, Any]:
+    """Carry out the steps of a run on the Dask cluster of this flow's task runner.
+
+    Args:
+        run: Address of the run, made by the flow extract.
+        cluster: The cluster, as given to the flow extract.
+
+    Returns:
+        The summary of the run.
+    """
+    with engine_logs(), Steps.start(run, cluster) as steps:
+        chunks = steps.time("calculate_chunk_size", calculate_chunk_size, run, steps.threads)
+        steps.time("partition", partition, run, cluster)
+        steps.time("calculate_features", steps.run_chunks, chunks["chunks"], calculate_features)
+        return reduce(run, steps.facts())
+
+
+if __name__ == "__main__":
+    from tidemill.cli import run_file
+
+    run_file("extract")

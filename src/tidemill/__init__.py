@@ -1,0 +1,41 @@
+"""Time series in, feature matrix out: on a schedule, at any size, every number right.
+
+Importing this package imports neither Prefect nor Dask nor numba; names load what they need.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tidemill.calculators import calculator
+    from tidemill.errors import TidemillError
+    from tidemill.extraction import extract_features
+    from tidemill.settings import Settings
+    from tidemill.storage.publish import read_matrix
+
+__version__ = "0.1.0"
+
+__all__ = ["Settings", "TidemillError", "calculator", "extract_features", "read_matrix"]
+
+_HOMES = {
+    "Settings": "tidemill.settings",
+    "TidemillError": "tidemill.errors",
+    "calculator": "tidemill.calculators",
+    "extract_features": "tidemill.extraction",
+    "read_matrix": "tidemill.storage.publish",
+}
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,90 @@
+"""The ragged container that kernels see: one values array plus offsets.
+
+pandas and Arrow stay outside this door. A :class:`Batch` holds complete ids; a
+:class:`SeriesBlock` holds the series of one kind, one per id of its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+__all__ = ["BLOCK_VALUES", "Batch", "Quarantined", "SeriesBlock"]
+
+#: Values per block, so that a block of float64 stays in a core's cache (256 KiB).
+BLOCK_VALUES = 32_768
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesBlock:
+    """Series of one kind. Series ``i`` is ``values[starts[i]:stops[i]]``; slices may overlap."""
+
+    kind: str
+    values: npt.NDArray[np.float64]  # float64[n]
+    starts: npt.NDArray[np.int64]  # int64[k], first value of each series
+    stops: npt.NDArray[np.int64]  # int64[k], one past the last value
+    times: npt.NDArray[np.int64] | None = None  # int64[n], nanoseconds since the epoch
+
+    @property
+    def n_series(self) -> int:
+        """Number of series k."""
+        return len(self.starts)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Length of every series, int64[k]."""
+        return self.stops - self.starts
+
+    def cut(self, first: int, last: int) -> SeriesBlock:
+        """The series ``first`` to ``last`` (exclusive) as a block of views."""
+        return SeriesBlock(
+            self.kind, self.values, self.starts[first:last], self.stops[first:last], self.times
+        )
+
+    def split(self, n_values: int = BLOCK_VALUES) -> Iterator[tuple[int, int]]:
+        """Ranges ``(first, last)`` of series that hold about ``n_values`` values each.
+
+        Examples
+        --------
+        >>> stops = np.array([3, 6, 9])
+        >>> block = SeriesBlock("x", np.zeros(9), stops - 3, stops)
+        >>> list(block.split(6))
+        [(0, 2), (2, 3)]
+        """
+        ends = np.cumsum(self.lengths)
+        first = 0
+        while first < self.n_series:
+            taken = ends[first - 1] if first else 0
+            last = max(int(np.searchsorted(ends, taken + n_values, side="right")), first + 1)
+            yield first, last
+            first = last
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An id that gets no row, and why."""
+
+    id: object
+    kind: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Complete ids, ascending and unique, and one block per kind with one series per id."""
+
+    ids: pa.Array  # [k]
+    blocks: Mapping[str, SeriesBlock]  # kind -> k series
+    present: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    # kind -> bool[k]: False where the id lacks the kind altogether (its features are NaN,
+    # unlike those of a series that on_nan="omit" emptied). A kind not listed is present throughout.
+    quarantined: tuple[Quarantined, ...] = ()  # ids left out of ``ids``
+
+    @property
+    def n_rows(self) -> int:
+        """Values over all kinds."""
+        return int(sum(block.lengths.sum() for block in self.blocks.values()))

@@ -1,0 +1,117 @@
+"""What calculators cost: predictions from a table measured once, and this machine's speed.
+
+``costs.json`` holds, for every calculator and intermediate, the seconds per series of one thread
+as ``a + b n + c n log2(n)`` for a series of n values: for one parameter combination, and for the
+whole grid of the table. ``benchmarks/calibrate_costs.py`` measures it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tidemill.calculators.program import Program
+from tidemill.calculators.registry import CALCULATORS
+
+__all__ = ["READ_BYTES_PER_SECOND", "predict", "predict_by_calculator", "probe"]
+
+Features = Sequence[tuple[str, Mapping[str, Any]]]
+Floats = npt.NDArray[np.float64]
+
+#: Bytes of values that one thread reads, checks and cuts into blocks in a second.
+READ_BYTES_PER_SECOND = 200e6
+#: Seconds per series of a calculator that is not in the table: a plain Python function.
+_UNKNOWN = (2e-5, 1e-8, 0.0)
+
+
+def predict(features: Features, lengths: npt.ArrayLike, counts: npt.ArrayLike) -> float:
+    """Predicted seconds of one thread for the features of many series.
+
+    Parameters
+    ----------
+    features
+        (calculator, parameters), as a :class:`~tidemill.calculators.Program` takes them.
+    lengths
+        Values per series, float64[k].
+    counts
+        How many series are of each length, float64[k].
+
+    Examples
+    --------
+    >>> 0 < predict([("mean", {})], [100.0], [1e6]) < 60
+    True
+    """
+    return sum(predict_by_calculator(features, lengths, counts).values())
+
+
+def predict_by_calculator(
+    features: Features, lengths: npt.ArrayLike, counts: npt.ArrayLike
+) -> dict[str, float]:
+    """As :func:`predict`, per calculator and per "need:<intermediate>".
+
+    Examples
+    --------
+    >>> sorted(predict_by_calculator([("quantile", {"q": 0.5})], [100.0], [10.0]))
+    ['need:sorted', 'quantile']
+    """
+    n = np.asarray(lengths, dtype=np.float64)
+    k = np.asarray(counts, dtype=np.float64)
+    basis = np.array([k.sum(), k @ n, k @ (n * np.log2(np.maximum(n, 1.0)))])
+    program = Program(features)
+    needs = {f"need:{name}": 1 for name in program.intermediates}
+    steps = {step.calculator.name: len(step.params) for step in program.steps}
+    return {
+        name: float(np.dot(_coefficients(name, m), basis)) for name, m in {**needs, **steps}.items()
+    }
+
+
+def _coefficients(name: str, m: int) -> Floats:
+    """a, b and c for m parameter combinations: a line through those for one and for the grid."""
+    row = _table()["costs"].get(name)
+    if row is None:
+        return np.array(_UNKNOWN) * m
+    one, grid = np.array(row["one"]), np.array(row["grid"])
+    size = len(CALCULATORS[name].grid) if name in CALCULATORS else 1
+    if size == 1:
+        return np.asarray(one * m)
+    return np.asarray(one + np.maximum(grid - one, 0.0) * (m - 1) / (size - 1))
+
+
+@cache
+def _table() -> dict[str, Any]:
+    text = files("tidemill.calculators").joinpath("costs.json").read_text("utf-8")
+    return json.loads(text)  # type: ignore[no-any-return]
+
+
+def probe(seconds: float = 0.2) -> float:
+    """How much longer this machine takes than the one of the cost table (2: half as fast).
+
+    Sorts, transforms and sums for about ``seconds`` in one thread; needs no compiled kernel.
+
+    Examples
+    --------
+    >>> probe(0.01) > 0
+    True
+    """
+    return measure_probe(seconds) / float(_table()["probe_seconds"])
+
+
+def measure_probe(seconds: float) -> float:
+    """Seconds of one round of the probe: the least of as many as fit, so that pauses count less."""
+    values = np.random.default_rng(0).normal(size=(64, 1024))
+    rounds: list[float] = []
+    end = time.perf_counter() + seconds
+    while not rounds or time.perf_counter() < end:
+        before = time.perf_counter()
+        ordered = np.sort(values, axis=1)
+        spectrum = np.fft.rfft(ordered, axis=1)
+        float(np.abs(spectrum).sum() + np.cumsum(values, axis=1).var())
+        rounds.append(time.perf_counter() - before)
+    return min(rounds)

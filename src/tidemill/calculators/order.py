@@ -1,0 +1,174 @@
+"""Kernels over sorted values, and the median without sorting.
+
+``s`` is the intermediate *sorted*: the values in ascending order.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tidemill.calculators.kernels import helper, kernel
+from tidemill.calculators.sums import pairwise_sum, sum_of_squares
+
+
+@helper
+def _insertion_sort(a, first, last):
+    for i in range(first + 1, last):
+        v = a[i]
+        j = i
+        while j > first and a[j - 1] > v:
+            a[j] = a[j - 1]
+            j -= 1
+        a[j] = v
+
+
+@helper
+def _move_below(a, first, last, pivot):
+    # Without a branch: 4.4 us for a median of 1,000 values; a branch is missed half the time.
+    store = first
+    for i in range(first, last):
+        v = a[i]
+        a[i] = a[store]
+        a[store] = v
+        store += v < pivot
+    return store
+
+
+@helper
+def _move_equal(a, first, last, pivot):
+    store = first
+    for i in range(first, last):
+        v = a[i]
+        a[i] = a[store]
+        a[store] = v
+        store += v <= pivot
+    return store
+
+
+@helper
+def _pivot(a, first, last, seed):
+    """The middle of three values at places that no simple pattern in the data can meet."""
+    n = np.uint64(last - first)
+    p = a[first + np.int64((seed >> np.uint64(33)) % n)]
+    q = a[first + np.int64((seed >> np.uint64(17)) % n)]
+    r = a[first + np.int64(n // np.uint64(2))]
+    return max(min(p, q), min(max(p, q), r))
+
+
+@helper
+def select(a, k):
+    """The k-th smallest of ``a``, which is left with smaller values before and larger after k."""
+    first, last = 0, len(a)
+    seed = np.uint64(last)
+    while last - first > 12:
+        seed = seed * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+        pivot = _pivot(a, first, last, seed)
+        below = _move_below(a, first, last, pivot)
+        if k < below:
+            last = below
+            continue
+        first = _move_equal(a, below, last, pivot)
+        if k < first:
+            return pivot
+    _insertion_sort(a, first, last)
+    return a[k]
+
+
+@helper
+def median_of(scratch):
+    """The median of values that may be reordered; +0.0 for either zero."""
+    n = len(scratch)
+    high = select(scratch, n // 2)
+    if n % 2:
+        return high + 0.0
+    low = scratch[0]
+    for i in range(1, n // 2):
+        low = scratch[i] if scratch[i] > low else low
+    return (low + high) / 2 + 0.0
+
+
+@kernel
+def median(x, params, out):
+    out[0] = median_of(x.copy())
+
+
+@kernel
+def median_of_sorted(s, params, out):
+    n = len(s)
+    if n % 2:
+        out[0] = s[n // 2] + 0.0
+    else:
+        out[0] = (s[n // 2 - 1] + s[n // 2]) / 2 + 0.0
+
+
+@helper
+def quantile_of(s, q):
+    """Numpy's linear quantile of sorted values, with its bits."""
+    place = (len(s) - 1) * q
+    low = math.floor(place)
+    if low >= len(s) - 1:
+        return s[len(s) - 1]
+    a, b = s[low], s[low + 1]
+    t = place - low
+    return b - (b - a) * (1 - t) if t >= 0.5 else a + (b - a) * t
+
+
+@kernel
+def quantile(s, params, out):
+    (q,) = params
+    for j in range(len(out)):
+        out[j] = quantile_of(s, q[j])
+
+
+@kernel
+def has_duplicate(s, params, out):
+    equal = 0
+    for i in range(1, len(s)):
+        equal += s[i] == s[i - 1]
+    out[0] = equal > 0
+
+
+@helper
+def _changes_inside(x, low, high, isabs, changes):
+    """Collect the changes between neighbours that both lie in [low, high]."""
+    count = 0
+    inside = low <= x[0] <= high
+    for i in range(1, len(x)):
+        before, inside = inside, (low <= x[i]) & (x[i] <= high)
+        change = x[i] - x[i - 1]
+        changes[count] = abs(change) if isabs else change
+        count += before & inside
+    return count
+
+
+@helper
+def aggregate(values, f_agg):
+    """Mean, variance, standard deviation or median (codes 0 to 3); the median reorders."""
+    if f_agg == 3:
+        return median_of(values)
+    n = len(values)
+    mean = pairwise_sum(values) / n
+    if f_agg == 0:
+        return mean
+    variance = sum_of_squares(values, mean, n) / n
+    return variance if f_agg == 1 else math.sqrt(variance)
+
+
+@kernel
+def change_quantiles(x, s, params, out):
+    f_agg, isabs, qh, ql = params
+    changes = np.empty(len(x))
+    count = 0
+    for j in range(len(out)):
+        if ql[j] >= qh[j]:
+            out[j] = 0.0
+            continue
+        same = j > 0 and ql[j] == ql[j - 1] and qh[j] == qh[j - 1] and isabs[j] == isabs[j - 1]
+        if not same or f_agg[j - 1] == 3:
+            # pandas.qcut goes by percentiles, so q is multiplied and divided by 100.
+            low = quantile_of(s, ql[j] * 100 / 100)
+            high = quantile_of(s, qh[j] * 100 / 100)
+            count = _changes_inside(x, low, high, isabs[j], changes)
+        out[j] = aggregate(changes[:count], f_agg[j]) if count else 0.0

@@ -1,0 +1,213 @@
+"""The calculators by name: the table's rows, and those that users register."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any, TypeVar, overload
+
+from tidemill.calculators.spec import Calculator, Parameter
+from tidemill.calculators.table import PLANNED, ROWS
+from tidemill.errors import ArgumentError, SettingsError, shorten
+
+__all__ = [
+    "CALCULATORS",
+    "PRESETS",
+    "calculator",
+    "find",
+    "preset",
+    "register",
+    "register_function",
+]
+
+PRESETS = ("minimal", "efficient", "comprehensive")
+ENTRY_POINTS = "tidemill.calculators"
+
+_known: dict[str, Calculator] = {row.name: row for row in ROWS}
+_BUILT_IN = frozenset(_known)
+
+#: Every calculator by name, in the order of tsfresh's comprehensive settings; own ones last.
+CALCULATORS: Mapping[str, Calculator] = MappingProxyType(_known)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def preset(name: str, *, times: bool = False) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """The features of a preset: (calculator, parameters), in tsfresh's serial order.
+
+    ``times`` adds the calculators that look at time stamps, as tsfresh does for series with a
+    DatetimeIndex (efficient and comprehensive only).
+
+    Raises
+    ------
+    SettingsError
+        If there is no such preset.
+
+    Examples
+    --------
+    >>> [calculator for calculator, params in preset("minimal")][:3]
+    ['sum_values', 'median', 'mean']
+    """
+    if name not in PRESETS:
+        raise SettingsError(f"no preset is called {name!r}; choose one of {shorten(PRESETS)}")
+    return tuple(
+        (row.name, dict(params))
+        for row in ROWS
+        if name in row.presets or (times and row.needs_times and name != "minimal")
+        for params in row.grid
+    )
+
+
+def find(name: str) -> Calculator:
+    """The calculator of that name; installed packages' own ones are looked up on demand.
+
+    Raises
+    ------
+    SettingsError
+        If there is none, with the nearest names.
+
+    Examples
+    --------
+    >>> find("quantile").parameters[0].name
+    'q'
+    """
+    if name not in _known:
+        _load_entry_points()
+    if name in _known:
+        return _known[name]
+    if name in PLANNED:
+        raise SettingsError(
+            f"calculator {name!r} is not available in this version of tidemill; "
+            "leave it out of the settings"
+        )
+    near = difflib.get_close_matches(name, [*_known, *PLANNED], n=3)
+    hint = f"did you mean {shorten(map(repr, near))}?" if near else "see `tidemill features`"
+    raise SettingsError(f"no calculator is called {name!r}; {hint}")
+
+
+@cache
+def _load_entry_points() -> None:
+    for entry in entry_points(group=ENTRY_POINTS):
+        entry.load()
+
+
+def register(calculator: Calculator) -> Calculator:
+    """Make a calculator known under its name; the same name again replaces an own one.
+
+    Raises
+    ------
+    ArgumentError
+        If the name belongs to the table, is no Python name or contains ``__``.
+    """
+    name = calculator.name
+    if name in _BUILT_IN or name in PLANNED:
+        raise ArgumentError(f"name={name!r} is a calculator of tsfresh; choose another name")
+    if not name.isidentifier() or "__" in name:
+        raise ArgumentError(f"name={name!r} is not allowed; give a Python name without '__'")
+    _known[name] = calculator
+    return calculator
+
+
+@overload
+def calculator(function: Function, /) -> Function: ...
+
+
+@overload
+def calculator(
+    *, name: str | None = None, needs: tuple[str, ...] = (), minimum_length: int = 1
+) -> Callable[[Function], Function]: ...
+
+
+def calculator(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    needs: tuple[str, ...] = (),
+    minimum_length: int = 1,
+) -> Any:
+    """Register a plain function ``f(values, **params) -> float`` as a calculator.
+
+    Functions in tsfresh's style work as they are: with ``fctype`` "simple" or "combiner", and
+    with ``input`` "pd.Series" for those that look at the index.
+
+    Parameters
+    ----------
+    name
+        Of the calculator; the function's own by default.
+    needs
+        ``("times",)``: the function gets int64[n] nanoseconds as its second argument.
+    minimum_length
+        Series with fewer values get NaN and the function is not called.
+
+    Raises
+    ------
+    ArgumentError
+        If the name or ``needs`` is not allowed.
+
+    Examples
+    --------
+    >>> @calculator
+    ... def spread(values, factor=2.0):
+    ...     return factor * (values.max() - values.min())
+    >>> find("spread").parameters[0].default
+    2.0
+    """
+
+    def declare(plain: Function) -> Function:
+        register(_custom(plain, name or plain.__name__, needs, minimum_length))
+        return plain
+
+    return declare if function is None else declare(function)
+
+
+def register_function(function: Callable[..., Any]) -> Calculator:
+    """The calculator of a plain function that stands as a key in settings, as in tsfresh."""
+    known = _known.get(function.__name__)
+    if known is not None and known.function is function:
+        return known
+    if known is not None and known.name in _BUILT_IN and _is_tsfresh(function):
+        return known
+    return register(_custom(function, function.__name__, (), 1))
+
+
+def _is_tsfresh(function: Callable[..., Any]) -> bool:
+    return function.__module__ == "tsfresh.feature_extraction.feature_calculators"
+
+
+def _custom(
+    function: Callable[..., Any], name: str, needs: tuple[str, ...], minimum_length: int
+) -> Calculator:
+    if not set(needs) <= {"times"}:
+        raise ArgumentError(f"needs={needs!r} is not allowed; give () or ('times',)")
+    summary = (inspect.getdoc(function) or name).partition("\n")[0]
+    combiner = getattr(function, "fctype", None) == "combiner"
+    return Calculator(
+        name,
+        summary,
+        needs=("values", *needs),
+        parameters=() if combiner else _parameters(function, 1 + len(needs)),
+        presets=(),
+        minimum_length=minimum_length,
+        source=function.__module__,
+        function=function,
+        any_parameters=combiner,
+    )
+
+
+def _parameters(function: Callable[..., Any], n_inputs: int) -> tuple[Parameter, ...]:
+    listed = list(inspect.signature(function).parameters.values())[n_inputs:]
+    return tuple(
+        Parameter(
+            p.name,
+            "any",
+            default=None if p.default is p.empty else p.default,
+            required=p.default is p.empty,
+        )
+        for p in listed
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    )

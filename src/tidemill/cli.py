@@ -1,0 +1,232 @@
+"""The command ``tidemill``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tidemill import __version__
+from tidemill.errors import ArgumentError, TidemillError
+
+__all__ = ["main"]
+
+_STARTED = time.perf_counter()
+
+
+def main() -> None:
+    """Run the command; an expected error is one red line, without a traceback."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.secho("stopped", fg="yellow", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except TidemillError as error:
+        click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="tidemill")
+def cli() -> None:
+    """Time series in, feature matrix out."""
+
+
+def _job_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The arguments that ``extract`` and ``plan`` share."""
+    for decorate in reversed(
+        [
+            click.argument("source", metavar="INPUT"),
+            click.argument("sink", metavar="OUTPUT"),
+            click.option("--column-id", required=True, help="Which series a row belongs to."),
+            click.option("--column-sort", help="Orders the rows of a series."),
+            click.option("--column-kind", help="Names the kind of each row (long format)."),
+            click.option("--column-value", help="Values; default: every other column is a kind."),
+            click.option(
+                "--settings",
+                default="comprehensive",
+                show_default=True,
+                help="minimal, efficient, comprehensive, or a settings file.",
+            ),
+            click.option(
+                "--cluster",
+                default="threads",
+                show_default=True,
+                help="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
+            ),
+            click.option("--on-nan", type=click.Choice(["raise", "omit", "quarantine"]),
+                         default="raise", show_default=True),
+            click.option("--on-duplicate", type=click.Choice(["raise", "first", "last", "mean"]),
+                         default="raise", show_default=True),
+            click.option("--on-error", type=click.Choice(["raise", "nan"]),
+                         default="raise", show_default=True),
+            click.option("--work-dir", help="For temporary data; default: beside OUTPUT."),
+            click.option("--storage-option", "storage_options", multiple=True, metavar="KEY=VARIABLE",
+                         help="Option of the object store and the environment variable with its value."),
+            click.option("--module", "modules", multiple=True,
+                         help="Module that registers custom calculators."),
+            click.option("--part-bytes", type=int, help="Bytes of input per part."),
+        ]
+    ):  # fmt: skip
+        command = decorate(command)
+    return command
+
+
+@cli.command()
+@_job_options
+@click.option("--wait-for-sink", type=float, default=0.0, help="Seconds to wait for another run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the log of Prefect and of the engine.")
+def extract(as_json: bool, verbose: bool, **options: Any) -> None:
+    """Calculate the feature matrix of the time series in INPUT into OUTPUT."""
+    summary = run_extraction(options, verbose=verbose, quiet=as_json)
+    click.echo(json.dumps(summary, indent=2) if as_json else _summary_text(summary))
+
+
+@cli.command()
+@_job_options
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def plan(as_json: bool, cluster: str, **options: Any) -> None:
+    """Print what extract would do with the same arguments; runs nothing."""
+    from tidemill.forecast import forecast, forecast_text
+
+    figures = forecast(_request(options), cluster)
+    click.echo(json.dumps(asdict(figures), indent=2) if as_json else forecast_text(figures))
+
+
+@cli.command()
+@click.argument("output")
+@click.option("--runs", default=10, show_default=True, help="Runs of the history to show.")
+@click.option("--storage-option", "storage_options", multiple=True, metavar="KEY=VARIABLE")
+@click.option("--json", "as_json", is_flag=True, help="Print the run records as JSON.")
+def inspect(output: str, runs: int, storage_options: tuple[str, ...], as_json: bool) -> None:
+    """Show the last run record of OUTPUT and its history."""
+    from tidemill.report import history_text
+    from tidemill.storage.layout import SinkLayout
+    from tidemill.storage.record import history
+
+    records = history(SinkLayout.of(output, _pairs(storage_options)), runs)
+    if not records:
+        raise ArgumentError(f"{output!r} has no run record; nothing was extracted into it yet")
+    if as_json:
+        click.echo(json.dumps([record.to_json() for record in records], indent=2))
+    else:
+        click.echo(history_text(output, records))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+def features(as_json: bool) -> None:
+    """List the calculators: parameters, presets and what they calculate."""
+    from tidemill.report import catalogue, catalogue_text
+
+    click.echo(json.dumps(catalogue(), indent=2) if as_json else catalogue_text())
+
+
+@cli.command()
+@click.option("--output", default="demo", show_default=True, help="Folder for results and pictures.")
+@click.option("--cluster", default="threads", show_default=True)
+@click.option("--verbose", "-v", is_flag=True)
+def demo(output: str, cluster: str, verbose: bool) -> None:
+    """Run the main job on bundled real data: a year of sea surface temperatures."""
+    from tidemill.demo import demo_options, draw_pictures
+
+    folder = Path(output).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {**demo_options(folder), "cluster": cluster}
+    click.echo(f"One series per day: {options['source']}")
+    summary = run_extraction(options, verbose=verbose)
+    click.echo(_summary_text(summary))
+    for picture in draw_pictures(summary, folder):
+        click.echo(f"Picture         {picture}")
+
+
+def run_file(command: str) -> None:
+    """Run a flow's file as a script: the arguments are those of the command of its name."""
+    sys.argv.insert(1, command)
+    main()
+
+
+def run_extraction(
+    options: dict[str, Any], *, verbose: bool = False, quiet: bool = False
+) -> dict[str, Any]:
+    """Run ``extract`` with a progress bar; ``cluster="none"`` goes without Prefect."""
+    from tidemill.progress import listening
+
+    cluster = options.get("cluster", "threads")
+    _quieten(verbose)
+    with _bar(quiet) as listener, listening(listener):
+        if cluster == "none":
+            from tidemill.job import extract_here
+
+            wait = options.get("wait_for_sink", 0.0)
+            summary = extract_here(_request(options), wait_for_sink=wait).to_json()
+        else:
+            summary = _flow()(**_flow_parameters(options))
+    return {**summary, "seconds_in_all": time.perf_counter() - _STARTED}
+
+
+def _flow() -> Any:
+    from tidemill.flows.extract import extract as flow
+
+    return flow
+
+
+def _flow_parameters(options: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in options.items() if value is not None}
+    given["storage_options"] = _pairs(options.get("storage_options") or ())
+    given["modules"] = list(options.get("modules") or ())
+    return given
+
+
+def _request(options: dict[str, Any]) -> Any:
+    from tidemill.request import make_request
+
+    dropped = {"cluster", "wait_for_sink"}
+    chosen = {name: value for name, value in options.items() if name not in dropped}
+    chosen["storage_options"] = _pairs(options.get("storage_options") or ())
+    chosen["modules"] = tuple(options.get("modules") or ())
+    return make_request(chosen.pop("source"), chosen.pop("sink"), **chosen)
+
+
+def _pairs(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in given:
+        key, equals, variable = text.partition("=")
+        if not (equals and key and variable):
+            raise click.BadParameter(f"--storage-option {text!r} is not of the form KEY=VARIABLE")
+        pairs[key] = variable
+    return pairs
+
+
+def _quieten(verbose: bool) -> None:
+    """Keep Prefect's console lines out of the progress bar, unless they are asked for."""
+    if not verbose:
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+
+
+def _summary_text(summary: dict[str, Any]) -> str:
+    from tidemill.report import summary_text
+
+    return summary_text(summary)
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator[Callable[[Any], None]]:
+    from tidemill.report import progress_bar
+
+    with progress_bar(visible=not quiet) as listener:
+        yield listener

@@ -1,0 +1,233 @@
+"""Where chunks run: parse the ``cluster`` argument, and look over workers before any work.
+
+======================  =======================================================================
+``none``                this process, without Dask and without Prefect task runs
+``threads[:N]``         a Dask cluster inside this process (kernels release the GIL)
+``processes[:N]``       N worker processes of one thread on this machine
+``tcp://``, ``tls://``  a running scheduler
+a YAML or JSON file     keywords of prefect_dask.DaskTaskRunner, as they are
+======================  =======================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tidemill.errors import ArgumentError, ClusterError, shorten
+
+if TYPE_CHECKING:
+    from distributed import Client, Worker
+
+__all__ = [
+    "NO_WORKER_SECONDS",
+    "ClusterSpec",
+    "check_workers",
+    "count_threads",
+    "parse_cluster",
+    "wait_for_workers",
+]
+
+log = logging.getLogger(__name__)
+
+#: A cluster without any worker for this long is an error, at the start and in mid-run.
+NO_WORKER_SECONDS = 60.0
+
+_KEYWORDS = frozenset(
+    {
+        "address",
+        "cluster_class",
+        "cluster_kwargs",
+        "adapt_kwargs",
+        "client_kwargs",
+        "performance_report_path",
+    }
+)
+_REMEDY = (
+    "use none, threads[:N], processes[:N], tcp://host:port, tls://host:port "
+    "or the path of a cluster file"
+)
+
+#: What one worker says of itself: {"problems": [...], "threads": n, ...}.
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSpec:
+    """A parsed ``cluster`` argument."""
+
+    text: str  # as given
+    kind: str  # "none", "threads", "processes", "address" or "file"
+    size: int | None = None  # threads or processes; None: one per core
+    keywords: Mapping[str, Any] = field(default_factory=dict)  # for DaskTaskRunner
+
+    @property
+    def address(self) -> str | None:
+        """The scheduler's address where one was named."""
+        return self.keywords.get("address")
+
+
+def parse_cluster(cluster: str | os.PathLike[str]) -> ClusterSpec:
+    """Read a ``cluster`` argument.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none of the forms in the module's table.
+
+    Examples
+    --------
+    >>> parse_cluster("threads:4").size
+    4
+    >>> parse_cluster("tcp://127.0.0.1:8786").address
+    'tcp://127.0.0.1:8786'
+    """
+    text = os.fspath(cluster)
+    if text == "none":
+        return ClusterSpec(text, "none")
+    if match := re.fullmatch(r"(threads|processes)(?::(\d+))?", text):
+        size = int(match[2]) if match[2] else None
+        if size == 0:
+            raise ArgumentError(f"cluster={text!r}: at least one is needed; {_REMEDY}")
+        return ClusterSpec(text, match[1], size, _local_keywords(match[1], size))
+    if re.fullmatch(r"(tcp|tls)://[^/]+:\d+", text):
+        return ClusterSpec(text, "address", keywords={"address": text})
+    if Path(text).suffix in {".yaml", ".yml", ".json"}:
+        return ClusterSpec(text, "file", keywords=_read_file(Path(text)))
+    raise ArgumentError(f"cluster={text!r} is not known; {_REMEDY}")
+
+
+def _local_keywords(kind: str, size: int | None) -> dict[str, Any]:
+    n = size or os.cpu_count() or 1
+    # The dashboard would listen on all interfaces at a fixed port by default.
+    shared: dict[str, Any] = {"dashboard_address": None, "host": "127.0.0.1"}
+    if kind == "threads":
+        # No memory limit: a worker inside this process would pause itself for what others hold.
+        shape = {"processes": False, "n_workers": 1, "threads_per_worker": n, "memory_limit": 0}
+        del shared["host"]
+    else:
+        shape = {"processes": True, "n_workers": n, "threads_per_worker": 1}
+    return {"cluster_class": "distributed.LocalCluster", "cluster_kwargs": {**shared, **shape}}
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ArgumentError(f"cluster={str(path)!r} cannot be read: {error.strerror}") from error
+    try:
+        raw = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        raise ArgumentError(f"cluster={str(path)!r} does not parse: {error}") from error
+    if not isinstance(raw, dict):
+        raise ArgumentError(f"cluster={str(path)!r} holds no keywords; allowed: {_allowed()}")
+    if unknown := sorted(set(raw) - _KEYWORDS):
+        message = f"cluster={str(path)!r} has unknown keywords {shorten(unknown)}"
+        raise ArgumentError(f"{message}; allowed: {_allowed()}")
+    return raw
+
+
+def _allowed() -> str:
+    return ", ".join(sorted(_KEYWORDS))
+
+
+def count_threads(client: Client) -> int:
+    """Threads of all workers. (``scheduler_info()`` lists at most five workers.)"""
+    return sum(client.nthreads().values())
+
+
+def wait_for_workers(client: Client, seconds: float = NO_WORKER_SECONDS) -> int:
+    """Wait until the cluster has a worker; its threads.
+
+    Raises
+    ------
+    ClusterError
+        If none appears within ``seconds``.
+    """
+    deadline = time.monotonic() + seconds
+    while not (threads := count_threads(client)):
+        if time.monotonic() > deadline:
+            address = client.scheduler.address if client.scheduler else "?"
+            raise ClusterError(
+                f"the scheduler at {address} has no worker for {seconds:.0f} s; "
+                f"start one with: dask worker {address}"
+            )
+        time.sleep(0.2)
+    return threads
+
+
+def check_workers(
+    client: Client, check: Callable[[], Report], seconds: float = 600.0
+) -> dict[str, Report]:
+    """Run ``check`` once on every worker; reports by address.
+
+    Workers that join later run it on joining and do not start if it finds a problem.
+
+    Raises
+    ------
+    ClusterError
+        If a worker reports problems (all are named), or none answers in time.
+    """
+    deadline = time.monotonic() + seconds
+    addresses = list(client.nthreads())
+    futures = {
+        address: client.submit(check, workers=[address], pure=False, key=f"preflight-{i}-{id(check)}")
+        for i, address in enumerate(addresses)
+    }
+    reports = {
+        address: _result(address, future, deadline - time.monotonic())
+        for address, future in futures.items()
+    }
+    problems = [
+        f"worker {address}: {problem}"
+        for address, report in reports.items()
+        for problem in report["problems"]
+    ]
+    if problems:
+        raise ClusterError("the cluster is not fit for this run: " + shorten(problems))
+    client.register_plugin(_plugin(check, frozenset(addresses)), name="tidemill-preflight")
+    return reports
+
+
+def _result(address: str, future: Any, seconds: float) -> Report:
+    try:
+        report: Report = future.result(timeout=max(seconds, 1.0))
+    except TimeoutError as error:
+        raise ClusterError(
+            f"worker {address} did not answer the preflight check; restart it"
+        ) from error
+    except Exception as error:
+        raise ClusterError(
+            f"worker {address} could not run the preflight check: {type(error).__name__}: {error}; "
+            "install the same version of tidemill there"
+        ) from error
+    return report
+
+
+def _plugin(check: Callable[[], Report], known: frozenset[str]) -> Any:
+    import asyncio
+
+    from distributed import WorkerPlugin
+
+    class Preflight(WorkerPlugin):
+        """Checks a worker that joins while a run is under way."""
+
+        async def setup(self, worker: Worker) -> None:
+            if worker.address in known:
+                return
+            report = await asyncio.to_thread(check)
+            if report["problems"]:
+                message = f"worker {worker.address}: {shorten(report['problems'])}"
+                log.error(message)
+                raise ClusterError(message)
+
+    return Preflight()

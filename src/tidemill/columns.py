@@ -1,0 +1,135 @@
+"""Names of feature columns, in tsfresh's grammar: ``kind__calculator__param_value``.
+
+Parameters are sorted by name, strings stand in double quotes, other values as Python prints them.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tidemill.errors import ArgumentError, SettingsError, shorten
+
+__all__ = ["MAX_COLUMNS", "check_kinds", "check_width", "feature_name", "parse"]
+
+#: More columns than this are refused: a matrix that wide is a mistake in the column roles.
+MAX_COLUMNS = 20_000
+
+_NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def feature_name(kind: str | None, calculator: str, params: Mapping[str, Any]) -> str:
+    """The column of one feature; without its first part if ``kind`` is None.
+
+    Raises
+    ------
+    ArgumentError
+        If the kind contains ``__``.
+
+    Examples
+    --------
+    >>> feature_name("x", "fft_coefficient", {"coeff": 3, "attr": "real"})
+    'x__fft_coefficient__attr_"real"__coeff_3'
+    >>> feature_name(None, "mean", {})
+    'mean'
+    """
+    parts = [calculator, *(f"{name}_{_text(params[name])}" for name in sorted(params))]
+    if kind is not None:
+        check_kinds([kind])
+        parts.insert(0, str(kind))
+    return "__".join(parts)
+
+
+def _text(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def parse(column: str) -> tuple[str, str, dict[str, Any]]:
+    """Kind, calculator and parameters of a feature column.
+
+    Raises
+    ------
+    SettingsError
+        If the text does not follow the grammar.
+
+    Examples
+    --------
+    >>> parse('x__fft_coefficient__attr_"real"__coeff_3')
+    ('x', 'fft_coefficient', {'attr': 'real', 'coeff': 3})
+    >>> parse("x__quantile__q_0.1")
+    ('x', 'quantile', {'q': 0.1})
+    """
+    parts = _split(column)
+    if len(parts) < 2 or not all(parts):
+        raise SettingsError(
+            f"column {column!r} is not a feature; features read 'kind__calculator__param_value'"
+        )
+    try:
+        return parts[0], parts[1], dict(_parameter(part) for part in parts[2:])
+    except (ValueError, SyntaxError):
+        raise SettingsError(
+            f"column {column!r} has a parameter that cannot be read; "
+            "write numbers as Python does and strings in double quotes"
+        ) from None
+
+
+def _split(column: str) -> list[str]:
+    """Cut at ``__`` outside of double quotes."""
+    parts = [""]
+    for index, quoted in enumerate(column.split('"')):
+        if index % 2:
+            parts[-1] += f'"{quoted}"'
+        else:
+            first, *others = quoted.split("__")
+            parts[-1] += first
+            parts.extend(others)
+    return parts
+
+
+def _parameter(part: str) -> tuple[str, Any]:
+    cut = part.index('_"') if part.endswith('"') else part.rindex("_")
+    name, text = part[:cut], part[cut + 1 :]
+    if text.lower() in _NUMBERS:
+        return name, _NUMBERS[text.lower()]
+    return name, text[1:-1] if text.startswith('"') else ast.literal_eval(text)
+
+
+def check_kinds(kinds: Iterable[str]) -> None:
+    """Refuse kinds that would make a column's parts ambiguous.
+
+    Raises
+    ------
+    ArgumentError
+        If a kind contains ``__``.
+
+    Examples
+    --------
+    >>> check_kinds(["a", "b_c"])
+    """
+    bad = [kind for kind in kinds if "__" in str(kind)]
+    if bad:
+        raise ArgumentError(
+            f"kind {shorten(map(repr, bad))} contains '__', which separates the parts of a feature "
+            "column; rename it"
+        )
+
+
+def check_width(n_columns: int) -> None:
+    """Refuse a matrix of more than :data:`MAX_COLUMNS` columns.
+
+    Raises
+    ------
+    ArgumentError
+        If there are more columns.
+
+    Examples
+    --------
+    >>> check_width(783)
+    """
+    if n_columns > MAX_COLUMNS:
+        raise ArgumentError(
+            f"the result would have {n_columns:,} columns; at most {MAX_COLUMNS:,} are allowed: "
+            "choose fewer value columns or smaller settings (is the id or kind column right?)"
+        )

@@ -1,0 +1,108 @@
+"""The errors tidemill raises, in one tree.
+
+::
+
+    TidemillError
+    ├── InputError (ValueError)         what the caller gave; never worth a retry
+    │   ├── ArgumentError               an argument's value is not allowed
+    │   ├── SettingsError               settings name something that does not exist
+    │   ├── SourceError                 the input's files or schema cannot be used
+    │   │   └── SourceChangedError      the input changed since it was planned
+    │   └── DataError                   values, ids or sort keys break a policy
+    ├── SinkError                       the output cannot be written or read
+    │   ├── SinkBusyError               another live run owns the sink
+    │   └── LeaseLostError              this run no longer owns the sink: stop
+    ├── ResourceError                   disk or memory does not suffice
+    ├── ClusterError                    workers are missing, unreachable or unfit
+    └── CalculationError                a calculator raised and ``on_error="raise"``
+
+Every message names the argument or file, the value found, what is allowed and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = [
+    "ArgumentError",
+    "CalculationError",
+    "ClusterError",
+    "DataError",
+    "InputError",
+    "LeaseLostError",
+    "ResourceError",
+    "SettingsError",
+    "SinkBusyError",
+    "SinkError",
+    "SourceChangedError",
+    "SourceError",
+    "TidemillError",
+    "shorten",
+]
+
+
+class TidemillError(Exception):
+    """Base of all errors raised by tidemill."""
+
+
+class InputError(TidemillError, ValueError):
+    """What the caller gave cannot be used; a retry would fail the same way."""
+
+
+class ArgumentError(InputError):
+    """An argument's value is not allowed."""
+
+
+class SettingsError(InputError):
+    """Settings name a calculator, parameter or value that does not exist."""
+
+
+class SourceError(InputError):
+    """The input's files or its schema cannot be used."""
+
+
+class SourceChangedError(SourceError):
+    """The input changed since the run was planned."""
+
+
+class DataError(InputError):
+    """Values, ids or sort keys of the input break a policy."""
+
+
+class SinkError(TidemillError):
+    """The output cannot be written or read."""
+
+
+class SinkBusyError(SinkError):
+    """Another live run owns the sink."""
+
+
+class LeaseLostError(SinkError):
+    """This run no longer owns the sink and must stop."""
+
+
+class ResourceError(TidemillError):
+    """Disk space or memory does not suffice."""
+
+
+class ClusterError(TidemillError):
+    """Workers are missing, unreachable or unfit for the run."""
+
+
+class CalculationError(TidemillError):
+    """A calculator raised an error and the policy is ``on_error="raise"``."""
+
+
+def shorten(items: Iterable[object], limit: int = 10) -> str:
+    """Join ``items`` for a message, cut to ``limit`` with the full count.
+
+    Examples
+    --------
+    >>> shorten([1, 2, 3])
+    '1, 2, 3'
+    >>> shorten(range(12), limit=3)
+    '0, 1, 2, ... (12 in all)'
+    """
+    listed = list(items)
+    text = ", ".join(str(item) for item in listed[:limit])
+    return text if len(listed) <= limit else f"{text}, ... ({len(listed)} in all)"

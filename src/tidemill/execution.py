@@ -1,0 +1,235 @@
+"""Run one chunk part by part: read, block, calculate, write, mark.
+
+The same functions run in this process, on Dask's threads and in worker processes. A part whose
+earlier attempt died with its process is calculated in a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from tidemill.calculators.program import warmup
+from tidemill.blocks import Batch, Quarantined
+from tidemill.errors import SourceError
+from tidemill.isolation import Selection, calculate_isolated
+from tidemill.matrix import MatrixCalculator
+from tidemill.parts import PartWriter
+from tidemill.plan import Part, Plan
+from tidemill.pools import one_pool_thread
+from tidemill.run import Run
+from tidemill.sources.reading import read_part
+from tidemill.storage.markers import (
+    Attempt,
+    Marker,
+    attempts,
+    begin_attempt,
+    clear_attempts,
+    commit_part,
+    committed,
+    end_attempt,
+)
+
+__all__ = ["ChunkResult", "run_chunk"]
+
+log = logging.getLogger(__name__)
+
+Announce = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class ChunkResult:
+    """What one chunk did; small, because it travels through Prefect."""
+
+    calculated: int = 0  # parts
+    reused: int = 0  # parts that had a commit marker already
+    quarantined: int = 0  # ids
+    rows: int = 0
+    seconds: float = 0.0
+
+
+def run_chunk(run: Run, parts: Sequence[int]) -> ChunkResult:
+    """Calculate the parts of one chunk that have no commit marker yet.
+
+    Raises
+    ------
+    LeaseLostError
+        If the run no longer owns its sink.
+    InputError, CalculationError
+        If the data break a policy; parts committed before stay.
+    """
+    started = time.perf_counter()
+    plan = load_plan(run)
+    result = ChunkResult()
+    checkpoint = run.lease_view().check
+    done = committed(run.key, parts)
+    for index in parts:
+        checkpoint()
+        marker = done.get(index)
+        result.reused += marker is not None
+        if marker is None:
+            marker = _calculate_and_commit(run, plan, plan.parts[index], checkpoint)
+            result.calculated += 1
+        result.quarantined += len(marker.quarantined)
+        result.rows += marker.rows
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def load_plan(run: Run) -> Plan:
+    """The plan of a run, read once per process; the modules of its custom calculators imported."""
+    return _load_plan(json.dumps(asdict(run)))
+
+
+@lru_cache(maxsize=4)
+def _load_plan(run: str) -> Plan:
+    plan = Run(**json.loads(run)).read_plan()
+    import_modules(plan.modules)
+    return plan
+
+
+def load_kernels(run: Run) -> None:
+    """Load, or compile once per host, the kernels that a run needs, before anything is timed."""
+    for features in load_plan(run).features().values():
+        warmup(features)
+
+
+def import_modules(modules: Sequence[str]) -> None:
+    """Import the modules that register custom calculators.
+
+    Raises
+    ------
+    SourceError
+        If one cannot be imported here.
+    """
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise SourceError(
+                f"modules: {name!r} cannot be imported in process {os.getpid()}: {error}; "
+                "install it on every worker"
+            ) from error
+
+
+def _calculate_and_commit(
+    run: Run, plan: Plan, part: Part, checkpoint: Callable[[], None]
+) -> Marker:
+    """Calculate one part, isolated if an earlier attempt may have died of it, and commit it."""
+    key = run.key
+    suspects = _suspects(run, part.index)
+    name = key.part(part.index)
+    with _attempt(run, part.index):
+        if suspects:
+            log.warning("part %d: an attempt died with its process; isolating it", part.index)
+            request = {"run": asdict(run), "part": part.index, "name": name}
+            written = calculate_isolated(request, run.isolation_seconds, checkpoint)
+        else:
+            written = calculate_part(run, plan, part, name, checkpoint=checkpoint)
+        checkpoint()
+        marker = commit_part(key, Marker(**written))
+    clear_attempts(key, suspects)
+    log.info(
+        "part %d of %d: %d rows in %.2f s",
+        part.index + 1,
+        len(plan.parts),
+        marker.rows,
+        marker.seconds,
+    )
+    return marker
+
+
+def _suspects(run: Run, index: int) -> list[Attempt]:
+    """Attempts on a part that are not seen to be alive.
+
+    Those of another host cannot be looked at; isolating a part that turns out to be innocent
+    costs seconds, and not isolating a poison costs another worker.
+    """
+    found = attempts(run.key, [index])
+    return [one for one in found if not (one.process.is_here and one.process.is_alive)]
+
+
+@contextlib.contextmanager
+def _attempt(run: Run, index: int) -> Iterator[None]:
+    mark = begin_attempt(run.key, index, generation=run.generation, run_id=run.run_id)
+    try:
+        yield
+    finally:
+        end_attempt(run.key, mark)
+
+
+def calculate_for_parent(request: dict[str, Any], announce: Announce) -> dict[str, Any]:
+    """Calculate one part in an isolated child; see :mod:`tidemill.isolation`."""
+    run = Run(**request["run"])
+    plan = load_plan(run)
+    raw = request["selection"]
+    skip = {int(position): reason for position, reason in raw["skip"].items()}
+    selection = Selection(skip, tuple(raw["solo"]) if raw["solo"] else None)
+    part = plan.parts[request["part"]]
+    return calculate_part(run, plan, part, request["name"], selection=selection, announce=announce)
+
+
+def calculate_part(
+    run: Run,
+    plan: Plan,
+    part: Part,
+    name: str,
+    *,
+    checkpoint: Callable[[], None] | None = None,
+    selection: Selection | None = None,
+    announce: Announce | None = None,
+) -> dict[str, Any]:
+    """Write the rows of one part under ``name``; the JSON values of its commit marker."""
+    started = time.perf_counter()
+    calculator = MatrixCalculator(plan.features(), plan.policies.on_error)
+    quarantined: list[Quarantined] = []
+    position = 0
+    with (
+        one_pool_thread(),
+        run.key.data.open_output(name) as sink,
+        PartWriter(sink, plan) as writer,
+    ):
+        for batch in read_part(plan, part, run.work_dir, needs_times=calculator.needs_times):
+            quarantined += batch.quarantined
+            for first, last in _ranges(calculator, batch, selection, position):
+                if announce is not None:
+                    announce(position + first, position + last)
+                tile = calculator.calculate(batch, first, last, checkpoint)
+                writer.write(batch.ids[first:last], tile)
+            if selection is not None:
+                quarantined += selection.skipped(batch.ids, position)
+            position += len(batch.ids)
+    return {
+        "index": part.index,
+        "path": name,
+        "rows": writer.rows,
+        "bytes": writer.file.size,
+        "checksum": writer.file.checksum,
+        "seconds": time.perf_counter() - started,
+        "seconds_by_calculator": calculator.take_seconds(),
+        "digest": writer.digest.text,
+        "lower": writer.id_range[0],
+        "upper": writer.id_range[1],
+        "quarantined": [{**asdict(one), "id": str(one.id)} for one in quarantined],
+        "errors": calculator.errors.to_json(),
+        "run_id": run.run_id,
+    }
+
+
+def _ranges(
+    calculator: MatrixCalculator, batch: Batch, selection: Selection | None, position: int
+) -> Iterator[tuple[int, int]]:
+    """Ranges of the batch's ids to calculate at a time."""
+    if selection is None:
+        yield from calculator.tiles(batch)
+        return
+    for first, last in selection.ranges(position, position + len(batch.ids)):
+        yield first - position, last - position

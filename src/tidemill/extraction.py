@@ -1,0 +1,229 @@
+"""The Python door: pandas in, pandas out, without Prefect and without Dask."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tidemill.blocks import Batch
+from tidemill.errors import ArgumentError
+from tidemill.matrix import MatrixCalculator
+from tidemill.policies import Policies
+from tidemill.pools import one_pool_thread
+from tidemill.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["extract_features"]
+
+#: Stands for every kind without settings of its own.
+_OTHER_KINDS = ""
+#: Chunks per thread: enough to even out series of different length.
+CHUNKS_PER_THREAD = 8
+
+
+def extract_features(
+    timeseries_container: pd.DataFrame | Mapping[str, pd.DataFrame],
+    default_fc_parameters: Any = None,
+    kind_to_fc_parameters: Mapping[str, Any] | None = None,
+    column_id: str | None = None,
+    column_sort: str | None = None,
+    column_kind: str | None = None,
+    column_value: str | None = None,
+    chunksize: int | None = None,
+    n_jobs: int | None = None,
+    show_warnings: bool = False,
+    disable_progressbar: bool = False,
+    impute_function: Callable[[pd.DataFrame], pd.DataFrame | None] | None = None,
+    profile: bool = False,
+    profiling_filename: str = "profile.txt",
+    profiling_sorting: str = "cumulative",
+    distributor: None = None,
+    pivot: bool = True,
+    *,
+    on_nan: str = "raise",
+    on_duplicate: str = "raise",
+    on_error: str = "raise",
+) -> pd.DataFrame | list[tuple[Any, str, float]]:
+    """Calculate the feature matrix of the series in pandas frames.
+
+    Takes tsfresh's parameters, in tsfresh's order and with its meaning.
+
+    Parameters
+    ----------
+    timeseries_container : DataFrame or mapping of kind to DataFrame
+        Wide (a column per kind), long (``column_kind`` and ``column_value``) or one frame a kind.
+    default_fc_parameters : settings, optional
+        A preset's name, settings, or the path of a settings file; default: comprehensive.
+    kind_to_fc_parameters : mapping of kind to settings, optional
+        Settings of single kinds. If only these are given, other kinds get no features.
+    column_id, column_sort, column_kind, column_value : str, optional
+        Roles of the columns. Without ``column_sort`` rows keep their order.
+    chunksize : int, optional
+        Ids that one thread takes at a time; default: an eighth of a thread's share.
+    n_jobs : int, optional
+        Threads; default: all cores. 0 and 1 both mean the calling thread alone.
+    show_warnings : bool
+        Show warnings that custom calculators raise.
+    disable_progressbar : bool
+        No progress bar (there is none either where standard error is not a terminal).
+    impute_function : callable, optional
+        Called with the matrix; works in place or returns a new one.
+    profile, profiling_filename, profiling_sorting
+        Write a profile of the calling thread to a file.
+    distributor : None
+        Not supported: for a cluster call the flow ``tidemill.flows.extract.extract``.
+    pivot : bool
+        False: a list of ``(id, column, value)`` instead of the matrix.
+    on_nan : "raise", "omit" or "quarantine"
+        NaN and infinite values.
+    on_duplicate : "raise", "first", "last" or "mean"
+        Rows that share id, kind and sort value.
+    on_error : "raise" or "nan"
+        A calculator that raises.
+
+    Returns
+    -------
+    DataFrame
+        One row per id, ascending; columns ``kind__calculator__param_value``, float64.
+
+    Raises
+    ------
+    InputError
+        If arguments, settings or data are not usable; the message says what to do.
+    CalculationError
+        If a calculator raises and ``on_error="raise"``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"id": [1, 1, 2, 2], "x": [1.0, 3.0, 5.0, 5.0]})
+    >>> extract_features(frame, "minimal", column_id="id")[["x__mean", "x__variance"]]
+       x__mean  x__variance
+    1      2.0          1.0
+    2      5.0          0.0
+    """
+    from tidemill.sources.frames import id_dtype, read_frame, to_frame
+
+    if distributor is not None:
+        raise ArgumentError(
+            f"distributor={type(distributor).__name__} is not supported; use n_jobs for threads, "
+            "or the flow tidemill.flows.extract.extract with cluster=... for a cluster"
+        )
+    threads = _threads(n_jobs)
+    settings = Settings.from_any(default_fc_parameters, kind_to_fc_parameters)
+    policies = Policies(on_nan, on_duplicate, on_error)  # type: ignore[arg-type]
+    with _profiled(profile, profiling_filename, profiling_sorting), _warnings(show_warnings):
+        batch = read_frame(
+            timeseries_container, column_id=column_id, column_sort=column_sort,
+            column_kind=column_kind, column_value=column_value, policies=policies,
+            needs_times=settings.needs_times([*settings.kinds, _OTHER_KINDS]),
+        )  # fmt: skip
+        settings.check_kinds(list(batch.blocks))
+        features = {kind: settings.features_for(kind) for kind in batch.blocks}
+        columns, matrix = calculate_batch(
+            batch, features, on_error, threads, chunksize, show_progress=not disable_progressbar
+        )
+        frame = to_frame(
+            batch.ids, columns, matrix, dtype=id_dtype(timeseries_container, column_id)
+        )
+    if impute_function is not None:
+        imputed = impute_function(frame)
+        frame = frame if imputed is None else imputed
+    return frame if pivot else _triples(frame)
+
+
+def calculate_batch(
+    batch: Batch,
+    features: Mapping[str, Any],
+    on_error: str = "raise",
+    threads: int = 1,
+    chunksize: int | None = None,
+    *,
+    show_progress: bool = False,
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    """Columns and matrix float64[k, m] of a batch in memory, calculated by ``threads`` threads."""
+    n_ids = len(batch.ids)
+    calculators = [MatrixCalculator(features, on_error) for _ in range(threads)]
+    columns = calculators[0].columns
+    matrix = np.empty((n_ids, len(columns)))
+    step = chunksize or max(-(-n_ids // (threads * CHUNKS_PER_THREAD)), 1)
+    chunks = [(first, min(first + step, n_ids)) for first in range(0, n_ids, step)]
+
+    def run(first: int, last: int) -> int:
+        calculator = calculators.pop()
+        try:
+            matrix[first:last] = calculator.calculate(batch, first, last)
+        finally:
+            calculators.append(calculator)
+        return last - first
+
+    with one_pool_thread(), _bar(n_ids, show_progress) as advance:
+        if threads == 1:
+            for chunk in chunks:
+                advance(run(*chunk))
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                for done in pool.map(run, *zip(*chunks, strict=True)) if chunks else ():
+                    advance(done)
+    return columns, matrix
+
+
+def _threads(n_jobs: int | None) -> int:
+    if n_jobs is None:
+        return os.cpu_count() or 1
+    if n_jobs < 0:
+        raise ArgumentError(f"n_jobs={n_jobs} is not allowed; give threads, or None for all cores")
+    return max(n_jobs, 1)
+
+
+def _triples(frame: pd.DataFrame) -> list[tuple[Any, str, float]]:
+    return [
+        (row_id, column, value)
+        for column in frame.columns
+        for row_id, value in frame[column].items()
+    ]
+
+
+@contextlib.contextmanager
+def _bar(n_ids: int, show: bool) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if not show or not console.is_terminal:
+        yield lambda _: None
+        return
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("Feature extraction", total=n_ids)
+        yield lambda done: progress.advance(task, done)
+
+
+@contextlib.contextmanager
+def _profiled(active: bool, filename: str, sorting: str) -> Iterator[None]:
+    if not active:
+        yield
+        return
+    import cProfile
+    import pstats
+
+    with cProfile.Profile() as profiler:
+        yield
+    with open(filename, "w", encoding="utf-8") as sink:
+        pstats.Stats(profiler, stream=sink).sort_stats(sorting).print_stats()
+
+
+@contextlib.contextmanager
+def _warnings(show: bool) -> Iterator[None]:
+    with warnings.catch_warnings():
+        if not show:
+            warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,292 @@
+"""The main job, step by step, without Prefect and without Dask.
+
+A :class:`Job` is one attempt: it owns the sink's lease from :meth:`Job.open` to the end of its
+``with`` block. The steps take the :class:`~tidemill.run.Run`, an address in JSON values, so that
+they can be tasks: ``choose_chunks``, ``partition``, ``execution.run_chunk`` and ``reduce``.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from tidemill.errors import LeaseLostError
+from tidemill.execution import load_kernels, load_plan, run_chunk
+from tidemill.partition import check_space, run_spill_task, spill_tasks
+from tidemill.plan import Plan
+from tidemill.planning import deal_chunks, size_chunks
+from tidemill.preparation import make_plan
+from tidemill.progress import Progress, tell
+from tidemill.request import Request
+from tidemill.run import Run
+from tidemill.storage.layout import SinkLayout, indexed
+from tidemill.storage.lease import Lease, acquire
+from tidemill.storage.markers import committed
+from tidemill.storage.publish import check_sink, last_published
+from tidemill.reduction import reduce, write_failure
+
+__all__ = [
+    "Job",
+    "PartsWatch",
+    "choose_chunks",
+    "extract_here",
+    "missing_parts",
+    "partition",
+    "stop_workers",
+]
+
+log = logging.getLogger(__name__)
+
+#: How a step runs plain functions over items: on Dask workers, or on threads of this process.
+MapFunction = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
+
+#: Seconds between two looks at the markers.
+LOOK_SECONDS = 0.5
+
+_OPEN: dict[str, Job] = {}  # run id -> job of this process
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt to carry out a request, as the one writer of its sink."""
+
+    request: Request
+    run: Run
+    lease: Lease
+
+    @classmethod
+    @contextmanager
+    def open(cls, request: Request, wait_for_sink: float = 0.0, cluster: str = "none") -> Iterator[Self]:
+        """Plan the request, become the sink's writer, and record the plan.
+
+        Raises
+        ------
+        InputError
+            If input, columns or settings cannot be used; nothing was written.
+        SinkError
+            If the sink holds something else, or another live run owns it.
+        """
+        now = datetime.now(UTC)
+        tell(Progress("plan"))
+        layout = SinkLayout.of(request.sink, request.storage_options)
+        check_sink(layout, [request.source] if isinstance(request.source, str) else request.source)
+        plan = make_plan(request)
+        run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        owner = f"{getpass.getuser()} (cluster={cluster})"
+        with acquire(
+            layout.lease, owner=owner, run_id=run_id, wait_seconds=wait_for_sink
+        ) as lease:
+            run = Run(
+                run_id=run_id,
+                started=now.isoformat(timespec="seconds"),
+                sink=request.sink,
+                result_key=plan.result_key,
+                generation=lease.generation,
+                work_dir=_work_dir(request, layout, plan),
+                storage_options=dict(request.storage_options),
+                isolation_seconds=request.isolation_seconds,
+            )
+            record_plan(run, plan)
+            job = cls(request, run, lease)
+            _OPEN[run_id] = job
+            try:
+                yield job
+            except BaseException as error:
+                write_failure(run, plan, error, cluster)
+                raise
+            finally:
+                del _OPEN[run_id]
+
+
+def stop_workers(run: Run, reason: str) -> None:
+    """Give the lease of a job of this process back, so that its workers stop between blocks."""
+    if run.run_id in _OPEN:
+        _OPEN[run.run_id].lease.release(reason)
+
+
+def _work_dir(request: Request, layout: SinkLayout, plan: Plan) -> str:
+    if request.work_dir is None:
+        return layout.key(plan.result_key).work.url
+    return f"{request.work_dir.rstrip('/')}/tidemill-{plan.result_key[:16]}"
+
+
+def record_plan(run: Run, plan: Plan) -> None:
+    """Write the plan where workers read it; parts that an earlier attempt recorded are kept.
+
+    Parts are a pure function of source and settings, but also of the version of tidemill: those
+    that were started are finished as they were cut.
+    """
+    key = run.key
+    try:
+        recorded = Plan.from_json(key.state.read(key.plan))
+    except FileNotFoundError:
+        recorded = plan
+    kept = replace(plan, parts=recorded.parts, layout=recorded.layout)
+    key.state.write(key.plan, kept.to_json().encode())
+
+
+def missing_parts(run: Run) -> list[int]:
+    """Indexes of the parts without a commit marker; none if a file sink shows the result already."""
+    shown = last_published(run.layout)
+    if run.layout.kind == "file" and shown is not None and shown.result_key == run.result_key:
+        return []
+    done = committed(run.key)
+    return [part.index for part in load_plan(run).parts if part.index not in done]
+
+
+def choose_chunks(run: Run, threads: int) -> dict[str, Any]:
+    """Deal the missing parts into chunks for ``threads`` threads.
+
+    Returns
+    -------
+    dict
+        The fields of :class:`~tidemill.planning.ChunkSize`, with ``chunks`` the part indexes of
+        each chunk.
+    """
+    plan = load_plan(run)
+    missing = frozenset(missing_parts(run))
+    parts = [part for part in plan.parts if part.index in missing]
+    size = size_chunks(parts, threads)
+    log.info(
+        "chunk size: %d parts with %d ids are missing, %.1f s predicted, %d threads; %s; %s",
+        size.parts,
+        size.ids,
+        size.seconds,
+        size.threads,
+        size.formula,
+        size.reason,
+    )
+    chunks = [list(chunk) for chunk in deal_chunks(parts, threads)] if parts else []
+    return {**asdict(size), "chunks": chunks}
+
+
+def partition(run: Run, map_function: MapFunction) -> dict[str, Any]:
+    """Spill the input by id range, unless it can be used as it lies or nothing is missing.
+
+    Returns
+    -------
+    dict
+        ``layout``, ``tasks``, ``reused`` (tasks found complete), ``bytes`` and ``rows`` of spill.
+    """
+    plan = load_plan(run)
+    facts: dict[str, Any] = {"layout": plan.layout, "tasks": 0, "reused": 0, "bytes": 0, "rows": 0}
+    if plan.layout == "clustered":
+        log.info("partition: the input is used as it lies; no row is copied")
+        return facts
+    if not missing_parts(run):
+        log.info("partition: all parts are committed; nothing to do")
+        return facts
+    check_space(plan, run.work_dir)
+    results = map_function(SpillTask(run), spill_tasks(plan))
+    facts["tasks"] = len(results)
+    for name in ("reused", "bytes", "rows"):
+        facts[name] = sum(int(result[name]) for result in results)
+    log.info(
+        "partition: %(tasks)d map tasks (%(reused)d reused), %(rows)d rows, %(bytes)d bytes", facts
+    )
+    return facts
+
+
+@dataclass(frozen=True, slots=True)
+class SpillTask:
+    """One map task of the partition step, for a worker."""
+
+    run: Run
+
+    def __call__(self, task: int) -> Any:
+        """Spill the task's share of the input, unless that was done before."""
+        self.run.lease_view().check()
+        return run_spill_task(load_plan(self.run), task, self.run.work_dir)
+
+
+class PartsWatch:
+    """Tells how many parts of a run are committed; looks now and then."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._total = len(load_plan(run).parts)
+        self._rows: dict[int, int] = {}
+        self._last = float("-inf")
+
+    def look(self, *, now: bool = False) -> None:
+        """Read the markers that are new and tell the progress."""
+        if not now and time.monotonic() - self._last < LOOK_SECONDS:
+            return
+        self._last = time.monotonic()
+        key = self.run.key
+        names = (indexed(entry.path) for entry in key.state.list(key.markers))
+        new = {name[0] for name in names if name is not None} - set(self._rows)
+        found = committed(key, new) if new else {}
+        self._rows.update({index: marker.rows for index, marker in found.items()})
+        ids = sum(self._rows.values())
+        tell(Progress("calculate_features", len(self._rows), self._total, ids))
+
+
+def extract_here(request: Request, *, wait_for_sink: float = 0.0, threads: int | None = None) -> Any:
+    """Carry out a request in this process, on threads; the summary.
+
+    Raises
+    ------
+    TidemillError
+        As the steps do; parts that were committed stay for the next attempt.
+    """
+    threads = threads or os.cpu_count() or 1
+    seconds: dict[str, float] = {}
+    with Job.open(request, wait_for_sink) as job:
+        with _timed(seconds, "calculate_chunk_size"):
+            chunks = choose_chunks(job.run, threads)["chunks"]
+        with _timed(seconds, "partition"):
+            partition(job.run, lambda function, items: _map_threads(function, items, threads))
+        with _timed(seconds, "load_kernels"):
+            load_kernels(job.run)
+        with _timed(seconds, "calculate_features"):
+            _run_parts(job, [index for chunk in chunks for index in chunk], threads)
+        facts = {"cluster": "none", "threads": threads, "task_runs": 0, "seconds": seconds}
+        return reduce(job.run, facts)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    tell(Progress(step))
+    began = time.perf_counter()
+    yield
+    seconds[step] = time.perf_counter() - began
+
+
+def _map_threads(function: Callable[[Any], Any], items: Sequence[Any], threads: int) -> list[Any]:
+    with ThreadPoolExecutor(threads, "tidemill-partition") as pool:
+        return list(pool.map(function, items))
+
+
+def _run_parts(job: Job, parts: Sequence[int], threads: int) -> None:
+    """Run parts one by one on threads; the first error stops the others between blocks."""
+    watch = PartsWatch(job.run)
+    with ThreadPoolExecutor(threads, "tidemill-part") as pool:
+        waiting = {pool.submit(run_chunk, job.run, [index]) for index in parts}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                _raise_first(done)
+                watch.look(now=not waiting)
+        except BaseException as error:
+            stop_workers(job.run, f"ended by {type(error).__name__}")
+            for future in waiting:
+                future.cancel()
+            raise
+
+
+def _raise_first(done: set[Future[Any]]) -> None:
+    """Raise the first error, one with a cause of its own before a mere order to stop."""
+    errors = [error for future in done if (error := future.exception()) is not None]
+    if errors:
+        raise min(errors, key=lambda error: isinstance(error, LeaseLostError))

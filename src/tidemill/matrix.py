@@ -1,0 +1,150 @@
+"""From a batch of series to rows of the feature matrix, tile by tile.
+
+A tile is a range of ids whose rows fit in :data:`TILE_BYTES`, so that memory does not depend on
+how many short series a batch holds. Values of a row do not depend on the tile it is in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tidemill.blocks import BLOCK_VALUES, Batch, SeriesBlock
+from tidemill.calculators.program import Program
+from tidemill.columns import feature_name
+
+__all__ = ["CASES_KEPT", "ErrorTable", "MatrixCalculator"]
+
+#: Bytes of one tile of the matrix.
+TILE_BYTES = 32 * 2**20
+#: Failures kept one by one; beyond that they are only counted.
+CASES_KEPT = 1_000
+
+Checkpoint = Callable[[], None]
+Features = Sequence[tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(slots=True)
+class ErrorTable:
+    """Failures of calculators: counts of all, and the ids of the first cases."""
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    # (kind, calculator, message) -> series on which the calculator failed
+    ids: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    kept: int = 0  # ids kept, at most CASES_KEPT
+
+    def add(self, series_id: object, kind: str, calculator: str, message: str) -> None:
+        """Count one failure and keep its id while there is room."""
+        key = (kind, calculator, message)
+        self.counts[key] += 1
+        if self.kept < CASES_KEPT:
+            self.ids.setdefault(key, []).append(str(series_id))
+            self.kept += 1
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """One entry ``{kind, calculator, message, count, ids}`` for each kind of failure."""
+        names = ("kind", "calculator", "message")
+        return [
+            {**dict(zip(names, key, strict=True)), "count": n, "ids": self.ids.get(key, [])}
+            for key, n in self.counts.items()
+        ]
+
+
+class MatrixCalculator:
+    """Calculates the columns of all kinds. One instance belongs to one thread.
+
+    Parameters
+    ----------
+    features : mapping of kind to its (calculator, parameters), kinds in the matrix's order
+    on_error : "raise" or "nan"
+    """
+
+    def __init__(self, features: Mapping[str, Features], on_error: str = "raise") -> None:
+        self.programs = {kind: Program(chosen, on_error) for kind, chosen in features.items()}
+        self.columns: tuple[str, ...] = tuple(
+            feature_name(kind, calculator, parameters)
+            for kind, chosen in features.items()
+            for calculator, parameters in chosen
+        )
+        self.errors = ErrorTable()
+
+    @property
+    def needs_times(self) -> bool:
+        """Whether any calculator reads the series' times."""
+        return any(program.needs_times for program in self.programs.values())
+
+    def take_seconds(self) -> dict[str, float]:
+        """Seconds per calculator and shared intermediate since the last call."""
+        total: Counter[str] = Counter()
+        for program in self.programs.values():
+            total.update(program.take_seconds())
+        return dict(total)
+
+    def tiles(self, batch: Batch) -> Iterator[tuple[int, int]]:
+        """Ranges ``(first, last)`` of ids, each with rows of at most :data:`TILE_BYTES`."""
+        n_ids = len(batch.ids)
+        step = max(TILE_BYTES // (8 * max(len(self.columns), 1)), 1)
+        for first in range(0, n_ids, step):
+            yield first, min(first + step, n_ids)
+
+    def calculate(
+        self, batch: Batch, first: int, last: int, checkpoint: Checkpoint | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Rows ``first`` to ``last`` (exclusive) of the batch's matrix, float64[last - first, m].
+
+        ``checkpoint`` is called between blocks and may raise to stop the work.
+        """
+        tile = np.empty((last - first, len(self.columns)))
+        column = 0
+        for kind, program in self.programs.items():
+            part = tile[:, column : column + len(program.columns)]
+            column += len(program.columns)
+            self._fill(part, batch, kind, first, last, checkpoint)
+        return tile
+
+    def _fill(
+        self,
+        out: npt.NDArray[np.float64],
+        batch: Batch,
+        kind: str,
+        first: int,
+        last: int,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        if kind not in batch.blocks:
+            out[:] = np.nan
+            return
+        block = batch.blocks[kind].cut(first, last)
+        present = batch.present.get(kind)
+        if present is None or present[first:last].all():
+            self._run(block, out, batch, np.arange(first, last), checkpoint)
+            return
+        rows = np.flatnonzero(present[first:last])
+        chosen = SeriesBlock(
+            kind, block.values, block.starts[rows], block.stops[rows], block.times
+        )
+        filled = np.empty((len(rows), out.shape[1]))
+        self._run(chosen, filled, batch, rows + first, checkpoint)
+        out[:] = np.nan
+        out[rows] = filled
+
+    def _run(
+        self,
+        block: SeriesBlock,
+        out: npt.NDArray[np.float64],
+        batch: Batch,
+        rows: npt.NDArray[np.int64],
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        program = self.programs[block.kind]
+        for first, last in block.split(BLOCK_VALUES):
+            if checkpoint is not None:
+                checkpoint()
+            for failure in program.calculate(block.cut(first, last), out[first:last]):
+                series_id = batch.ids[int(rows[first + failure.series])]
+                self.errors.add(series_id, block.kind, failure.calculator, failure.message)

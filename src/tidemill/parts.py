@@ -1,0 +1,96 @@
+"""Write the rows of one part as Parquet, tile by tile."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tidemill.digests import HashingFile, RowSum, row_sum
+from tidemill.plan import Plan
+
+__all__ = ["PartWriter", "part_schema"]
+
+#: Cells per row group: small tiles are gathered up to this, so that readers meet few row groups.
+GROUP_CELLS = 4 * 2**20
+
+
+def part_schema(plan: Plan) -> pa.Schema:
+    """Schema of every part of a plan: the id under its own name, then float64 features."""
+    from tidemill.sources.values import parse_type
+
+    id_field = pa.field(plan.source.columns.id, parse_type(plan.source.id_type))
+    return pa.schema([id_field, *(pa.field(name, pa.float64()) for name in plan.columns)])
+
+
+class PartWriter:
+    """Writes one part to a binary file; knows its rows, id range, size, checksum and digest.
+
+    Parameters
+    ----------
+    sink : binary file object, open for writing
+    plan : the plan that the part belongs to
+    """
+
+    def __init__(self, sink: BinaryIO, plan: Plan) -> None:
+        self.schema = part_schema(plan)
+        self.rows = 0
+        self.digest = RowSum()  # order-free, of the rows written
+        self.file = HashingFile(sink)
+        self._range: list[Any] = [None, None]
+        self._held: list[tuple[pa.Array, npt.NDArray[np.float64]]] = []
+        self._held_rows = 0
+        id_name = self.schema.names[0]
+        # Features are noise to a dictionary, and their statistics only fill the footer: 4,000 rows
+        # of 783 columns take 20 ms without either, 152 ms with both (zstd: 56 ms, 4 % smaller).
+        self._writer = pq.ParquetWriter(
+            self.file, self.schema, compression="snappy", use_dictionary=False, write_statistics=[id_name]
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._flush()
+        self._writer.close()
+
+    def write(self, ids: pa.Array, tile: npt.NDArray[np.float64]) -> None:
+        """Add rows: ``ids`` [k] and ``tile`` float64[k, m]."""
+        if not len(ids):
+            return
+        if self._range[0] is None:
+            self._range[0] = ids[0]
+        self._range[1] = ids[-1]
+        names = self.schema.names
+        self.digest += row_sum(ids, tile, names[1:], names[0])
+        self.rows += len(ids)
+        self._held.append((ids, tile))
+        self._held_rows += len(ids)
+        if self._held_rows * max(tile.shape[1], 1) >= GROUP_CELLS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._held:
+            return
+        ids = pa.concat_arrays([ids for ids, _ in self._held])
+        columns = np.ascontiguousarray(np.concatenate([tile for _, tile in self._held]).T)
+        self._held, self._held_rows = [], 0
+        arrays = [ids.cast(self.schema[0].type), *(pa.array(column) for column in columns)]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self.schema))
+
+    @property
+    def id_range(self) -> list[Any]:
+        """First and last id written, as JSON values; ``[None, None]`` where there is no row."""
+        from tidemill.sources.values import id_key
+
+        return [None if one is None else id_key(one) for one in self._range]

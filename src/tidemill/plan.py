@@ -1,0 +1,135 @@
+"""The frozen, JSON-serialisable description of one run.
+
+A plan holds id ranges and (file, group) spans, never lists of ids. It is made by
+:mod:`tidemill.planning` and carried out by :mod:`tidemill.execution`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tidemill.policies import Policies
+from tidemill.settings import Settings
+
+__all__ = ["RESULTS_VERSION", "Columns", "Part", "Plan", "Source", "SourceFile", "Span"]
+
+#: Raised whenever a value of the matrix can change for the same input and settings; a test with a
+#: golden matrix forces that. Part of the result key.
+RESULTS_VERSION = 1
+
+#: An id as JSON holds it: timestamps and dates by their integer in Arrow's unit.
+IdKey = int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The roles of the input's columns."""
+
+    id: str
+    sort: str | None
+    kind: str | None  # long format only
+    values: tuple[str, ...]  # wide: one per kind, in column order; long: exactly one
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One input file and the facts that identify its content."""
+
+    path: str  # relative to Source.url
+    size: int  # bytes
+    version: str  # etag, or modification time in nanoseconds
+    digest: str  # of the Parquet footer; of the whole file for CSV
+    rows: int
+    groups: int  # row groups (Parquet) or record batches (Arrow IPC)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The input of a run: files of one schema."""
+
+    url: str  # folder or object-store prefix that the paths are relative to
+    format: str  # "parquet" or "csv"
+    files: tuple[SourceFile, ...]
+    columns: Columns
+    id_type: str  # Arrow type of the id column, as written to the sink
+    kinds: tuple[str, ...]  # column order (wide) or sorted (long)
+    storage_options: Mapping[str, str]  # option -> name of the environment variable that holds it
+    fingerprint: str  # sha256 over files and columns
+    schema: str = ""  # of the used columns as they are read: Arrow IPC, base64
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The groups ``first`` to ``last`` (exclusive) of one file."""
+
+    file: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Consecutive whole ids: the unit of commit, resume and quarantine."""
+
+    index: int
+    lower: IdKey  # first id, inclusive; None: no bound
+    upper: IdKey  # exclusive; None: no bound
+    spans: tuple[Span, ...]  # where its rows lie in the input; empty in the spilled layout
+    rows: int  # estimate where the input is not read in full
+    ids: int  # estimate
+    bytes: int  # of input, uncompressed
+    seconds: float  # predicted by the shipped cost table, one thread
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a worker needs to know of one run."""
+
+    result_key: str
+    source: Source
+    settings: Mapping[str, Any]  # canonical: {kind or "*": [[calculator, {parameter: value}], ...]}
+    policies: Policies
+    layout: str  # "clustered": parts are read from the input; "spilled": from work_dir
+    parts: tuple[Part, ...]
+    columns: tuple[str, ...]  # feature columns, kind__calculator__param_value, in order
+    modules: tuple[str, ...] = ()  # imported on every worker, for their custom calculators
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Predicted seconds of one thread for all parts."""
+        return sum(part.seconds for part in self.parts)
+
+    def features(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+        """(calculator, parameters) of every kind, in the order of the columns."""
+        settings = Settings.from_any(self.settings)
+        return {kind: settings.features_for(kind) for kind in self.source.kinds}
+
+    def to_json(self) -> str:
+        """The plan as JSON text."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Plan:
+        """Read back what :meth:`to_json` wrote."""
+        raw = json.loads(text)
+        raw["source"] = _source(raw["source"])
+        raw["policies"] = Policies(**raw["policies"])
+        raw["parts"] = tuple(_part(part) for part in raw["parts"])
+        for name in ("columns", "modules"):
+            raw[name] = tuple(raw[name])
+        return cls(**raw)
+
+
+def _source(raw: dict[str, Any]) -> Source:
+    raw["files"] = tuple(SourceFile(**file) for file in raw["files"])
+    raw["columns"] = Columns(**{**raw["columns"], "values": tuple(raw["columns"]["values"])})
+    raw["kinds"] = tuple(raw["kinds"])
+    return Source(**raw)
+
+
+def _part(raw: dict[str, Any]) -> Part:
+    return Part(**{**raw, "spans": tuple(Span(**span) for span in raw["spans"])})

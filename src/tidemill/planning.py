@@ -1,0 +1,379 @@
+"""Pure functions: parts of an input, chunks of parts, and how long it will take.
+
+Parts follow from source and settings alone, never from workers, memory or cluster. Chunks
+follow the live cluster.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tidemill.plan import Part, Source
+from tidemill.sources.keys import KeyArray, plain, sums
+from tidemill.sources.spilled import merge_groups
+from tidemill.sources.statistics import Group, Statistics
+
+__all__ = [
+    "ChunkSize",
+    "Seconds",
+    "deal_chunks",
+    "make_parts",
+    "part_memory_bytes",
+    "predict_run_seconds",
+    "size_chunks",
+]
+
+Floats = npt.NDArray[np.float64]
+
+#: Predicted seconds of one thread for ``counts[i]`` ids whose series, one of each kind, have
+#: ``lengths[i]`` values.
+Seconds = Callable[[Floats, Floats], float]
+
+#: Input bytes of a part, in memory: a thousandth of the input within these bounds.
+LEAST_PART_BYTES = 32 * 2**20
+MOST_PART_BYTES = 256 * 2**20
+PARTS_BY_BYTES = 1000
+#: Predicted seconds of a part: a 250th of the run within these bounds, so that small inputs give
+#: every core something to do.
+LEAST_PART_SECONDS = 1.0
+MOST_PART_SECONDS = 60.0
+PARTS_BY_SECONDS = 250
+#: A row group is read again for each part it holds rows of. At 11 ns a row that beats the detour
+#: over the partition step (140 ns a row) up to about this many parts.
+PARTS_PER_GROUP = 16
+#: Bytes that streaming takes beside the rows: one batch as Parquet gives it, and Arrow's own.
+STREAM_BYTES = 192 * 2**20
+
+#: Predicted seconds of a chunk; the least for three and for one chunk per thread.
+CHUNK_SECONDS, LEAST_CHUNK_SECONDS, WORTH_SECONDS = 30.0, 10.0, 1.0
+CHUNKS_PER_THREAD = 3
+#: Task runs of a Prefect run are kept below 500, everything counted.
+MAX_CHUNKS = 480
+#: Seconds that one Prefect task run on Dask takes beside its work.
+TASK_RUN_SECONDS = 0.3
+
+#: Lengths at which the cost model is asked; between them costs are interpolated.
+COST_POINTS = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Items:
+    """What parts are made of, ascending by key: a cut may lie before any of them."""
+
+    keys: KeyArray  # [k] ascending, unique
+    rows: Floats
+    ids: Floats
+    seconds: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What a part may hold."""
+
+    row_bytes: float
+    part_bytes: float
+    part_seconds: float
+
+    def load(self, items: _Items) -> Floats:
+        """The share of a part that each item takes."""
+        by_bytes = items.rows * (self.row_bytes / self.part_bytes)
+        return np.maximum(by_bytes, items.seconds / self.part_seconds)
+
+    def cut(self, items: _Items) -> list[slice]:
+        """Slices that keep to the limits, unless one item alone exceeds them."""
+        ends = np.cumsum(self.load(items))
+        slices: list[slice] = []
+        first = 0
+        while first < len(ends):
+            taken = ends[first - 1] if first else 0.0
+            last = max(int(np.searchsorted(ends, taken + 1 + 1e-9, side="right")), first + 1)
+            slices.append(slice(first, last))
+            first = last
+        return slices
+
+
+def make_parts(
+    source: Source, statistics: Statistics, seconds: Seconds, *, part_bytes: int | None = None
+) -> tuple[str, tuple[Part, ...]]:
+    """The layout of an input, and its parts.
+
+    Parameters
+    ----------
+    source : an opened input
+    statistics : of its row groups
+    seconds : the cost model
+    part_bytes : int, optional
+        Bytes of input per part, instead of a thousandth of the input within 32 and 256 MiB.
+
+    Returns
+    -------
+    layout : "clustered" or "spilled"
+        Clustered where the ranges of the row groups ascend and touch at one id at most: such
+        parts are read from the input. All others go through the partition step.
+    parts
+        Half-open ranges of ids, strictly ascending; the first and last have no outer bound.
+
+    Examples
+    --------
+    >>> import tempfile, pyarrow as pa, pyarrow.parquet as pq
+    >>> from tidemill.sources.files import open_source
+    >>> from tidemill.sources.statistics import gather_statistics
+    >>> folder = tempfile.mkdtemp()
+    >>> table = pa.table({"id": [1, 1, 2, 3], "x": [0.5, 1.5, 2.0, 3.0]})
+    >>> pq.write_table(table, f"{folder}/a.parquet", row_group_size=2)
+    >>> source = open_source(folder, column_id="id")
+    >>> layout, parts = make_parts(
+    ...     source, gather_statistics(source), lambda lengths, counts: 0.0, part_bytes=32
+    ... )
+    >>> layout, [(part.lower, part.upper, part.spans) for part in parts]
+    ('clustered', [(None, 2, (Span(file=0, first=0, last=1),)), (2, None, (Span(file=0, first=1, \
+last=2),))])
+    """
+    points = _price(statistics, seconds, len(source.kinds) if source.columns.kind else 1)
+    limits = _limits(statistics, float(points.seconds.sum()), part_bytes)
+    most_rows = PARTS_PER_GROUP * limits.part_bytes / limits.row_bytes
+    if source.format == "parquet" and _is_clustered(statistics.groups, most_rows):
+        items = _by_group(statistics.groups, points, limits)
+        parts = _parts(items, limits.cut(items), statistics.groups, limits.row_bytes)
+        return "clustered", parts
+    return "spilled", _parts(points, limits.cut(points), (), limits.row_bytes)
+
+
+def _limits(statistics: Statistics, seconds: float, part_bytes: int | None) -> _Limits:
+    total = statistics.profile.rows * statistics.row_bytes
+    share = min(max(total / PARTS_BY_BYTES, LEAST_PART_BYTES), MOST_PART_BYTES)
+    slow = min(max(seconds / PARTS_BY_SECONDS, LEAST_PART_SECONDS), MOST_PART_SECONDS)
+    return _Limits(statistics.row_bytes, float(part_bytes or share), slow)
+
+
+def _price(statistics: Statistics, seconds: Seconds, n_kinds: int) -> _Items:
+    """The sample's ids with their cost; other rows at the mean price of the sample's."""
+    met = statistics.ids > 0
+    ids, cost = statistics.ids.copy(), np.zeros_like(statistics.rows)
+    curve = _cost_curve(statistics.lengths[met] / n_kinds, seconds)
+    cost[met] = ids[met] * curve
+    known = ids * statistics.lengths
+    rest = (statistics.rows - known).clip(0) / known.sum()
+    return _Items(
+        statistics.keys, statistics.rows, ids + rest * ids.sum(), cost + rest * cost.sum()
+    )
+
+
+def _cost_curve(lengths: Floats, seconds: Seconds) -> Floats:
+    """Seconds for one id of each length; the model is asked at a few lengths only."""
+    low, high = max(float(lengths.min()), 1.0), max(float(lengths.max()), 1.0)
+    at = np.unique(np.geomspace(low, high, COST_POINTS))
+    one = np.ones(1)
+    cost = np.array([max(seconds(np.array([length]), one), 1e-12) for length in at])
+    curve: Floats = np.exp(np.interp(np.log(np.maximum(lengths, 1.0)), np.log(at), np.log(cost)))
+    return curve
+
+
+# Layout
+
+
+def _is_clustered(groups: Sequence[Group], most_rows: float) -> bool:
+    """Whether parts can be read from the row groups, whose ranges come in order."""
+    if any(group.rows > most_rows and group.lower != group.upper for group in groups):
+        return False
+    return all(_follows(one, other) for one, other in itertools.pairwise(groups))
+
+
+def _follows(one: Group, other: Group) -> bool:
+    """Whether ranges are apart, or touch at an id whose rows lie in the input's order."""
+    if one.upper == other.lower:
+        return (one.file, one.group) < (other.file, other.group)
+    return bool(one.upper < other.lower)
+
+
+def _by_group(groups: Sequence[Group], points: _Items, limits: _Limits) -> _Items:
+    """One item per row group, so that parts begin where row groups do; large ones by their ids."""
+    pieces = [_of_group(group, points, limits) for group in groups]
+    keys, places = np.unique(np.concatenate([one.keys for one in pieces]), return_inverse=True)
+    return _Items(
+        keys,
+        sums(places, np.concatenate([one.rows for one in pieces])),
+        sums(places, np.concatenate([one.ids for one in pieces])),
+        sums(places, np.concatenate([one.seconds for one in pieces])),
+    )
+
+
+def _of_group(group: Group, points: _Items, limits: _Limits) -> _Items:
+    first = int(np.searchsorted(points.keys, group.lower, side="left"))
+    last = int(np.searchsorted(points.keys, group.upper, side="right"))
+    inside = slice(first, last)
+    share = group.rows / points.rows[inside].sum()
+    scaled = _Items(
+        points.keys[inside],
+        points.rows[inside] * share,
+        points.ids[inside] * share,
+        points.seconds[inside] * share,
+    )
+    if limits.load(scaled).sum() > 1:
+        return scaled
+    sums = (np.array([a.sum()]) for a in (scaled.rows, scaled.ids, scaled.seconds))
+    return _Items(np.array([group.lower], dtype=points.keys.dtype), *sums)
+
+
+def _parts(
+    items: _Items, slices: Sequence[slice], groups: Sequence[Group], row_bytes: float
+) -> tuple[Part, ...]:
+    lowers = _as_keys([group.lower for group in groups], items.keys)
+    uppers = _as_keys([group.upper for group in groups], items.keys)
+    bounds = [None, *(items.keys[one.start] for one in slices[1:]), None]
+    parts = []
+    for index, one in enumerate(slices):
+        lower, upper = bounds[index], bounds[index + 1]
+        first = 0 if lower is None else int(np.searchsorted(uppers, lower, side="left"))
+        last = len(groups) if upper is None else int(np.searchsorted(lowers, upper, side="left"))
+        rows = items.rows[one].sum()
+        part = Part(
+            index=index,
+            lower=None if lower is None else plain(lower),
+            upper=None if upper is None else plain(upper),
+            spans=merge_groups([(group.file, group.group) for group in groups[first:last]]),
+            rows=round(float(rows)),
+            ids=max(round(float(items.ids[one].sum())), 1),
+            bytes=round(float(rows) * row_bytes),
+            seconds=float(items.seconds[one].sum()),
+        )
+        parts.append(part)
+    return tuple(parts)
+
+
+def _as_keys(keys: Sequence[Any], like: KeyArray) -> KeyArray:
+    return np.array(keys, dtype=like.dtype)
+
+
+def part_memory_bytes(source: Source, layout: str, part: Part) -> int:
+    """Bytes that reading a part takes: streamed if clustered, all of it if spilled.
+
+    Measured, without what the calculators need: see docs/architecture.md.
+    """
+    if layout == "spilled":
+        return STREAM_BYTES + 3 * part.bytes
+    rows = max(file.rows / max(file.groups, 1) for file in source.files)
+    group_bytes = int(rows * part.bytes / max(part.rows, 1))
+    return STREAM_BYTES + 2 * min(part.bytes, group_bytes)
+
+
+# Chunks
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSize:
+    """How many ids a chunk takes, and why."""
+
+    ids: int  # of all missing parts
+    parts: int  # missing
+    seconds: float  # predicted for one thread, all missing parts
+    threads: int
+    chunks: int
+    chunk_size: int  # ids per chunk, the mean
+    chunk_seconds: float  # predicted, the mean
+    formula: str
+    reason: str
+
+
+def size_chunks(parts: Sequence[Part], n_threads: int, max_chunks: int = MAX_CHUNKS) -> ChunkSize:
+    """The number of chunks for the parts that are missing, and the ids in each.
+
+    Chunks of about 30 s of predicted work; three for each thread where that leaves them 10 s,
+    one for each thread where that leaves them 1 s.
+
+    Parameters
+    ----------
+    parts : those without a commit marker
+    n_threads : threads of the live cluster
+    max_chunks : upper bound of the number of chunks
+
+    Examples
+    --------
+    >>> parts = [Part(i, i, i + 1, (), 1000, 10, 16000, 5.0) for i in range(12)]
+    >>> size_chunks(parts, 2).formula
+    'ceil(120 ids / 6 chunks) = 20 ids per chunk'
+    """
+    total = sum(part.seconds for part in parts)
+    ids = sum(part.ids for part in parts)
+    wishes = {
+        f"chunks of about {CHUNK_SECONDS:g} s": -(-total // CHUNK_SECONDS),
+        f"{CHUNKS_PER_THREAD} chunks per thread": min(
+            CHUNKS_PER_THREAD * n_threads, total // LEAST_CHUNK_SECONDS
+        ),
+        f"one chunk per thread of at least {WORTH_SECONDS:g} s": min(
+            n_threads, total // WORTH_SECONDS
+        ),
+    }
+    reason = max(wishes, key=wishes.__getitem__)
+    n_chunks = max(int(wishes[reason]), 1)
+    if n_chunks > min(len(parts), max_chunks):
+        n_chunks = min(len(parts), max_chunks)
+        reason = "one part each" if len(parts) <= max_chunks else f"at most {max_chunks} chunks"
+    size = -(-ids // max(n_chunks, 1))
+    return ChunkSize(
+        ids=ids,
+        parts=len(parts),
+        seconds=total,
+        threads=n_threads,
+        chunks=n_chunks,
+        chunk_size=size,
+        chunk_seconds=total / max(n_chunks, 1),
+        formula=f"ceil({ids} ids / {n_chunks} chunks) = {size} ids per chunk",
+        reason=reason,
+    )
+
+
+def deal_chunks(
+    parts_missing: Sequence[Part], n_threads: int, max_chunks: int = MAX_CHUNKS
+) -> list[tuple[int, ...]]:
+    """Deal the missing parts into chunks: the longest first, each to the chunk with least work.
+
+    Returns
+    -------
+    list of tuples of part indexes, ascending in each; the chunk with most work comes first
+
+    Examples
+    --------
+    >>> parts = [Part(i, i, i + 1, (), 1000, 10, 16000, 4.0) for i in range(4)]
+    >>> deal_chunks(parts, 2)
+    [(0, 2), (1, 3)]
+    """
+    n_chunks = size_chunks(parts_missing, n_threads, max_chunks).chunks
+    heap: list[tuple[float, int, int]] = [(0.0, 0, number) for number in range(n_chunks)]
+    dealt: list[list[int]] = [[] for _ in range(n_chunks)]
+    seconds = [0.0] * n_chunks
+    for part in sorted(parts_missing, key=lambda one: (-one.seconds, one.index)):
+        work, ids, number = heapq.heappop(heap)
+        dealt[number].append(part.index)
+        seconds[number] = work + part.seconds
+        heapq.heappush(heap, (work + part.seconds, ids + part.ids, number))
+    order = sorted(range(n_chunks), key=lambda number: (-seconds[number], number))
+    return [tuple(sorted(dealt[number])) for number in order]
+
+
+def predict_run_seconds(parts: Sequence[Part], n_threads: int) -> float:
+    """Predicted wall time of the missing parts on ``n_threads`` threads.
+
+    The work over all threads, or the longest chunk if that is more, and the time that the
+    submitting side takes for the task runs.
+
+    Examples
+    --------
+    >>> parts = [Part(i, i, i + 1, (), 1000, 10, 16000, 20.0) for i in range(4)]
+    >>> predict_run_seconds(parts, 2)
+    40.6
+    """
+    if not parts:
+        return 0.0
+    chunks = deal_chunks(parts, n_threads)
+    seconds = {part.index: part.seconds for part in parts}
+    longest = max(sum(seconds[index] for index in chunk) for chunk in chunks)
+    submitting = TASK_RUN_SECONDS * -(-len(chunks) // n_threads)
+    return max(longest, sum(seconds.values()) / n_threads) + submitting

@@ -1,0 +1,43 @@
+"""What happens to data that are not clean: one family of names for every door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal, get_args, get_type_hints
+
+from tidemill.errors import ArgumentError
+
+__all__ = ["Policies"]
+
+OnNan = Literal["raise", "omit", "quarantine"]
+OnDuplicate = Literal["raise", "first", "last", "mean"]
+OnError = Literal["raise", "nan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policies of one run.
+
+    Raises
+    ------
+    ArgumentError
+        If a value is not one of those allowed.
+
+    Examples
+    --------
+    >>> Policies(on_nan="omit")
+    Policies(on_nan='omit', on_duplicate='raise', on_error='raise')
+    """
+
+    on_nan: OnNan = "raise"  # NaN and infinite values
+    on_duplicate: OnDuplicate = "raise"  # rows that share id, kind and sort value
+    on_error: OnError = "raise"  # a calculator that raises
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for spec in fields(self):
+            allowed = get_args(hints[spec.name])
+            value = getattr(self, spec.name)
+            if value not in allowed:
+                choices = ", ".join(map(repr, allowed))
+                raise ArgumentError(f"{spec.name}={value!r} is not allowed; choose one of {choices}")

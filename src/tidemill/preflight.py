@@ -1,0 +1,128 @@
+"""What a worker must be able to do, tried on the worker before any work is submitted."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tidemill.errors import TidemillError
+from tidemill.run import Run
+
+__all__ = ["Check", "versions"]
+
+#: Packages whose versions must be the same everywhere.
+PACKAGES = ("tidemill", "numpy", "numba", "scipy", "pyarrow", "prefect")
+#: Memory a worker needs free, per thread.
+MIN_FREE_BYTES = 128 * 2**20
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a result can depend on."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": ".".join(platform.python_version_tuple()[:2]), **found}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The check of one worker; called there, it reports problems with their remedies."""
+
+    run: Run
+    expected: Mapping[str, str]  # versions in the process that submits
+    api_url: str | None  # of Prefect; None: not needed on workers
+    pid: int  # of the process that submits
+
+    def __call__(self) -> dict[str, Any]:
+        """Try everything; ``{"problems": [...], "host": ..., "pid": ..., "cpu": [...]}``."""
+        from tidemill.storage.record import cpu_features
+
+        problems = [*self._version_problems()]
+        trials: tuple[Callable[[], None], ...] = (
+            self._reach_api, self._read_source, self._write_sink, self._write_work, self._memory,
+            self._load_kernels,
+        )  # fmt: skip
+        for trial in trials if not problems else ():
+            try:
+                trial()
+            except Exception as error:  # noqa: BLE001  every failure is a line of the report
+                name = "" if isinstance(error, TidemillError) else f"{type(error).__name__}: "
+                problems.append(f"{trial.__name__.strip('_').replace('_', ' ')}: {name}{error}")
+        return {
+            "problems": problems,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "cpu_features": cpu_features(),
+        }
+
+    def _version_problems(self) -> Iterator[str]:
+        here = versions()
+        for name, wanted in self.expected.items():
+            if here[name] != wanted:
+                yield (
+                    f"{name} is {here[name]}, but {wanted} where the flow runs; "
+                    f"install {name}=={wanted} there"
+                )
+
+    def _reach_api(self) -> None:
+        if self.api_url is None or os.getpid() == self.pid:
+            return
+        try:
+            with urllib.request.urlopen(f"{self.api_url}/health", timeout=10):  # noqa: S310
+                pass
+        except OSError as error:
+            raise TidemillError(
+                f"the Prefect API at {self.api_url} cannot be reached ({error}); set "
+                "PREFECT_API_URL to an address that the workers reach"
+            ) from error
+
+    def _read_source(self) -> None:
+        from tidemill.execution import load_plan
+        from tidemill.storage.stores import Store
+
+        source = load_plan(self.run).source
+        try:
+            Store.open(source.url, source.storage_options).info(source.files[0].path)
+        except FileNotFoundError as error:
+            raise TidemillError(
+                f"{source.url}/{source.files[0].path} does not exist there; "
+                "give a path or URL that every worker reaches"
+            ) from error
+
+    def _write_sink(self) -> None:
+        key = self.run.key
+        name = f"preflight-{uuid.uuid4().hex}"
+        key.state.write(name, b"tidemill")
+        try:
+            if key.state.read(name) != b"tidemill":
+                raise TidemillError(f"{key.state.url} does not give back what was written")
+        finally:
+            key.state.delete(name)
+
+    def _write_work(self) -> None:
+        if "://" in self.run.work_dir:
+            return
+        folder = Path(self.run.work_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise TidemillError(f"work_dir {folder} is not writable; choose another")
+        shutil.disk_usage(folder)
+
+    def _memory(self) -> None:
+        free = psutil.virtual_memory().available
+        if free < MIN_FREE_BYTES:
+            raise TidemillError(f"only {free:,} bytes of memory are free; stop other work there")
+
+    def _load_kernels(self) -> None:
+        from tidemill.execution import load_kernels
+
+        load_kernels(self.run)

@@ -1,0 +1,113 @@
+"""From a request to a plan: look at the input, check everything, cut the parts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tidemill.calculators import costs
+from tidemill.errors import ArgumentError
+from tidemill.plan import RESULTS_VERSION, Plan, Source
+from tidemill.planning import make_parts
+from tidemill.preflight import versions
+from tidemill.request import Request
+from tidemill.settings import Settings
+from tidemill.sources.files import open_source
+from tidemill.sources.statistics import gather_statistics
+
+__all__ = ["make_plan", "make_plan_and_statistics", "result_key"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def make_plan(request: Request) -> Plan:
+    """Look at the input and plan the request; writes nothing.
+
+    Raises
+    ------
+    InputError
+        If files, columns, kinds or settings cannot be used.
+    """
+    source = _open(request)
+    settings = Settings.from_any(request.settings)
+    columns = settings.columns(source.kinds)
+    _check_times(settings, source)
+    layout, parts = make_parts(
+        source,
+        gather_statistics(source),
+        _seconds(settings, source),
+        part_bytes=request.part_bytes,
+    )
+    return Plan(
+        result_key=result_key(source, settings.canonical(), asdict(request.policies)),
+        source=source,
+        settings=settings.canonical(),
+        policies=request.policies,
+        layout=layout,
+        parts=parts,
+        columns=columns,
+        modules=request.modules,
+        versions=versions(),
+    )
+
+
+def result_key(
+    source: Source,
+    settings: Mapping[str, Any],
+    policies: Mapping[str, str],
+    interval: str | None = None,
+    window: str | None = None,
+) -> str:
+    """SHA-256 of all that decides the values of a result, and of nothing else."""
+    facts = {
+        "source": source.fingerprint,
+        "columns": asdict(source.columns),
+        "kinds": source.kinds,
+        "settings": settings,
+        "policies": policies,
+        "interval": interval,
+        "window": window,
+        "results_version": RESULTS_VERSION,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _open(request: Request) -> Source:
+    source = request.source
+    return open_source(
+        list(source) if isinstance(source, tuple) else source,
+        column_id=request.column_id,
+        column_sort=request.column_sort,
+        column_kind=request.column_kind,
+        column_value=request.column_value,
+        storage_options=request.storage_options,
+    )
+
+
+def _seconds(settings: Settings, source: Source) -> Any:
+    """The cost model of one id: reading its rows and calculating each of its kinds."""
+    features = [settings.features_for(kind) for kind in source.kinds]
+
+    def seconds(lengths: Floats, counts: Floats) -> float:
+        values = float(np.dot(lengths, counts)) * len(features)
+        reading = 8 * values / costs.READ_BYTES_PER_SECOND
+        return reading + sum(costs.predict(one, lengths, counts) for one in features)
+
+    return seconds
+
+
+def _check_times(settings: Settings, source: Source) -> None:
+    """Calculators that look at time stamps need a sort column of dates."""
+    if not settings.needs_times(source.kinds):
+        return
+    if source.columns.sort is None:
+        raise ArgumentError(
+            "column_sort=None: the settings name calculators that look at time stamps "
+            "(linear_trend_timewise); name a column of time stamps, or leave them out"
+        )

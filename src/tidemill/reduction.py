@@ -1,0 +1,244 @@
+"""The last step: verify that every part is there, publish them, and say what was done."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tidemill.digests import RowSum, content_digest
+from tidemill.errors import SinkError, shorten
+from tidemill.execution import load_plan
+from tidemill.parts import part_schema
+from tidemill.partition import drop_spill
+from tidemill.plan import Plan
+from tidemill.run import Run
+from tidemill.sources.files import check_unchanged
+from tidemill.storage.markers import Marker, attempts, clear_attempts, committed
+from tidemill.storage.publish import Published, last_published, publish
+from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
+
+__all__ = ["RunSummary", "reduce", "write_failure"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a caller gets back: the run record's figures in small JSON values."""
+
+    run_id: str
+    sink: str
+    rows: int
+    columns: int
+    parts: Mapping[str, int]  # total, calculated, reused, quarantined (ids)
+    cluster: str
+    task_runs: int  # of Prefect
+    seconds: Mapping[str, float]  # wall, by step
+    seconds_by_calculator: Mapping[str, float]  # one thread, over all parts
+    quarantined: Sequence[Mapping[str, Any]] = ()  # {id, kind, reason}, the first thousand
+    errors: Sequence[Mapping[str, Any]] = ()  # {kind, calculator, message, count}
+    digest: str = ""  # of the content
+    version: str = ""  # of the sink
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary in JSON values."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class _Totals:
+    """What the markers of all parts add up to."""
+
+    rows: int = 0
+    calculated: int = 0  # by this run
+    seconds: Counter[str] = field(default_factory=Counter)  # by calculator
+    quarantined: list[Mapping[str, Any]] = field(default_factory=list)
+    errors: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    cases: list[Mapping[str, str]] = field(default_factory=list)
+
+    def add(self, marker: Marker, run: Run) -> None:
+        """Add one part."""
+        self.rows += marker.rows
+        self.calculated += marker.run_id == run.run_id
+        self.seconds.update(marker.seconds_by_calculator)
+        self.quarantined += marker.quarantined
+        for error in marker.errors:
+            kind = {name: error[name] for name in ("kind", "calculator", "message")}
+            self.errors[kind["kind"], kind["calculator"], kind["message"]] += error["count"]
+            room = CASES - len(self.cases)
+            self.cases += [{"id": one, **kind} for one in error["ids"][:room]]
+
+    def error_counts(self) -> list[dict[str, Any]]:
+        """Failures by kind, calculator and message, most frequent first."""
+        names = ("kind", "calculator", "message")
+        return [
+            {**dict(zip(names, key, strict=True)), "count": count}
+            for key, count in self.errors.most_common()
+        ]
+
+
+def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
+    """Verify that all parts are there and the input is unchanged, publish, record, tidy up.
+
+    Parameters
+    ----------
+    run : the run
+    facts : ``cluster``, ``threads``, ``task_runs`` and ``seconds`` (by step) of this attempt
+
+    Raises
+    ------
+    SourceChangedError
+        If the input changed while it was read; nothing is published.
+    LeaseLostError, SinkError
+        If somebody else owns or wrote the sink; nothing is published.
+    """
+    began = time.perf_counter()
+    plan = load_plan(run)
+    check_unchanged(plan.source)
+    shown = last_published(run.layout)
+    markers = committed(run.key)
+    if shown is not None and _is_shown_already(run, shown, markers):
+        return _finish(run, plan, shown, {}, facts, began)
+    if missing := [part.index for part in plan.parts if part.index not in markers]:
+        raise SinkError(
+            f"{len(missing)} of {len(plan.parts)} parts are missing ({shorten(missing)}); "
+            "run again: finished parts are kept"
+        )
+    ordered = [markers[part.index] for part in plan.parts]
+    schema = part_schema(plan)
+    sums = (RowSum.from_text(marker.digest) for marker in ordered)
+    published = publish(
+        run.layout,
+        run.key,
+        ordered,
+        schema,
+        run_id=run.run_id,
+        digest=content_digest(sums, plan.columns, str(schema[0].type)),
+        check=lambda: run.lease_view().check(now=True),
+    )
+    return _finish(run, plan, published, markers, facts, began)
+
+
+def _is_shown_already(run: Run, shown: Published, markers: Mapping[int, Marker]) -> bool:
+    """Whether a file sink shows this result: its parts are gone, the file is what they became."""
+    return run.layout.kind == "file" and shown.result_key == run.result_key and not markers
+
+
+def _finish(
+    run: Run,
+    plan: Plan,
+    published: Published,
+    markers: Mapping[int, Marker],
+    facts: Mapping[str, Any],
+    began: float,
+) -> RunSummary:
+    totals = _Totals()
+    for marker in markers.values():
+        totals.add(marker, run)
+    _tidy(run)
+    seconds = {**facts["seconds"], "reduce": time.perf_counter() - began}
+    record = _record(run, plan, published, totals, {**facts, "seconds": seconds})
+    record = replace(
+        record, part_checksums={one.path: one.checksum for one in markers.values()}
+    )
+    write_record(run.layout, record)
+    log.info("published %d rows of %d columns in %s", record.rows, record.columns, run.sink)
+    return _summary(run, record, published, facts)
+
+
+def _record(
+    run: Run, plan: Plan, published: Published, totals: _Totals, facts: Mapping[str, Any]
+) -> RunRecord:
+    return replace(
+        _first_fields(run, plan),
+        finished=_now(),
+        state="finished",
+        cluster={"name": facts["cluster"], "threads": facts["threads"]},
+        parts={
+            "total": len(plan.parts),
+            "calculated": totals.calculated,
+            "reused": len(plan.parts) - totals.calculated,
+            "quarantined": len(totals.quarantined),
+        },
+        task_runs=facts["task_runs"],
+        seconds=facts["seconds"],
+        seconds_by_calculator=dict(totals.seconds),
+        rows=published.rows,
+        columns=len(plan.columns),
+        quarantined=tuple(totals.quarantined),
+        errors=tuple(totals.error_counts()),
+        error_cases=tuple(totals.cases),
+        digest=published.digest,
+        version=published.version,
+        notes=() if published.is_new else ("the sink showed this result already",),
+    )
+
+
+def _first_fields(run: Run, plan: Plan) -> RunRecord:
+    """What a record says before the run has ended."""
+    return RunRecord(
+        run_id=run.run_id,
+        started=run.started,
+        sink=run.sink,
+        source_fingerprint=plan.source.fingerprint,
+        result_key=plan.result_key,
+        settings=plan.settings,
+        policies=asdict(plan.policies),
+        versions=plan.versions,
+        cpu_features=cpu_features(),
+    )
+
+
+def _summary(
+    run: Run, record: RunRecord, published: Published, facts: Mapping[str, Any]
+) -> RunSummary:
+    return RunSummary(
+        run_id=run.run_id,
+        sink=run.sink,
+        rows=record.rows,
+        columns=record.columns,
+        parts=record.parts,
+        cluster=facts["cluster"],
+        task_runs=record.task_runs,
+        seconds=record.seconds,
+        seconds_by_calculator=record.seconds_by_calculator,
+        quarantined=record.quarantined[:CASES],
+        errors=record.errors,
+        digest=record.digest,
+        version=published.version,
+        note="; ".join(record.notes),
+    )
+
+
+def _tidy(run: Run) -> None:
+    """Remove what only a run in progress needs: spill, dead attempts' marks, older results' state."""
+    drop_spill(load_plan(run), run.work_dir)
+    clear_attempts(run.key, attempts(run.key))
+    run.layout.forget(keep=run.result_key)
+
+
+def write_failure(run: Run, plan: Plan, error: BaseException, cluster: str) -> None:
+    """Record a run that failed; what goes wrong here must not hide the error itself."""
+    state = "failed" if isinstance(error, Exception) else "cancelled"
+    record = replace(
+        _first_fields(run, plan),
+        finished=_now(),
+        state=state,
+        message=f"{type(error).__name__}: {error}"[:2000],
+        cluster={"name": cluster},
+        parts={"total": len(plan.parts)},
+    )
+    try:
+        write_record(run.layout, record)
+    except Exception:
+        log.exception("the record of the failed run %s could not be written", run.run_id)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,212 @@
+"""What a person reads: the progress bar, the summary of a run, the history of a sink."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tidemill.errors import shorten
+from tidemill.progress import Progress
+
+if TYPE_CHECKING:
+    from tidemill.storage.record import RunRecord
+
+__all__ = ["catalogue", "catalogue_text", "history_text", "progress_bar", "summary_text"]
+
+#: Calculators named in a summary.
+SLOWEST = 5
+
+
+def seconds_text(seconds: float) -> str:
+    """A span for people.
+
+    Examples
+    --------
+    >>> seconds_text(0.0123), seconds_text(75), seconds_text(7300)
+    ('0.01 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def bytes_text(size: float) -> str:
+    """A size for people.
+
+    Examples
+    --------
+    >>> bytes_text(512), bytes_text(3 * 2**20)
+    ('512 B', '3.0 MiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def slowest_calculators(seconds: Mapping[str, float], n: int = SLOWEST) -> list[tuple[str, float]]:
+    """The ``n`` entries with the most seconds, slowest first.
+
+    Examples
+    --------
+    >>> slowest_calculators({"mean": 0.1, "median": 0.5}, 1)
+    [('median', 0.5)]
+    """
+    return sorted(seconds.items(), key=lambda item: -item[1])[:n]
+
+
+def summary_text(summary: Mapping[str, Any]) -> str:
+    """The summary of a run in a few aligned lines."""
+    parts = summary["parts"]
+    matrix = f"{summary['rows']:,} rows x {summary['columns']:,} columns"
+    lines = [
+        ("Feature matrix", summary["sink"]),
+        ("Size", matrix),
+        ("Parts", ", ".join(f"{count:,} {name}" for name, count in parts.items())),
+        ("Steps", _joined(summary["seconds"])),
+        ("Slowest", _joined(dict(slowest_calculators(summary["seconds_by_calculator"])))),
+        ("Cluster", f"{summary['cluster']}, {summary['task_runs']} Prefect task runs"),
+        ("Digest", summary["digest"][:16]),
+    ]
+    if summary["quarantined"]:
+        lines.append(("Quarantined", _quarantine_text(summary["quarantined"])))
+    if summary["errors"]:
+        lines.append(("Errors", _errors_text(summary["errors"])))
+    if summary.get("note"):
+        lines.append(("Note", summary["note"]))
+    if "seconds_in_all" in summary:
+        lines.append(("Seconds in all", seconds_text(summary["seconds_in_all"])))
+    return "\n".join(f"{title:<15} {text}" for title, text in lines)
+
+
+def _joined(seconds: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {seconds_text(value)}" for name, value in seconds.items()) or "none"
+
+
+def _quarantine_text(found: Sequence[Mapping[str, Any]]) -> str:
+    return shorten(f"{one['id']} ({one['reason']})" for one in found)
+
+
+def _errors_text(errors: Sequence[Mapping[str, Any]]) -> str:
+    return shorten(
+        (f"{one['count']} x {one['kind']}__{one['calculator']}: {one['message']}" for one in errors),
+        limit=3,
+    )
+
+
+def history_text(sink: str, records: Sequence[RunRecord]) -> str:
+    """The newest run record in full, and a line for each earlier one."""
+    newest = records[0]
+    lines = [f"{sink}: {len(records)} runs shown, newest first", ""]
+    lines += [f"{name:<20} {value}" for name, value in _record_lines(newest)]
+    lines += ["", f"{'started':<20} {'state':<10} {'rows':>10} {'columns':>8}  {'parts':<40} digest"]
+    lines += [_history_line(record) for record in records]
+    return "\n".join(lines)
+
+
+def _record_lines(record: RunRecord) -> Iterator[tuple[str, str]]:
+    raw = record.to_json()
+    for name, value in raw.items():
+        if name in {"part_checksums", "settings", "error_cases"}:
+            yield name, f"{len(value)} entries"
+        elif name == "seconds_by_calculator":
+            yield name, _joined(dict(slowest_calculators(value)))
+        elif isinstance(value, Mapping):
+            yield name, ", ".join(f"{key} {_short(one)}" for key, one in value.items())
+        elif isinstance(value, list):
+            yield name, shorten(value, 3) or "none"
+        else:
+            yield name, _short(value)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _history_line(record: RunRecord) -> str:
+    parts = ", ".join(f"{count} {name}" for name, count in record.parts.items())
+    return (
+        f"{record.started[:19]:<20} {record.state:<10} {record.rows:>10,} {record.columns:>8,}"
+        f"  {parts:<40} {record.digest[:16]}"
+    )
+
+
+@contextmanager
+def progress_bar(*, visible: bool = True) -> Iterator[Callable[[Progress], None]]:
+    """A bar on standard error with parts, ids per second and remaining time; its listener."""
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} parts"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, disable=not visible, refresh_per_second=4) as bar:
+        task = bar.add_task("starting", total=1, rate="")
+        rate = _Rate()
+
+        def listener(state: Progress) -> None:
+            bar.update(task, description=state.step)
+            if state.parts_total:
+                done, total = state.parts_done, state.parts_total
+                bar.update(task, completed=done, total=total, rate=rate.text(state))
+
+        yield listener
+
+
+class _Rate:
+    """Ids per second since the first part of this run was seen under way."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+
+    def text(self, state: Progress) -> str:
+        """The rate so far; empty before there is one."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (now, state.ids_done)
+        since, ids = self._first
+        done = state.ids_done - ids
+        return f"{done / (now - since):,.0f} ids/s" if done and now > since else ""
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """The calculators as JSON values, in the order of the matrix."""
+    from tidemill.calculators import CALCULATORS
+
+    return [
+        {
+            "name": calculator.name,
+            "parameters": [parameter.name for parameter in calculator.parameters],
+            "combinations": len(calculator.grid),
+            "presets": sorted(calculator.presets),
+            "needs": list(calculator.needs),
+            "minimum_length": calculator.minimum_length,
+            "summary": calculator.summary,
+        }
+        for calculator in CALCULATORS.values()
+    ]
+
+
+def catalogue_text() -> str:
+    """The calculators as an aligned table."""
+    rows = catalogue()
+    lines = [f"{'calculator':<40} {'columns':>7}  {'presets':<32} summary"]
+    lines += [
+        f"{row['name']:<40} {row['combinations']:>7}  {', '.join(row['presets']):<32} "
+        f"{row['summary']}"
+        for row in rows
+    ]
+    return "\n".join(lines)

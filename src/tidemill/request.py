@@ -1,0 +1,110 @@
+"""What a caller asks for, as one frozen, JSON-serialisable value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidemill.data import demo_path
+from tidemill.errors import ArgumentError
+from tidemill.policies import Policies
+from tidemill.settings import Settings
+
+__all__ = ["DEMO_SOURCE", "Request", "make_request"]
+
+#: Source that means the bundled data, wherever the package is installed.
+DEMO_SOURCE = "demo://sea-surface-temperature"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One extraction: input, output, columns, settings and policies."""
+
+    source: str | tuple[str, ...]  # path, folder, glob or URL, or several
+    sink: str  # path or URL
+    settings: Mapping[str, Any]  # canonical, see Settings.canonical
+    column_id: str
+    column_sort: str | None = None
+    column_kind: str | None = None
+    column_value: str | None = None
+    policies: Policies = field(default_factory=Policies)
+    work_dir: str | None = None  # for spill; None: beside the sink
+    storage_options: Mapping[str, str] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+    part_bytes: int | None = None  # of input per part; None: by the size of the input
+    isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
+
+
+def make_request(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    sink: str | os.PathLike[str],
+    *,
+    settings: Any = None,
+    kind_to_settings: Mapping[str, Any] | None = None,
+    column_id: str | None = None,
+    column_sort: str | None = None,
+    column_kind: str | None = None,
+    column_value: str | None = None,
+    on_nan: str = "raise",
+    on_duplicate: str = "raise",
+    on_error: str = "raise",
+    work_dir: str | os.PathLike[str] | None = None,
+    storage_options: Mapping[str, str] | None = None,
+    modules: Sequence[str] = (),
+    part_bytes: int | None = None,
+    isolation_seconds: float = 300.0,
+) -> Request:
+    """Check what can be checked without looking at the input, and freeze it.
+
+    Raises
+    ------
+    ArgumentError, SettingsError
+        If an argument's type or value is not allowed.
+    """
+    if column_id is None:
+        raise ArgumentError("column_id=None is not allowed; name the column that holds the ids")
+    if part_bytes is not None and part_bytes <= 0:
+        raise ArgumentError(f"part_bytes={part_bytes} is not allowed; give bytes above 0, or None")
+    if isolation_seconds <= 0:
+        raise ArgumentError(f"isolation_seconds={isolation_seconds} is not allowed; give > 0")
+    from tidemill.execution import import_modules
+
+    import_modules(modules)
+    return Request(
+        source=_locations(source),
+        sink=_location(sink, "sink"),
+        settings=Settings.from_any(settings, kind_to_settings).canonical(),
+        column_id=column_id,
+        column_sort=column_sort,
+        column_kind=column_kind,
+        column_value=column_value,
+        policies=Policies(on_nan, on_duplicate, on_error),  # type: ignore[arg-type]
+        work_dir=None if work_dir is None else _location(work_dir, "work_dir"),
+        storage_options=dict(storage_options or {}),
+        modules=tuple(modules),
+        part_bytes=part_bytes,
+        isolation_seconds=isolation_seconds,
+    )
+
+
+def _locations(source: Any) -> str | tuple[str, ...]:
+    if isinstance(source, list | tuple):
+        return tuple(_location(one, "source") for one in source)
+    return _location(source, "source")
+
+
+def _location(value: Any, argument: str) -> str:
+    """A path made absolute (workers have other folders), or a URL as it is."""
+    if not isinstance(value, str | os.PathLike):
+        remedy = "extract_features takes frames" if argument == "source" else "give a string"
+        raise ArgumentError(
+            f"{argument} is a {type(value).__name__}, but a path or URL is needed; {remedy}"
+        )
+    text = os.fspath(value)
+    if not text:
+        raise ArgumentError(f"{argument}='' is not allowed; give a path or URL")
+    if text == DEMO_SOURCE:
+        return str(demo_path())
+    return text if "://" in text else os.path.abspath(os.path.expanduser(text))

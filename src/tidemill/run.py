@@ -1,0 +1,45 @@
+"""The address of a run: all that a task or worker needs to find its plan, parts and lease."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tidemill.plan import Plan
+from tidemill.storage.layout import KeyLayout, SinkLayout
+from tidemill.storage.lease import LeaseView
+
+__all__ = ["Run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One attempt to carry out a plan. JSON values only: it travels as a task's parameter."""
+
+    run_id: str
+    started: str  # ISO 8601, UTC
+    sink: str  # path or URL
+    result_key: str
+    generation: int  # of the lease; workers stop when it is no longer the highest
+    work_dir: str  # for what the partition step spills
+    storage_options: Mapping[str, str] = field(default_factory=dict)
+    isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
+
+    @property
+    def layout(self) -> SinkLayout:
+        """Where the sink's files lie."""
+        return SinkLayout.of(self.sink, self.storage_options)
+
+    @property
+    def key(self) -> KeyLayout:
+        """Where the files of this run's result lie."""
+        return self.layout.key(self.result_key)
+
+    def read_plan(self) -> Plan:
+        """The plan as it was recorded when the first attempt started."""
+        key = self.key
+        return Plan.from_json(key.state.read(key.plan))
+
+    def lease_view(self) -> LeaseView:
+        """A look at the lease, for workers."""
+        return LeaseView(self.layout.lease, self.generation)

@@ -1,0 +1,121 @@
+"""CSV files as record batches of one schema, streamed.
+
+The types come from the first block of the first file; values are read as float64, so that a
+column that starts with whole numbers may go on with fractions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.types as pt
+
+from tidemill.errors import DataError, SourceError
+from tidemill.plan import Columns
+
+__all__ = ["csv_schema", "read_csv", "value_types"]
+
+#: Bytes that are parsed at a time; the types are inferred from the first of these.
+BLOCK_BYTES = 4 * 2**20
+
+
+def csv_schema(file: pa.NativeFile, name: str) -> pa.Schema:
+    """Column names and inferred types of a CSV file.
+
+    Raises
+    ------
+    SourceError
+        If the file is empty or no table.
+
+    Examples
+    --------
+    >>> data = pa.BufferReader(chr(10).join(["id,x", "1,0.5"]).encode())
+    >>> csv_schema(data, "a.csv").types
+    [DataType(int64), DataType(double)]
+    """
+    read = pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES)
+    try:
+        with pacsv.open_csv(_decompressed(file, name), read_options=read) as reader:
+            return reader.schema
+    except pa.ArrowInvalid as error:
+        raise SourceError(f"{name} cannot be read as CSV: {error}") from error
+
+
+def value_types(schema: pa.Schema, columns: Columns) -> pa.Schema:
+    """The schema with numbers in value columns as float64, and ids without an inferred type text.
+
+    Examples
+    --------
+    >>> inferred = pa.schema({"id": pa.int64(), "x": pa.int64()})
+    >>> value_types(inferred, Columns("id", None, None, ("x",))).field("x").type
+    DataType(double)
+    """
+    fields = []
+    for field in schema:
+        is_value = field.name in columns.values
+        loose = pt.is_integer(field.type) or pt.is_null(field.type)
+        fields.append(field.with_type(pa.float64()) if is_value and loose else field)
+    return pa.schema(fields)
+
+
+def read_csv(
+    file: pa.NativeFile, name: str, schema: pa.Schema, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Stream columns of a CSV file with the given types.
+
+    Raises
+    ------
+    SourceError
+        If a value does not have its column's type; the message names row and column.
+    DataError
+        If a text column that is not a value is empty in a row.
+
+    Examples
+    --------
+    >>> data = pa.BufferReader(chr(10).join(["id,x", "1,0.5", "2,oops"]).encode())
+    >>> schema = pa.schema({"id": pa.int64(), "x": pa.float64()})
+    >>> list(read_csv(data, "a.csv", schema, ["id", "x"]))
+    Traceback (most recent call last):
+    tidemill.errors.SourceError: a.csv: In CSV column #1: Row #3: CSV conversion error to double: \
+invalid value 'oops'; the types of columns come from the first rows of the first file: mend the \
+value, or write Parquet, which states its types
+    """
+    reader = None
+    try:
+        reader = pacsv.open_csv(
+            _decompressed(file, name),
+            read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+            convert_options=pacsv.ConvertOptions(
+                column_types=schema, include_columns=list(columns), strings_can_be_null=False
+            ),
+        )
+        for batch in reader:
+            _refuse_empty_text(batch)
+            yield batch
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise SourceError(
+            f"{name}: {error}; the types of columns come from the first rows of the first file: "
+            "mend the value, or write Parquet, which states its types"
+        ) from error
+    finally:
+        if reader is not None:
+            reader.close()
+
+
+def _refuse_empty_text(batch: pa.RecordBatch) -> None:
+    """An empty field of text is a missing id, sort value or kind, which Arrow reads as ''."""
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        if pt.is_string(field.type):
+            empty = pc.sum(pc.equal(column, "")).as_py()
+            if empty:
+                raise DataError(
+                    f"column {field.name!r} is empty in {empty} rows; every row needs an id, and "
+                    "a sort value and kind where these are named: drop these rows or fill them in"
+                )
+
+
+def _decompressed(file: pa.NativeFile, name: str) -> pa.NativeFile:
+    return pa.CompressedInputStream(file, "gzip") if name.lower().endswith(".gz") else file

@@ -1,0 +1,383 @@
+"""Open an input: find its files, check their schema, and freeze what identifies them.
+
+Parquet is judged by its footers, CSV by its first block; only the kinds of the long format
+need a column to be read.
+"""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.types as pt
+
+from tidemill.errors import SourceChangedError, SourceError, shorten
+from tidemill.plan import Columns, Source, SourceFile, Span
+from tidemill.sources.csv import csv_schema, value_types
+from tidemill.sources.discovery import Found, Location, discover
+from tidemill.sources.reading import (
+    file_name,
+    located,
+    plain_type,
+    read_span,
+    used_columns,
+)
+from tidemill.sources.values import as_float64, check_kinds, check_nulls, id_type
+from tidemill.storage.stores import Store
+
+__all__ = ["check_unchanged", "in_threads", "open_source"]
+
+#: Local input up to this size is identified by its whole content (about a second a GiB): a value
+#: mended in place can leave size and footer of a Parquet file as they were. Above, the
+#: modification time counts, and a copy of the input is another input.
+DIGEST_BYTES = 2 * 2**30
+#: Bytes at the end of a Parquet file that hold most footers.
+TAIL_BYTES = 2**16
+LOCAL_THREADS, REMOTE_THREADS = 8, 32
+
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """One file's digest, rows, groups and schema."""
+
+    file: SourceFile
+    schema: pa.Schema
+
+
+def open_source(
+    location: Location,
+    *,
+    column_id: str,
+    column_sort: str | None = None,
+    column_kind: str | None = None,
+    column_value: str | Sequence[str] | None = None,
+    storage_options: Mapping[str, str] | None = None,
+) -> Source:
+    """Find and check the files of an input.
+
+    Parameters
+    ----------
+    location : path, folder, glob, Delta table or URL, or a list of them
+        Parquet (``.parquet``, ``.pq``) or CSV (``.csv``, ``.csv.gz``), not mixed. Names that
+        start with ``_`` or ``.`` are skipped in folders.
+    column_id, column_sort, column_kind, column_value : str
+        Roles of the columns. With ``column_kind`` the format is long; without, it is wide, and
+        every other column (or those named in ``column_value``) is a kind.
+    storage_options : mapping, optional
+        Option of the object store to the *name* of the environment variable that holds it.
+
+    Raises
+    ------
+    SourceError
+        If nothing is found, a file is unreadable, columns are missing or of the wrong type, files
+        differ in their schema, or there is no row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> pq.write_table(pa.table({"id": [1, 1], "x": [0.5, 1.5]}), f"{folder}/a.parquet")
+    >>> source = open_source(folder, column_id="id")
+    >>> source.kinds, source.id_type, [(file.path, file.rows) for file in source.files]
+    (('x',), 'int64', [('a.parquet', 2)])
+    """
+    url, format_, found = discover(location, storage_options)
+    options = dict(storage_options or {})
+    store = Store.open(url, options)
+    digest = _digest_by_content if _is_small(store, found) else _digest_by_version
+    read = _parquet_facts if format_ == "parquet" else _csv_facts
+    facts = in_threads(lambda file: read(store, file, digest), found, store)
+    columns = _roles(facts[0].schema, column_id, column_sort, column_kind, column_value)
+    schema = _one_schema(store, facts, format_, columns)
+    source = Source(
+        url=store.url,
+        format=format_,
+        files=tuple(one.file for one in facts),
+        columns=columns,
+        id_type=str(_id_type(schema, columns)),
+        kinds=columns.values,
+        storage_options=options,
+        fingerprint=_fingerprint([one.file for one in facts], columns),
+        schema=base64.b64encode(schema.serialize()).decode(),
+    )
+    return _with_rows_and_kinds(source)
+
+
+def in_threads(function: Callable[[T], S], items: Iterable[T], store: Store) -> list[S]:
+    """Results in the order of ``items``; more threads where the network is waited for."""
+    with ThreadPoolExecutor(LOCAL_THREADS if store.is_local else REMOTE_THREADS) as pool:
+        return list(pool.map(function, items))
+
+
+# What identifies a file
+
+Digest = Callable[[Store, Found, bytes], str]
+
+
+def _is_small(store: Store, found: Sequence[Found]) -> bool:
+    return store.is_local and sum(file.size for file in found) <= DIGEST_BYTES
+
+
+def _digest_by_content(store: Store, file: Found, tail: bytes) -> str:
+    del tail
+    path = store.local_path(file.path)
+    assert path is not None, "only local files are read in full"
+    with path.open("rb") as stream:
+        return f"content:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+def _digest_by_version(store: Store, file: Found, tail: bytes) -> str:
+    del store
+    facts = hashlib.sha256(f"{file.size} {file.version} ".encode() + tail)
+    return f"version:{facts.hexdigest()}"
+
+
+def _fingerprint(files: Sequence[SourceFile], columns: Columns) -> str:
+    facts = [[(file.path, file.size, file.digest) for file in files], asdict(columns)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def check_unchanged(source: Source) -> None:
+    """Check that all files are as they were when the source was opened.
+
+    A file with another modification time but the same content passes, if the content was read.
+
+    Raises
+    ------
+    SourceChangedError
+        Naming the files that changed or are gone.
+    """
+    store = Store.open(source.url, source.storage_options)
+    looked_at = in_threads(lambda file: _changed(store, file), source.files, store)
+    changed = [path for path in looked_at if path is not None]
+    if changed:
+        raise SourceChangedError(
+            f"{len(changed)} of {len(source.files)} input files in {source.url} changed or went "
+            f"since the run was planned ({shorten(changed, 3)}); start a new run, which plans anew"
+        )
+
+
+def _changed(store: Store, file: SourceFile) -> str | None:
+    try:
+        now = _find(store, file.path)
+    except FileNotFoundError:
+        return file.path
+    if now.size != file.size:
+        return file.path
+    if now.version == file.version:
+        return None
+    same = file.digest.startswith("content:") and file.digest == _digest_by_content(store, now, b"")
+    return None if same else file.path
+
+
+def _find(store: Store, path: str) -> Found:
+    local = store.local_path(path)
+    if local is not None:
+        info = local.stat()
+        return Found(path, info.st_size, str(info.st_mtime_ns))
+    entry = store.info(path)
+    return Found(path, entry.size, entry.version)
+
+
+# Footers and schemas
+
+
+def _parquet_facts(store: Store, file: Found, digest: Digest) -> _Facts:
+    name = store.url_of(file.path)
+    with located(name), store.open_input(file.path) as stream:
+        tail = _footer(stream, file.size)
+        metadata = pq.read_metadata(pa.BufferReader(tail))
+        schema = metadata.schema.to_arrow_schema()
+    facts = SourceFile(
+        path=file.path,
+        size=file.size,
+        version=file.version,
+        digest=digest(store, file, tail),
+        rows=metadata.num_rows,
+        groups=metadata.num_row_groups,
+    )
+    return _Facts(facts, schema)
+
+
+def _footer(stream: pa.NativeFile, size: int) -> bytes:
+    """The footer and the eight bytes behind it, in one read where they fit."""
+    tail: bytes = stream.read_at(min(size, TAIL_BYTES), max(size - TAIL_BYTES, 0))
+    if len(tail) < 12 or tail[-4:] != b"PAR1":
+        raise pa.ArrowInvalid("it does not end as Parquet does")
+    length = int.from_bytes(tail[-8:-4], "little") + 8
+    if length > size:
+        raise pa.ArrowInvalid("its footer is longer than the file")
+    if length > len(tail):
+        return bytes(stream.read_at(length, size - length))
+    return tail[-length:]
+
+
+def _csv_facts(store: Store, file: Found, digest: Digest) -> _Facts:
+    name = store.url_of(file.path)
+    with located(name), store.open_input(file.path) as stream:
+        schema = csv_schema(stream, name)
+    facts = SourceFile(
+        path=file.path,
+        size=file.size,
+        version=file.version,
+        digest=digest(store, file, b""),
+        rows=0,
+        groups=1,
+    )
+    return _Facts(facts, schema)
+
+
+def _roles(
+    schema: pa.Schema,
+    column_id: str,
+    column_sort: str | None,
+    column_kind: str | None,
+    column_value: str | Sequence[str] | None,
+) -> Columns:
+    """The roles of the columns, checked against the first file."""
+    values = [column_value] if isinstance(column_value, str) else list(column_value or [])
+    named = {"column_id": column_id, "column_sort": column_sort, "column_kind": column_kind}
+    roles = [(role, name) for role, name in named.items() if name is not None]
+    roles += [("column_value", name) for name in values]
+    _check_named(schema, roles)
+    if not values:
+        taken = {name for _, name in roles}
+        rest = [name for name in schema.names if name not in taken]
+        values = [name for name in rest if not _PANDAS_INDEX.fullmatch(name)]
+    if column_kind is not None and len(values) != 1:
+        raise SourceError(
+            f"the long format (column_kind={column_kind!r}) has one column of values, but these "
+            f"could be: {shorten(map(repr, values))}; name it in column_value"
+        )
+    if not values:
+        raise SourceError(f"no column is left for values beside {shorten(n for _, n in roles)}")
+    return Columns(column_id, column_sort, column_kind, tuple(values))
+
+
+def _check_named(schema: pa.Schema, roles: Sequence[tuple[str, str]]) -> None:
+    twice = [name for name in schema.names if schema.names.count(name) > 1]
+    seen: dict[str, str] = {}
+    for role, name in roles:
+        if name not in schema.names:
+            near = difflib.get_close_matches(name, schema.names, n=3) or schema.names
+            raise SourceError(
+                f"{role}={name!r} is no column of the input; nearest: {shorten(map(repr, near))}"
+            )
+        if name in twice:
+            raise SourceError(f"{role}={name!r}: several columns have this name; rename them")
+        if name in seen:
+            raise SourceError(f"{seen[name]} and {role} are both {name!r}; name different columns")
+        seen[name] = role
+
+
+def _one_schema(store: Store, facts: Sequence[_Facts], format_: str, columns: Columns) -> pa.Schema:
+    """The types of the used columns, which must be the same in all files."""
+    expected = _used(facts[0].schema, format_, columns)
+    for one in facts[1:]:
+        if not one.schema.equals(facts[0].schema):
+            _compare(store.url_of(one.file.path), one.schema, expected, format_, columns)
+    _check_types(expected, columns)
+    return expected
+
+
+def _used(schema: pa.Schema, format_: str, columns: Columns) -> pa.Schema:
+    """The used columns with the types in which they are read, spilled and compared."""
+    typed = value_types(schema, columns) if format_ == "csv" else schema
+    return pa.schema([(name, plain_type(typed.field(name).type)) for name in used_columns(columns)])
+
+
+def _compare(
+    name: str, schema: pa.Schema, expected: pa.Schema, format_: str, columns: Columns
+) -> None:
+    missing = [column for column in expected.names if column not in schema.names]
+    if missing:
+        raise SourceError(
+            f"{name} has no column {shorten(map(repr, missing))}, which the first file has; all "
+            "files need the same columns"
+        )
+    for field in _used(schema, format_, columns):
+        wanted = expected.field(field.name).type
+        if field.type != wanted:
+            raise SourceError(
+                f"{name}: column {field.name!r} has type {field.type}, but {wanted} in the first "
+                "file; write all files with one type"
+            )
+
+
+def _check_types(schema: pa.Schema, columns: Columns) -> None:
+    for name in columns.values:
+        as_float64(pa.array([], schema.field(name).type), name)
+    if columns.kind is None:
+        check_kinds(columns.values, "the columns of values")
+    elif not _is_kind(schema.field(columns.kind).type):
+        raise SourceError(
+            f"column {columns.kind!r} has type {schema.field(columns.kind).type}, but kinds are "
+            "names: cast it to strings"
+        )
+    for name in [] if columns.sort is None else [columns.sort]:
+        sort_type = schema.field(name).type
+        if pt.is_nested(sort_type) or pt.is_null(sort_type):
+            raise SourceError(f"column {name!r} has type {sort_type}, which has no order")
+
+
+def _is_kind(type_: pa.DataType) -> bool:
+    return bool(pt.is_string(type_) or pt.is_integer(type_))
+
+
+def _id_type(schema: pa.Schema, columns: Columns) -> pa.DataType:
+    try:
+        return id_type(schema.field(columns.id).type)
+    except SourceError as error:
+        raise SourceError(f"column {columns.id!r}: {error}") from None
+
+
+# What only the rows tell
+
+
+def _with_rows_and_kinds(source: Source) -> Source:
+    """Count the rows of CSV files, and find the kinds of the long format."""
+    if source.format == "csv" or source.columns.kind is not None:
+        store = Store.open(source.url, source.storage_options)
+        scanned = in_threads(lambda i: _scan(source, i), range(len(source.files)), store)
+        rows = [n_rows for n_rows, _ in scanned]
+        files = [replace(file, rows=n) for file, n in zip(source.files, rows, strict=True)]
+        source = replace(source, files=tuple(files))
+        if source.columns.kind is not None:
+            found = sorted(set().union(*(kinds for _, kinds in scanned)))
+            where = f"column_kind={source.columns.kind!r}"
+            source = replace(source, kinds=check_kinds(found, where))
+    if not any(file.rows for file in source.files):
+        raise SourceError(f"the input at {source.url} has no rows")
+    return source
+
+
+def _scan(source: Source, index: int) -> tuple[int, set[str]]:
+    """Rows of a file and its kinds, from one column."""
+    column = source.columns.kind or source.columns.id
+    rows, kinds = 0, pa.array([], pa.string())
+    for batch in read_span(source, Span(index, 0, source.files[index].groups), [column]):
+        rows += batch.num_rows
+        if column == source.columns.kind:
+            with located(file_name(source, index)):
+                check_nulls(batch.column(column), column, "every row needs a kind; drop these rows")
+            fresh = _names(batch.column(column).unique())
+            kinds = pa.concat_arrays([kinds, fresh]).unique()
+    return rows, set(kinds.to_pylist())
+
+
+def _names(kinds: pa.Array) -> pa.Array:
+    plain = kinds.dictionary_decode() if pt.is_dictionary(kinds.type) else kinds
+    return plain.cast(pa.string())

@@ -1,0 +1,379 @@
+"""The pandas door: tsfresh's three formats to a batch, and a matrix back to a frame.
+
+======  =========================================================================
+format  container
+======  =========================================================================
+wide    a frame; every column without a role is a kind, or ``column_value`` alone
+long    a frame with ``column_kind``; the values of all kinds in ``column_value``
+dict    kind -> frame, each with its values in ``column_value``
+======  =========================================================================
+
+This is the one module of the engine's rooms that imports pandas.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from tidemill.blocks import Batch, SeriesBlock
+from tidemill.errors import ArgumentError, SourceError, shorten
+from tidemill.plan import Columns
+from tidemill.policies import Policies
+from tidemill.sources.assemble import assemble
+from tidemill.sources.values import check_kinds, check_nulls
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["has_time_index", "id_dtype", "read_frame", "to_frame"]
+
+Label: TypeAlias = Hashable | None
+
+_CONTAINER = "timeseries_container"
+
+
+@dataclass(frozen=True, slots=True)
+class _Roles:
+    """The labels of a frame's columns by role."""
+
+    id: Hashable
+    sort: Label
+    kind: Label
+    values: tuple[Hashable, ...]
+
+    def names(self) -> Columns:
+        """Name the columns for messages."""
+        sort, kind = (None if one is None else str(one) for one in (self.sort, self.kind))
+        return Columns(str(self.id), sort, kind, tuple(map(str, self.values)))
+
+
+def read_frame(
+    container: pd.DataFrame | Mapping[Any, pd.DataFrame],
+    *,
+    column_id: Label,
+    column_sort: Label = None,
+    column_kind: Label = None,
+    column_value: Label = None,
+    policies: Policies = Policies(),  # noqa: B008 (frozen)
+    needs_times: bool = False,
+) -> Batch:
+    """Read a frame, or a dict of frames, of any of the three formats.
+
+    Parameters
+    ----------
+    container : the frame, or kind -> frame
+    column_id : label of the column of ids
+    column_sort : label of the column by which series are ordered; None keeps the order of rows
+    column_kind : label of the column of kinds; makes the format long
+    column_value : label of the column of values; may be left out where only one is left
+    policies : what happens to duplicates and to values that are not finite
+    needs_times : whether a calculator needs times: those of a DatetimeIndex, else of the sort
+        column
+
+    Returns
+    -------
+    Batch
+        Ids ascend; kinds come in the order of the columns, of the dict, or sorted (long).
+
+    Raises
+    ------
+    ArgumentError
+        If an argument names no column, or a role is missing or taken twice.
+    SourceError
+        If the frame is empty, or a column or kind cannot be used.
+    DataError
+        If ids, sort keys or values break a policy.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"id": [2, 1, 2], "time": [1, 1, 0], "x": [1, 2, 3]})
+    >>> batch = read_frame(frame, column_id="id", column_sort="time")
+    >>> batch.ids.to_pylist(), batch.blocks["x"].values
+    ([1, 2], array([2., 3., 1.]))
+    """
+    labels = {"column_sort": column_sort, "column_kind": column_kind, "column_value": column_value}
+    if column_id is None:
+        raise ArgumentError("column_id=None: name the column that holds the ids")
+    if isinstance(container, Mapping):
+        return _read_frames(container, column_id, labels, policies, needs_times)
+    _check_frame(container, _CONTAINER)
+    roles = _roles(container, column_id, labels, _CONTAINER)
+    if column_kind is None:
+        kinds = check_kinds(roles.values, f"{_CONTAINER}, whose columns are kinds")
+        return _assemble(container, roles, kinds, None, policies, needs_times, _CONTAINER)
+    kind, kinds = _kinds(container[column_kind], column_kind)
+    return _assemble(container, roles, kinds, kind, policies, needs_times, _CONTAINER)
+
+
+def has_time_index(container: pd.DataFrame | Mapping[Any, pd.DataFrame]) -> bool:
+    """Whether all frames have a DatetimeIndex: only then tsfresh calculates features of times.
+
+    Examples
+    --------
+    >>> has_time_index(pd.DataFrame({"x": [1]}, index=pd.to_datetime(["2020-01-01"])))
+    True
+    """
+    frames = container.values() if isinstance(container, Mapping) else [container]
+    return all(isinstance(frame.index, pd.DatetimeIndex) for frame in frames)
+
+
+def id_dtype(container: pd.DataFrame | Mapping[Any, pd.DataFrame], column_id: Label) -> Any:
+    """Look up the ids' pandas dtype; as in tsfresh, the last frame of a dict decides.
+
+    Examples
+    --------
+    >>> id_dtype(pd.DataFrame({"id": pd.array([1], "Int8"), "x": [1]}), "id")
+    Int8Dtype()
+    """
+    frame = list(container.values())[-1] if isinstance(container, Mapping) else container
+    return frame[column_id].dtype
+
+
+def to_frame(
+    ids: pa.Array,
+    columns: Sequence[str],
+    matrix: npt.NDArray[np.float64],
+    *,
+    dtype: Any = None,
+    name: Label = None,
+) -> pd.DataFrame:
+    """Make a frame of a feature matrix, with the id as index.
+
+    Parameters
+    ----------
+    ids : Array[k]
+    columns : m feature names
+    matrix : float64[k, m]
+    dtype : the index's dtype; rows of a categorical are brought into its order
+    name : the index's name; tsfresh gives none
+
+    Examples
+    --------
+    >>> to_frame(pa.array(["a", "b"]), ["x__mean"], np.array([[1.0], [2.0]]))
+       x__mean
+    a      1.0
+    b      2.0
+    """
+    index = pd.Index(ids.to_pandas(), name=name)
+    if dtype is not None:
+        index = index.astype(dtype)
+    frame = pd.DataFrame(matrix, index=index, columns=list(columns))
+    if isinstance(index, pd.CategoricalIndex) and not index.is_monotonic_increasing:
+        return frame.sort_index(kind="stable")
+    return frame
+
+
+def _check_frame(frame: object, where: str) -> None:
+    if not isinstance(frame, pd.DataFrame):
+        raise ArgumentError(
+            f"{where} is a {type(frame).__name__}, but must be a pandas DataFrame or a dict of "
+            "them: convert it with .to_pandas(), or write it to Parquet and use the flow"
+        )
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise SourceError(
+            f"{where} has columns of {frame.columns.nlevels} levels, but must have one: join them, "
+            "as in frame.columns = ['_'.join(map(str, c)) for c in frame.columns]"
+        )
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()].unique()
+        raise SourceError(
+            f"{where} has several columns named {shorten(map(repr, twice))}: rename all but one"
+        )
+    if frame.empty:
+        raise SourceError(f"{where} is empty (shape {frame.shape}): give at least one row")
+
+
+def _roles(
+    frame: pd.DataFrame, column_id: Hashable, labels: Mapping[str, Label], where: str
+) -> _Roles:
+    """Find the column of every role."""
+    named = {"column_id": column_id, **labels}
+    given = {role: label for role, label in named.items() if label is not None}
+    taken: dict[Hashable, str] = {}
+    for role, label in given.items():
+        _check_column(frame, role, label, where)
+        if label in taken:
+            raise ArgumentError(
+                f"{taken[label]} and {role} are both {label!r}: a column has one role; name two"
+            )
+        taken[label] = role
+    left = tuple(label for label in frame.columns if label not in taken)
+    value, kind = labels["column_value"], labels["column_kind"]
+    values = left if value is None else (value,)
+    if not values or (kind is not None and len(values) > 1):
+        raise ArgumentError(
+            f"column_value=None, but {where} has {len(values)} columns without a role "
+            f"({shorten(map(repr, left)) or 'none'}): name the column that holds the values"
+        )
+    return _Roles(column_id, labels["column_sort"], kind, values)
+
+
+def _check_column(frame: pd.DataFrame, role: str, label: Hashable, where: str) -> None:
+    if not isinstance(label, Hashable):
+        raise ArgumentError(f"{role}={label!r} is no label: give the label of one column")
+    if label in frame.columns:
+        return
+    known = {str(column): column for column in frame.columns}
+    close = [repr(known[name]) for name in difflib.get_close_matches(str(label), known, n=3)]
+    if close:
+        hint = f"did you mean {' or '.join(close)}?"
+    else:
+        hint = f"choose one of {shorten(map(repr, frame.columns))}"
+    if label == frame.index.name:
+        hint = "it is the index: call reset_index() first"
+    raise ArgumentError(f"{role}={label!r} is not a column of {where}; {hint}")
+
+
+def _assemble(
+    frame: pd.DataFrame,
+    roles: _Roles,
+    kinds: tuple[str, ...],
+    kind: pa.Array | None,
+    policies: Policies,
+    needs_times: bool,  # noqa: FBT001 (private)
+    where: str,
+) -> Batch:
+    named = kinds if kind is None else tuple(map(str, roles.values))
+    values = zip(named, roles.values, strict=True)
+    timed = needs_times and isinstance(frame.index, pd.DatetimeIndex)
+    return assemble(
+        _ids(frame[roles.id], where),
+        None if roles.sort is None else _sort(frame[roles.sort], where),
+        kind,
+        {name: _to_arrow(frame[label], where, nan_is_null=False) for name, label in values},
+        kinds=kinds,
+        policies=policies,
+        needs_times=needs_times,
+        where=where,
+        times=pa.array(frame.index) if timed else None,
+        names=roles.names(),
+    )
+
+
+def _to_arrow(column: pd.Series[Any], where: str, *, nan_is_null: bool = True) -> pa.Array:
+    """Convert a column to Arrow; NumPy numbers are not copied."""
+    if isinstance(column.dtype, pd.SparseDtype):
+        column = pd.Series(np.asarray(column), name=column.name)
+    try:
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
+            numbers = column.to_numpy()
+            native = numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
+            return pa.array(native, from_pandas=nan_is_null)
+        return pa.array(column, from_pandas=True)
+    except (pa.ArrowException, OverflowError) as error:
+        raise SourceError(
+            f"{where}: column {column.name!r} of dtype {column.dtype} cannot be used ({error}): "
+            "cast it to numbers or strings, or give its objects one type"
+        ) from None
+
+
+def _ids(column: pd.Series[Any], where: str) -> pa.Array:
+    """Convert ids; Arrow would take some mixtures, as of timestamps and integers."""
+    if column.dtype == object:
+        found = pd.api.types.infer_dtype(column, skipna=True)
+        types = sorted({type(one).__name__ for one in column.dropna()})
+        if found in {"mixed", "mixed-integer"} or (found.startswith("date") and len(types) > 1):
+            raise SourceError(
+                f"{where}: column {column.name!r} holds ids of mixed or compound type "
+                f"({shorten(types)}): cast them to one simple type, for example with .map(str)"
+            )
+    return _to_arrow(column, where)
+
+
+def _sort(column: pd.Series[Any], where: str) -> pa.Array:
+    """Convert sort keys; categories sort in their own order, as pandas has it."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy()
+        return pa.array(codes, mask=codes < 0)
+    return _to_arrow(column, where)
+
+
+def _kinds(column: pd.Series[Any], label: Hashable) -> tuple[pa.Array, tuple[str, ...]]:
+    """Turn a column of kinds into a dictionary of names, and list these in the kinds' order."""
+    array = _to_arrow(column, _CONTAINER)
+    encoded = array if pt.is_dictionary(array.type) else array.dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    check_nulls(encoded, str(label), "every row needs a kind; drop these rows")
+    where = f"column_kind={label!r}"
+    entries = encoded.dictionary.to_pylist()
+    used = pc.unique(encoded.indices).to_pylist()
+    # The categories of a categorical have an order of their own.
+    order = sorted(used, key=None if encoded is array else entries.__getitem__)
+    kinds = check_kinds((entries[place] for place in order), where)
+    names = pa.array([str(entry) for entry in entries], pa.string())
+    return pa.DictionaryArray.from_arrays(encoded.indices, names), kinds
+
+
+def _read_frames(
+    frames: Mapping[Any, pd.DataFrame],
+    column_id: Hashable,
+    labels: Mapping[str, Label],
+    policies: Policies,
+    needs_times: bool,  # noqa: FBT001 (private)
+) -> Batch:
+    """Read the frames of a dict one by one and bring their ids together."""
+    if not frames:
+        raise SourceError(f"{_CONTAINER} is an empty dict: give at least one kind")
+    if labels["column_kind"] is not None:
+        raise ArgumentError(
+            f"column_kind={labels['column_kind']!r} has no meaning for a dict, whose keys are the "
+            "kinds: leave it out"
+        )
+    kinds = check_kinds(frames, f"the keys of {_CONTAINER}")
+    batches = {}
+    for kind, (key, frame) in zip(kinds, frames.items(), strict=True):
+        where = f"{_CONTAINER}[{key!r}]"
+        _check_frame(frame, where)
+        roles = _roles(frame, column_id, labels, where)
+        if len(roles.values) > 1:
+            raise ArgumentError(
+                f"column_value=None, but {where} has {len(roles.values)} columns without a role "
+                f"({shorten(map(repr, roles.values))}): name the column that holds the values"
+            )
+        batches[kind] = _assemble(frame, roles, (kind,), None, policies, needs_times, where)
+    return _together(batches)
+
+
+def _together(batches: Mapping[str, Batch]) -> Batch:
+    """Join batches of one kind each: an id that lacks a kind is not present in it."""
+    own = _alike({kind: batch.ids for kind, batch in batches.items()})
+    quarantined = {one.id: one for batch in batches.values() for one in batch.quarantined}
+    every = pa.concat_arrays(list(own.values())).unique()
+    if quarantined:
+        out = pa.array(list(quarantined), every.type)
+        every = every.filter(pc.invert(pc.is_in(every, out)))
+    ids = every.take(pc.array_sort_indices(every))
+    blocks, present = {}, {}
+    for kind, batch in batches.items():
+        place = pc.index_in(ids, own[kind])
+        present[kind] = np.asarray(place.is_valid().to_numpy(zero_copy_only=False))
+        blocks[kind] = _taken(batch.blocks[kind], place.fill_null(-1).to_numpy())
+    lacking = {kind: has for kind, has in present.items() if not has.all()}
+    return Batch(ids, blocks, lacking, tuple(quarantined.values()))
+
+
+def _alike(ids: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:
+    """Bring the ids of all kinds to one type."""
+    types = {array.type for array in ids.values()}
+    if len(types) == 1:
+        return ids
+    if all(pt.is_integer(type_) for type_ in types):
+        return {kind: array.cast(pa.int64()) for kind, array in ids.items()}
+    found = shorten(f"{array.type} in {kind!r}" for kind, array in ids.items())
+    raise SourceError(f"the ids of {_CONTAINER} have several types: {found}; cast them to one")
+
+
+def _taken(block: SeriesBlock, place: npt.NDArray[np.int64]) -> SeriesBlock:
+    """Take the series at ``place``; those at -1 are empty."""
+    starts, stops = (np.append(array, 0)[place] for array in (block.starts, block.stops))
+    return SeriesBlock(block.kind, block.values, starts, stops, block.times)

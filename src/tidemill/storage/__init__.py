@@ -1,0 +1,1 @@
+"""Parts, markers, lease, run records and publishing, in folders and object stores alike."""

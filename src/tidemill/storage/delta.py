@@ -1,0 +1,270 @@
+"""Commit part files that already lie in a table's folder, in one transaction, without copying."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
+
+from tidemill.errors import SinkError, shorten
+from tidemill.storage.faults import is_transient
+from tidemill.storage.layout import SinkLayout
+from tidemill.storage.markers import Marker
+from tidemill.storage.options import resolve_options
+
+__all__ = ["DESCRIPTION", "Commit", "commit_files", "open_table", "table_files"]
+
+#: The description of every table that tidemill makes; by it they are known.
+DESCRIPTION = "Feature matrix written by tidemill"
+#: Partition column of tables whose parts belong to intervals.
+INTERVAL = "interval"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The version of a table that shows the files, and whether it had to be made."""
+
+    version: int
+    is_new: bool
+
+
+def open_table(layout: SinkLayout) -> DeltaTable | None:
+    """The table in the sink's folder; None if there is none yet."""
+    if layout.home.local_path() is not None and not layout.home.folder("_delta_log")[0]:
+        return None
+    try:
+        return DeltaTable(layout.url, storage_options=resolve_options(layout.home.storage_options))
+    except TableNotFoundError:
+        return None
+
+
+def table_files(table: DeltaTable, interval: str | None = None) -> dict[str, int]:
+    """Path to size of the files that the table's version shows; only those of one interval."""
+    actions = pa.table(table.get_add_actions(flatten=True))
+    found = dict(
+        zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
+    )
+    if interval is None:
+        return found
+    owners = actions[f"partition.{INTERVAL}"].to_pylist()
+    return {path: found[path] for path, one in zip(found, owners, strict=True) if one == interval}
+
+
+def commit_files(
+    layout: SinkLayout,
+    markers: Iterable[Marker],
+    schema: pa.Schema,
+    properties: Mapping[str, str],
+    *,
+    interval: str | None = None,
+    check: Callable[[], None] | None = None,
+) -> Commit:
+    """Let the table show exactly these parts, of one interval if it is partitioned by intervals.
+
+    Parameters
+    ----------
+    layout
+        The sink.
+    markers
+        Its parts; those without rows are left out.
+    schema
+        Id first, then the features, as the files hold them.
+    properties
+        Written into the commit, for people and for the table's history.
+    interval
+        Replace this interval only.
+    check
+        Called right before the commit; what it raises prevents the commit.
+
+    Raises
+    ------
+    SinkError
+        If somebody else committed in between, or the table cannot take these columns.
+    """
+    found = [marker for marker in markers if marker.rows]
+    wanted = {marker.path: marker.bytes for marker in found}
+    table = open_table(layout)
+    if table is not None and _shows(table, wanted, schema, interval):
+        return Commit(table.version(), is_new=False)
+    change = _Change(layout, _delta_schema(schema, interval), interval, properties)
+    actions = {m.path: _add_action(m, schema[0], interval) for m in found}
+    if check is not None:
+        check()
+    try:
+        if table is None:
+            change.create(actions)
+        else:
+            change.replace(table, actions)
+    except (CommitFailedError, DeltaError) as error:
+        if is_transient(error):
+            raise ConnectionError(str(error)) from error
+        raise SinkError(
+            f"the table {layout.url} was not changed: {str(error).splitlines()[0]} If somebody "
+            "else wrote it meanwhile, run again: finished parts are kept and published at once"
+        ) from error
+    return Commit(0 if table is None else table.version() + 1, is_new=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One transaction on one table."""
+
+    layout: SinkLayout
+    schema: Schema
+    interval: str | None
+    properties: Mapping[str, str]
+
+    def create(self, actions: Mapping[str, AddAction], mode: Any = "error") -> None:
+        """Make the table, with its files from the first version on."""
+        create_table_with_add_actions(
+            self.layout.url,
+            self.schema,
+            list(actions.values()),
+            mode=mode,
+            partition_by=self._partition_by,
+            description=DESCRIPTION,
+            storage_options=resolve_options(self.layout.home.storage_options),
+            commit_properties=self._commit,
+        )
+
+    def replace(self, table: DeltaTable, actions: Mapping[str, AddAction]) -> None:
+        """Replace all files, or those of the interval."""
+        current = table_files(table, self.interval)
+        if _type_of_id(table.schema()) != _type_of_id(self.schema) and self.interval is None:
+            # Another type of id may need other protocol features, which only a new table declares.
+            self.create(actions, mode="overwrite")
+        elif current.keys() & actions.keys():
+            self._exchange(table, current, actions)
+        else:
+            self._overwrite(table, actions)
+
+    def _overwrite(self, table: DeltaTable, actions: Mapping[str, AddAction]) -> None:
+        """Everything anew; the columns may change in the same commit."""
+        table.create_write_transaction(
+            list(actions.values()),
+            mode="overwrite",
+            schema=self.schema,
+            partition_by=self._partition_by,
+            partition_filters=[(INTERVAL, "=", self.interval)] if self.interval else None,
+            commit_properties=self._commit,
+        )
+
+    def _exchange(
+        self, table: DeltaTable, current: Mapping[str, int], actions: Mapping[str, AddAction]
+    ) -> None:
+        """Only the difference: a path must not be added and removed in one commit."""
+        now = _milliseconds()
+        removed = [
+            RemoveAction(
+                path=path,
+                data_change=True,
+                deletion_timestamp=now,
+                size=size,
+                partition_values=_partition(self.interval),
+            )
+            for path, size in current.items()
+            if path not in actions
+        ]
+        added = [action for path, action in actions.items() if path not in current]
+        table.create_write_transaction(
+            [*added, *removed],
+            mode="append",
+            schema=self.schema,
+            partition_by=self._partition_by,
+            commit_properties=self._commit,
+        )
+
+    @property
+    def _partition_by(self) -> list[str]:
+        return [INTERVAL] if self.interval else []
+
+    @property
+    def _commit(self) -> CommitProperties:
+        # No retries: with them, two writers on an empty table would both be let in.
+        metadata = {f"tidemill.{name}": value for name, value in self.properties.items()}
+        return CommitProperties(custom_metadata=metadata, max_commit_retries=0)
+
+
+def check_table(table: DeltaTable, url: str) -> None:
+    """Refuse a table that tidemill did not make.
+
+    Raises
+    ------
+    SinkError
+        Naming its columns and the remedy.
+    """
+    if table.metadata().description != DESCRIPTION:
+        names = shorten(field.name for field in table.schema().fields)
+        raise SinkError(
+            f"the sink {url} holds a Delta table that tidemill did not make (columns {names}); "
+            "choose another sink, or move that table away"
+        )
+
+
+def _shows(
+    table: DeltaTable, wanted: Mapping[str, int], schema: pa.Schema, interval: str | None
+) -> bool:
+    names = [field.name for field in table.schema().fields]
+    expected = [*schema.names, *([INTERVAL] if interval else [])]
+    return names == expected and table_files(table, interval) == wanted
+
+
+def _delta_schema(schema: pa.Schema, interval: str | None) -> Schema:
+    plain = schema.remove_metadata()
+    if interval is not None:
+        plain = plain.append(pa.field(INTERVAL, pa.string()))
+    return Schema.from_arrow(plain)
+
+
+def _type_of_id(schema: Schema) -> str:
+    return str(schema.fields[0].type)
+
+
+def _add_action(marker: Marker, id_field: pa.Field, interval: str | None) -> AddAction:
+    return AddAction(
+        path=marker.path,
+        size=marker.bytes,
+        partition_values=_partition(interval),
+        modification_time=_milliseconds(),
+        data_change=True,
+        stats=json.dumps(_statistics(marker, id_field)),
+    )
+
+
+def _partition(interval: str | None) -> dict[str, str | None]:
+    return {INTERVAL: interval} if interval else {}
+
+
+def _statistics(marker: Marker, id_field: pa.Field) -> dict[str, Any]:
+    """Rows, and the id's range so that readers skip files; features are too many to be worth it."""
+    statistics: dict[str, Any] = {"numRecords": marker.rows, "nullCount": {id_field.name: 0}}
+    lower, upper = (_statistic(bound, id_field.type) for bound in (marker.lower, marker.upper))
+    if lower is not None and upper is not None:
+        statistics |= {"minValues": {id_field.name: lower}, "maxValues": {id_field.name: upper}}
+    return statistics
+
+
+def _statistic(bound: Any, kind: pa.DataType) -> Any:
+    """A bound as Delta's statistics hold it; None where it has none."""
+    if bound is None or pa.types.is_boolean(kind) or pa.types.is_floating(kind):
+        return None
+    if pa.types.is_date(kind):
+        return str((_EPOCH + timedelta(days=bound)).date())
+    if pa.types.is_timestamp(kind):
+        text = (_EPOCH + timedelta(microseconds=bound)).isoformat(timespec="microseconds")
+        return text.replace("+00:00", "Z") if kind.tz else text.removesuffix("+00:00")
+    return bound
+
+
+def _milliseconds() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,140 @@
+"""What went wrong in storage: one error family, and whether a second attempt makes sense."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+from tidemill.errors import ResourceError, TidemillError
+
+__all__ = ["is_transient", "translated"]
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TRANSIENT = frozenset(
+    {
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.EINTR,
+        errno.EIO,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+        errno.ECONNABORTED,
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.EPIPE,
+    }
+)
+_PERMANENT = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+# Words of object_store's and deltalake's messages: they have no error class for these.
+_NETWORK = re.compile(
+    r"HTTP error|error sending request|error decoding response|connection|timed? ?out"
+    r"|status code: (5\d\d|408|429)|Server returned error|SlowDown|throttl|TooManyRequests"
+    r"|RequestTimeout|dns error",
+    re.IGNORECASE,
+)
+_NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.IGNORECASE)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may succeed when it is made again.
+
+    True for networks, timeouts, throttling, 5xx answers and stale file handles; False for missing
+    files, missing rights, a full disk, and everything tidemill raises itself.
+
+    Examples
+    --------
+    >>> is_transient(ConnectionResetError()), is_transient(OSError(errno.ESTALE, "Stale"))
+    (True, True)
+    >>> is_transient(FileNotFoundError("x")), is_transient(OSError(errno.ENOSPC, "No space"))
+    (False, False)
+    >>> is_transient(ResourceError("disk full")), is_transient(ValueError("timeout"))
+    (False, False)
+    """
+    if isinstance(error, (TidemillError, *_PERMANENT, PermissionDeniedError, UnauthenticatedError)):
+        return False
+    if isinstance(error, (ConnectionError, TimeoutError)):
+        return True
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _TRANSIENT
+    if isinstance(error, (OSError, BaseError)) or _is_deltalake(error):
+        return _text_is_transient(str(error))
+    return False
+
+
+@contextmanager
+def translated(url: str, needed: int | None = None) -> Iterator[None]:
+    """Turn the errors of a store call into ``OSError`` and its kin, or ``ResourceError``.
+
+    ``needed`` is the size in bytes of what was being written, for the message about a full disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise disk_full(url, needed) from error
+        if error.errno is None and isinstance(error, FileNotFoundError):
+            raise _missing(url, str(error)) from error
+        raise
+    except BaseError as error:
+        raise _as_os_error(error, url, needed) from error
+
+
+def disk_full(url: str, needed: int | None) -> ResourceError:
+    """The error for a full disk, with the folder, what was needed and what is free."""
+    folder = _existing_folder(url)
+    usage = shutil.disk_usage(folder)
+    wanted = f"{needed:,} bytes were to be written" if needed else "a file was being written"
+    return ResourceError(
+        f"no space left in {folder}: {wanted} to {url}, {usage.free:,} of {usage.total:,} bytes "
+        "are free; make room or choose another sink, then run again (finished parts are kept)"
+    )
+
+
+def _existing_folder(url: str) -> Path:
+    path = Path(url)
+    return next((folder for folder in (path, *path.parents) if folder.is_dir()), Path("/"))
+
+
+def _as_os_error(error: BaseError, url: str, needed: int | None) -> Exception:
+    text = str(error).partition("\n\nDebug source")[0]
+    if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
+        return PermissionError(errno.EACCES, f"Access denied ({text})", url)
+    if _NO_BUCKET.search(text):
+        return _missing(url, text)
+    if found := _OS_ERROR.search(text):
+        number = int(found[1])
+        known = OSError(number, os.strerror(number), url)
+        return disk_full(url, needed) if number in _FULL else known
+    return ConnectionError(text) if _text_is_transient(text) else OSError(text)
+
+
+def _missing(url: str, text: str) -> FileNotFoundError:
+    what = "The bucket does not exist" if _NO_BUCKET.search(text) else os.strerror(errno.ENOENT)
+    return FileNotFoundError(errno.ENOENT, what, url)
+
+
+def _text_is_transient(text: str) -> bool:
+    if found := _OS_ERROR.search(text):
+        return int(found[1]) in _TRANSIENT
+    return _NETWORK.search(text) is not None
+
+
+def _is_deltalake(error: BaseException) -> bool:
+    return type(error).__module__ in {"_internal", "deltalake._internal", "deltalake.exceptions"}

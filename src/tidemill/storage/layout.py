@@ -1,0 +1,194 @@
+"""All names below a sink, in one place.
+
+A Delta table keeps its parts in place and tidemill's state beside them::
+
+    <sink>/part-<key8>-<index>-<unique>.parquet      a part
+    <sink>/_delta_log/                                Delta's
+    <sink>/_tidemill/                                 state: no Delta reader, no vacuum looks
+
+A sink that is one file has its state, and until it is published its parts, in a folder beside it::
+
+    <folder>/<name>.parquet
+    <folder>/_<name>.parquet.tidemill/                state
+    <folder>/_<name>.parquet.tidemill/parts-<key16>/  parts
+
+The state is the same for both::
+
+    lease/<generation>.json
+    published.json
+    records/<started>-<run id>.json
+    keys/<key16>/plan.json
+    keys/<key16>/parts/<index>-<n>.json               commit markers, the highest n counts
+    keys/<key16>/attempts/<index>-<unique>.json       attempt marks
+    keys/<key16>/cases/<index>-<unique>.json          quarantine and errors of a part, in full
+    keys/<key16>/work/                                what the partition step spills
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from tidemill.errors import SinkError
+from tidemill.storage.stores import Store
+
+__all__ = ["KeyLayout", "SinkLayout"]
+
+FILE_SUFFIXES = (".parquet", ".csv")
+
+_INDEXED = re.compile(r"(?:.*/)?(\d+)-([0-9a-f]+)\.json")
+_PART = re.compile(r"(?:.*/)?part-([0-9a-f]{1,8})-(\d+)-[0-9a-f]+\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class SinkLayout:
+    """Where the files of one sink lie."""
+
+    url: str  # the sink: folder of a Delta table, or one file
+    kind: Literal["delta", "file"]
+    home: Store  # delta: the table's folder; file: the folder that holds the file
+    state: Store  # tidemill's own files
+    name: str  # file sinks: the file's name in ``home``; "" for a Delta table
+
+    @classmethod
+    def of(
+        cls, sink: str | os.PathLike[str], storage_options: Mapping[str, str] | None = None
+    ) -> Self:
+        """The layout of a sink; nothing is read or written.
+
+        Raises
+        ------
+        SinkError
+            If the sink has no name, as the root of a bucket or of the file system.
+        ArgumentError
+            If the URL or the storage options cannot be used.
+
+        Examples
+        --------
+        >>> SinkLayout.of("/data/matrix").state
+        Store('/data/matrix/_tidemill')
+        >>> SinkLayout.of("s3://bucket/x/matrix.csv").state
+        Store('s3://bucket/x/_matrix.csv.tidemill')
+        """
+        whole = Store.open(sink, storage_options)
+        folder, slash, name = whole.url.rpartition("/")
+        if not slash or not name or folder.endswith(":/"):
+            raise SinkError(
+                f"the sink {whole.url!r} has no name of its own; give a folder or a file below it"
+            )
+        if not name.lower().endswith(FILE_SUFFIXES):
+            return cls(whole.url, "delta", whole, whole.child("_tidemill"), "")
+        home = Store(folder or "/", storage_options)
+        return cls(whole.url, "file", home, home.child(f"_{name}.tidemill"), name)
+
+    @property
+    def format(self) -> Literal["delta", "parquet", "csv"]:
+        """What the sink is written as."""
+        if self.kind == "delta":
+            return "delta"
+        return "csv" if self.name.lower().endswith(".csv") else "parquet"
+
+    @property
+    def lease(self) -> Store:
+        """Folder of the lease's generations."""
+        return self.state.child("lease")
+
+    @property
+    def records(self) -> Store:
+        """Folder of the run records."""
+        return self.state.child("records")
+
+    @property
+    def published(self) -> str:
+        """Path below ``state`` of the pointer to what was published last."""
+        return "published.json"
+
+    def key(self, result_key: str) -> KeyLayout:
+        """Where the state of one result lies."""
+        parts = self.home
+        if self.kind == "file":
+            parts = self.state.child(f"parts-{result_key[:16]}")
+        return KeyLayout(result_key, self.state.child(f"keys/{result_key[:16]}"), parts)
+
+    def forget(self, keep: str) -> None:
+        """Delete the state of all results but the one with the result key ``keep``.
+
+        Part files in a Delta table are left: the table's history may still show them, and Delta's
+        vacuum deletes them in time.
+        """
+        keys = self.state.child("keys")
+        for folder in keys.folder()[1]:
+            if folder != keep[:16]:
+                keys.delete_all(folder)
+        for folder in self.state.folder()[1]:
+            if folder.startswith("parts-") and folder != f"parts-{keep[:16]}":
+                self.state.delete_all(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLayout:
+    """Where the state of one result (one ``result_key``) lies.
+
+    Examples
+    --------
+    >>> key = SinkLayout.of("/data/matrix").key("0123456789abcdef" * 4)
+    >>> key.marker(3, 0), key.marker(3, 1)
+    ('parts/000003-0.json', 'parts/000003-1.json')
+    >>> key.is_part("part-01234567-000003-9f.parquet"), key.is_part("other.parquet")
+    (True, False)
+    """
+
+    result_key: str
+    state: Store  # markers, attempts, plan
+    data: Store  # the part files
+
+    plan = "plan.json"
+    markers = "parts"
+    attempts = "attempts"
+    cases = "cases"
+
+    @property
+    def work(self) -> Store:
+        """Folder for what the partition step spills."""
+        return self.state.child("work")
+
+    def part(self, index: int) -> str:
+        """A new, unique name below ``data`` for the file of part ``index``."""
+        return f"part-{self.result_key[:8]}-{index:06d}-{_unique()}.parquet"
+
+    def is_part(self, path: str) -> bool:
+        """Whether a path below ``data`` is a part file of this result."""
+        found = _PART.fullmatch(path)
+        return found is not None and found[1] == self.result_key[:8]
+
+    def marker(self, index: int, n: int) -> str:
+        """Path below ``state`` of the ``n``-th commit marker of a part."""
+        return f"{self.markers}/{index:06d}-{n}.json"
+
+    def attempt(self, index: int) -> str:
+        """A new, unique path below ``state`` for an attempt mark."""
+        return f"{self.attempts}/{index:06d}-{_unique()}.json"
+
+    def case(self, index: int) -> str:
+        """A new, unique path below ``state`` for a part's quarantine and errors."""
+        return f"{self.cases}/{index:06d}-{_unique()}.json"
+
+
+def indexed(path: str) -> tuple[int, str] | None:
+    """The part's index and the rest of a name ``<index>-<rest>.json``; None for other names.
+
+    Examples
+    --------
+    >>> indexed("parts/000012-1.json"), indexed("parts/readme.txt")
+    ((12, '1'), None)
+    """
+    found = _INDEXED.fullmatch(path)
+    return (int(found[1]), found[2]) if found else None
+
+
+def _unique() -> str:
+    return uuid.uuid4().hex[:16]

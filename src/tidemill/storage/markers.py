@@ -1,0 +1,260 @@
+"""Commit markers say which parts are done; attempt marks say which were being worked on.
+
+A part is written under a unique name. Then its marker is created exclusively, so of several
+attempts on one part exactly one counts. A marker is never changed or deleted: one that no longer
+holds (its file is gone or cut short) is outvoted by a marker with a higher number.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from tidemill.storage.layout import KeyLayout, indexed
+from tidemill.storage.owners import Process
+
+__all__ = [
+    "Attempt",
+    "Marker",
+    "attempts",
+    "begin_attempt",
+    "clear_attempts",
+    "commit_part",
+    "committed",
+    "dead_attempts",
+    "end_attempt",
+]
+
+Content = bytes  # the type, under a name that Marker.bytes does not hide
+_READERS = 16  # threads that read markers; they wait for the network, not for the processor
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What a finished part is."""
+
+    index: int  # of the part in the plan
+    path: str  # of its file, below the layout's data folder
+    rows: int
+    bytes: int  # size of the file
+    checksum: str  # of the file
+    seconds: float  # that the part took, one thread
+    seconds_by_calculator: Mapping[str, float] = field(default_factory=dict)
+    digest: str = ""  # of the content, independent of parts: tidemill.digests
+    lower: Any = None  # smallest id, as JSON holds it; None: no rows
+    upper: Any = None  # largest id
+    quarantined: tuple[Mapping[str, Any], ...] = ()  # {id, kind, reason}
+    errors: tuple[Mapping[str, Any], ...] = ()  # {kind, calculator, message, count, ids}
+    run_id: str = ""
+
+    def to_json(self) -> Content:
+        """The marker as its file holds it."""
+        return json.dumps(asdict(self), separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, data: Content) -> Self:
+        """Read back what :meth:`to_json` wrote; ``ValueError`` if it is damaged."""
+        raw = json.loads(data)
+        try:
+            for name in ("quarantined", "errors"):
+                raw[name] = tuple(raw[name])
+            return cls(**raw)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a commit marker: {data[:80]!r}") from error
+
+
+def commit_part(layout: KeyLayout, marker: Marker) -> Marker:
+    """Commit a written part; of several attempts on one part exactly one wins.
+
+    The loser deletes its file.
+
+    Parameters
+    ----------
+    layout
+        Where the result's state and parts lie.
+    marker
+        What was written; ``marker.path`` is the file below ``layout.data``.
+
+    Returns
+    -------
+    Marker
+        The marker that counts: this one, or that of the attempt which was first.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from tidemill.storage.layout import SinkLayout
+    >>> layout = SinkLayout.of(tempfile.mkdtemp() + "/matrix").key("ab" * 32)
+    >>> for path in ("part-a.parquet", "part-b.parquet"):
+    ...     layout.data.write(path, b"rows")
+    ...     commit_part(layout, Marker(0, path, rows=1, bytes=4, checksum="", seconds=0.1)).path
+    'part-a.parquet'
+    'part-a.parquet'
+    >>> layout.data.exists("part-b.parquet")
+    False
+    """
+    content = marker.to_json()
+    n = 0
+    while not layout.state.create(layout.marker(marker.index, n), content):
+        winner = _read(layout, layout.marker(marker.index, n))
+        if winner is not None and winner.path == marker.path:
+            return marker  # an earlier try of this very call succeeded, its answer was lost
+        if winner is not None and _stands(layout, winner):
+            layout.data.delete(marker.path)
+            return winner
+        n += 1
+    return marker
+
+
+def committed(layout: KeyLayout, indices: Iterable[int] | None = None) -> dict[int, Marker]:
+    """The finished parts: index to marker, by one listing of the markers and one of the files.
+
+    A marker whose file is gone or has another size is dropped: the part counts as missing.
+
+    Parameters
+    ----------
+    layout
+        Where the result's state and parts lie.
+    indices
+        Only these parts; all by default.
+    """
+    paths = _latest(layout, None if indices is None else frozenset(indices))
+    if not paths:
+        return {}
+    sizes = {entry.path: entry.size for entry in layout.data.folder()[0]}
+    with ThreadPoolExecutor(min(_READERS, len(paths)), "tidemill-markers") as pool:
+        markers = list(pool.map(lambda path: _read(layout, path), paths))
+    found = (marker for marker in markers if marker is not None)
+    return {marker.index: marker for marker in found if sizes.get(marker.path) == marker.bytes}
+
+
+def _latest(layout: KeyLayout, wanted: frozenset[int] | None) -> list[str]:
+    """Path of the marker with the highest number of each part, in the order of the parts."""
+    latest: dict[int, int] = {}
+    for entry in layout.state.list(layout.markers):
+        name = indexed(entry.path)
+        if name is not None and (wanted is None or name[0] in wanted):
+            latest[name[0]] = max(latest.get(name[0], 0), int(name[1]))
+    return [layout.marker(index, n) for index, n in sorted(latest.items())]
+
+
+def _read(layout: KeyLayout, path: str) -> Marker | None:
+    """The marker, or None if it is damaged (a power failure) or was deleted meanwhile."""
+    try:
+        return Marker.from_json(layout.state.read(path))
+    except (ValueError, FileNotFoundError):
+        return None
+
+
+def _stands(layout: KeyLayout, marker: Marker) -> bool:
+    try:
+        return layout.data.info(marker.path).size == marker.bytes
+    except FileNotFoundError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The mark of somebody who works, or died working, on a part."""
+
+    path: str  # of the mark, below the layout's state
+    index: int  # of the part
+    process: Process
+    generation: int  # of the lease under which it works
+    run_id: str
+    began: float  # seconds since the epoch, by its host's clock; for people only
+    owner: str = ""  # worker or task run, for people
+
+    def is_dead(self, generation: int) -> bool:
+        """Whether it cannot be working any more, seen by the owner of lease ``generation``.
+
+        On this host we look at the process. A process on another host counts as alive only while
+        it works under the current lease: an older one has been told to stop.
+        """
+        if self.process.is_here:
+            return not self.process.is_alive
+        return self.generation != generation
+
+
+def begin_attempt(
+    layout: KeyLayout, index: int, *, generation: int, run_id: str, owner: str = ""
+) -> Attempt:
+    """Leave a mark that this process works on a part; several marks on one part may coexist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from tidemill.storage.layout import SinkLayout
+    >>> layout = SinkLayout.of(tempfile.mkdtemp() + "/matrix").key("ab" * 32)
+    >>> mark = begin_attempt(layout, 7, generation=1, run_id="r")
+    >>> dead_attempts(layout, generation=1)  # this process lives
+    {}
+    >>> end_attempt(layout, mark)
+    """
+    attempt = Attempt(
+        layout.attempt(index), index, Process.current(), generation, run_id, time.time(), owner
+    )
+    layout.state.write(attempt.path, json.dumps(asdict(attempt)).encode())
+    return attempt
+
+
+def end_attempt(layout: KeyLayout, attempt: Attempt) -> None:
+    """Remove one's own mark, after the commit or after an ordinary error."""
+    layout.state.delete(attempt.path)
+
+
+def attempts(layout: KeyLayout, indices: Iterable[int] | None = None) -> list[Attempt]:
+    """All attempt marks, dead or alive, in the order of the parts."""
+    wanted = None if indices is None else frozenset(indices)
+    found = []
+    for entry in layout.state.list(layout.attempts):
+        name = indexed(entry.path)
+        if name is None or (wanted is not None and name[0] not in wanted):
+            continue
+        try:
+            raw = json.loads(layout.state.read(entry.path))
+            found.append(Attempt(**{**raw, "process": Process(**raw["process"])}))
+        except FileNotFoundError:  # it ended between the listing and the reading
+            continue
+        except (ValueError, TypeError, KeyError):  # its writer died writing it
+            nobody = Process("", 0, 0.0)
+            found.append(Attempt(entry.path, name[0], nobody, -1, "", entry.modified))
+    return found
+
+
+def dead_attempts(
+    layout: KeyLayout,
+    *,
+    generation: int,
+    indices: Iterable[int] | None = None,
+    gone: Iterable[Process] = (),
+) -> dict[int, tuple[Attempt, ...]]:
+    """The attempts whose process is gone, by part.
+
+    Parameters
+    ----------
+    layout
+        Where the result's state lies.
+    generation
+        The lease's current generation.
+    indices
+        Only these parts; all by default.
+    gone
+        Processes known to be dead, such as workers the scheduler has lost.
+    """
+    lost = frozenset(gone)
+    dead: dict[int, tuple[Attempt, ...]] = {}
+    for attempt in attempts(layout, indices):
+        if attempt.process in lost or attempt.is_dead(generation):
+            dead[attempt.index] = (*dead.get(attempt.index, ()), attempt)
+    return dead
+
+
+def clear_attempts(layout: KeyLayout, dead: Iterable[Attempt]) -> None:
+    """Remove the marks of dead attempts, when their parts are committed."""
+    for attempt in dead:
+        layout.state.delete(attempt.path)

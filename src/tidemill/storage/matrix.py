@@ -1,0 +1,119 @@
+"""Read a published feature matrix back as a pandas frame."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from tidemill.errors import SinkError, shorten
+from tidemill.storage.delta import INTERVAL, open_table, table_files
+from tidemill.storage.layout import SinkLayout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["read_matrix"]
+
+
+def read_matrix(
+    sink: str | os.PathLike[str],
+    interval: str | None = None,
+    storage_options: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Read what is published at a sink.
+
+    Parameters
+    ----------
+    sink
+        Path or URL of a Delta table, a ``.parquet`` or a ``.csv`` file.
+    interval
+        Only the rows of this interval, where the table is partitioned by intervals.
+    storage_options
+        Option to *name* of the environment variable that holds its value.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Features as float64 columns; the id as index, ascending, its type preserved. A table with
+        several intervals, read as a whole, has the index (interval, id).
+
+    Raises
+    ------
+    SinkError
+        If nothing is published there, or not that interval.
+
+    Examples
+    --------
+    >>> read_matrix("nowhere")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    tidemill.errors.SinkError: nothing is published at .../nowhere; run tidemill extract first...
+    """
+    layout = SinkLayout.of(sink, storage_options)
+    table = _read_table(layout, interval) if layout.kind == "delta" else _read_file(layout)
+    keys = [name for name in (INTERVAL, table.schema.names[0]) if name in table.schema.names]
+    index = keys if interval is None else keys[-1:]
+    frame: pd.DataFrame = table.to_pandas().set_index(index)
+    if interval is not None:
+        frame = frame.drop(columns=INTERVAL)
+    return frame if frame.index.is_monotonic_increasing else frame.sort_index()
+
+
+def _read_table(layout: SinkLayout, interval: str | None) -> pa.Table:
+    table = open_table(layout)
+    if table is None:
+        raise _nothing(layout)
+    if interval is None:
+        return table.to_pyarrow_table()
+    if INTERVAL not in table.metadata().partition_columns:
+        raise SinkError(f"{layout.url} is not divided into intervals; read it without interval")
+    if not table_files(table, interval):
+        known = sorted({str(one[INTERVAL]) for one in table.partitions()})
+        raise SinkError(
+            f"interval={interval!r} is not published at {layout.url}; there are {shorten(known)}"
+        )
+    return table.to_pyarrow_table(partitions=[(INTERVAL, "=", interval)])
+
+
+def _read_file(layout: SinkLayout) -> pa.Table:
+    try:
+        with layout.home.open_input(layout.name) as file:
+            if layout.format == "parquet":
+                return pq.read_table(file)
+            return _read_csv(layout, file)
+    except FileNotFoundError:
+        raise _nothing(layout) from None
+
+
+def _read_csv(layout: SinkLayout, file: pa.NativeFile) -> pa.Table:
+    """All columns are float64 but the id: its type stands beside the file."""
+    convert = pacsv.ConvertOptions(strings_can_be_null=False)
+    with layout.home.open_input(layout.name) as again:
+        names = pacsv.open_csv(again).schema.names
+    convert.column_types = {name: pa.float64() for name in names[1:]}
+    if (id_type := _recorded_id_type(layout)) is not None:
+        convert.column_types = {**convert.column_types, names[0]: id_type}
+    return pacsv.read_csv(file, convert_options=convert)
+
+
+def _recorded_id_type(layout: SinkLayout) -> pa.DataType | None:
+    try:
+        text: str = json.loads(layout.state.read(layout.published))["id_type"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    utc = pa.timestamp("us", "UTC")
+    return utc if text == str(utc) else pa.type_for_alias(text)
+
+
+def _nothing(layout: SinkLayout) -> SinkError:
+    started = layout.state.exists(layout.published) or bool(layout.state.folder()[1])
+    more = "; a run has begun there, but not finished" if started else ""
+    return SinkError(
+        f"nothing is published at {layout.url}; run tidemill extract first, or check the "
+        f"path{more}"
+    )

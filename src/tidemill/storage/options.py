@@ -1,0 +1,86 @@
+"""Storage options name environment variables; secrets never travel with a plan or a pickle."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from tidemill.errors import ArgumentError
+
+__all__ = ["check_options", "resolve_options"]
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
+_ACCESS_KEY = re.compile(r"A[A-Z]{3}[A-Z0-9]{16}")  # an AWS access key: 20 long, no underscore
+
+
+def check_options(options: Mapping[str, str] | None) -> dict[str, str]:
+    """The options as a plain dict, refused when a value is not the name of an environment variable.
+
+    Parameters
+    ----------
+    options
+        Option name (``aws_endpoint_url``, ``aws_access_key_id``, ...) to the *name* of the
+        environment variable that holds its value.
+
+    Raises
+    ------
+    ArgumentError
+        If a value looks like a literal. The message does not repeat it.
+
+    Examples
+    --------
+    >>> check_options({"aws_region": "AWS_REGION"})
+    {'aws_region': 'AWS_REGION'}
+    >>> check_options({"aws_secret_access_key": "hush-hush"})
+    Traceback (most recent call last):
+    tidemill.errors.ArgumentError: storage_options['aws_secret_access_key'] must be the name of an \
+environment variable in capitals, such as 'AWS_SECRET_ACCESS_KEY', never the value itself; \
+set that variable on every machine that uses it
+    """
+    checked = dict(options or {})
+    for option, variable in checked.items():
+        if not _is_variable_name(variable):
+            raise ArgumentError(
+                f"storage_options[{option!r}] must be the name of an environment variable in "
+                f"capitals, such as {str(option).upper()!r}, never the value itself; set that "
+                "variable on every machine that uses it"
+            )
+    return checked
+
+
+def resolve_options(options: Mapping[str, str] | None) -> dict[str, str]:
+    """The values of storage options, read from this machine's environment.
+
+    The result serves both the store and deltalake. It holds secrets: use it, do not keep it.
+
+    Raises
+    ------
+    ArgumentError
+        If a variable is not set here; the message names the option and the variable.
+
+    Examples
+    --------
+    >>> os.environ["DEMO_REGION"] = "eu-central-1"
+    >>> resolve_options({"aws_region": "DEMO_REGION"})
+    {'aws_region': 'eu-central-1'}
+    """
+    return {option: _value(option, name) for option, name in check_options(options).items()}
+
+
+def _is_variable_name(text: object) -> bool:
+    return (
+        isinstance(text, str)
+        and _VARIABLE.fullmatch(text) is not None
+        and _ACCESS_KEY.fullmatch(text) is None
+    )
+
+
+def _value(option: str, variable: str) -> str:
+    value = os.environ.get(variable)
+    if not value:
+        raise ArgumentError(
+            f"storage_options[{option!r}] names the environment variable {variable!r}, which is "
+            "not set on this machine; set it, here and on every worker"
+        )
+    return value

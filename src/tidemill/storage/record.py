@@ -1,0 +1,112 @@
+"""The run record: the JSON that says what a run did."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from tidemill.storage.layout import SinkLayout
+
+__all__ = ["CASES", "RunRecord", "cpu_features", "history", "write_record"]
+
+#: Error cases that a record holds; the rest is counted only.
+CASES = 1000
+
+_READERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What one run did."""
+
+    run_id: str
+    started: str  # ISO 8601, UTC
+    finished: str = ""  # ISO 8601, UTC; "" while it runs
+    state: str = "running"  # running, finished, failed, cancelled
+    message: str = ""  # why it failed
+    sink: str = ""
+    source_fingerprint: str = ""
+    result_key: str = ""
+    interval: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)  # canonical
+    policies: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)  # package -> version
+    cpu_features: tuple[str, ...] = ()
+    cluster: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
+    # total, calculated, reused; quarantined ids
+    task_runs: int = 0  # of Prefect
+    seconds: Mapping[str, float] = field(default_factory=dict)  # step -> wall seconds
+    seconds_by_calculator: Mapping[str, float] = field(default_factory=dict)  # one thread
+    rows: int = 0
+    columns: int = 0
+    quarantined: tuple[Mapping[str, Any], ...] = ()  # {id, kind, reason}
+    errors: tuple[Mapping[str, Any], ...] = ()  # {kind, calculator, message, count}
+    error_cases: tuple[Mapping[str, Any], ...] = ()  # the first thousand
+    part_checksums: Mapping[str, str] = field(default_factory=dict)  # file -> SHA-256
+    digest: str = ""  # of the content
+    version: str = ""  # of the sink, as published
+    notes: tuple[str, ...] = ()  # on what was replaced
+
+    def to_json(self) -> dict[str, Any]:
+        """The record in JSON values."""
+        values = asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Read back what :meth:`to_json` gave; fields of newer versions are left out."""
+        known: dict[str, Any] = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
+        return cls(**{n: tuple(v) if isinstance(v, list) else v for n, v in known.items()})
+
+    @property
+    def path(self) -> str:
+        """Name of the record's file: records sort by their start."""
+        return f"{_plain(self.started)}-{_plain(self.run_id)}.json"
+
+
+def write_record(layout: SinkLayout, record: RunRecord) -> None:
+    """Write a record, over an earlier one of the same run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> layout = SinkLayout.of(tempfile.mkdtemp() + "/matrix")
+    >>> write_record(layout, RunRecord("a", "2030-01-01T00:00:00Z", rows=3))
+    >>> write_record(layout, RunRecord("b", "2030-01-02T00:00:00Z", state="failed"))
+    >>> [(record.run_id, record.state) for record in history(layout)]
+    [('b', 'failed'), ('a', 'running')]
+    """
+    text = json.dumps(record.to_json(), separators=(",", ":"))
+    layout.records.write(record.path, text.encode())
+
+
+def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:
+    """The records of a sink's runs, newest first, at most ``n``."""
+    store = layout.records
+    paths = [entry.path for entry in store.folder()[0] if entry.path.endswith(".json")][::-1]
+    with ThreadPoolExecutor(_READERS, "tidemill-records") as pool:
+        raw = list(pool.map(store.read, paths[:n]))
+    return [RunRecord.from_json(json.loads(data)) for data in raw]
+
+
+def cpu_features() -> tuple[str, ...]:
+    """What this processor offers to numpy: equal features, equal bits.
+
+    Examples
+    --------
+    >>> isinstance(cpu_features(), tuple)
+    True
+    """
+    numpy_core: Any = importlib.import_module("numpy._core._multiarray_umath")
+    found: Mapping[str, bool] = numpy_core.__cpu_features__  # np.show_config() prints the same
+    return tuple(sorted(name for name, is_there in found.items() if is_there))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^0-9A-Za-z_.]+", "", text)

@@ -1,0 +1,138 @@
+"""Refuse a sink before any work is done, and say what to do instead."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable
+
+from tidemill.errors import SinkError, shorten
+from tidemill.storage.delta import check_table, open_table
+from tidemill.storage.layout import SinkLayout
+from tidemill.storage.stores import Store, local_folder
+
+__all__ = ["check_sink"]
+
+
+def check_sink(layout: SinkLayout, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
+    """Check that a sink can take a feature matrix; in a local folder nothing is written.
+
+    Parameters
+    ----------
+    layout
+        The sink.
+    inputs
+        Files, folders and URLs that the run reads.
+
+    Raises
+    ------
+    SinkError
+        If the sink holds something else, is or lies in the input, or cannot be written. The
+        message names what was found and the remedy.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "notes.txt").write_text("mine")
+    >>> check_sink(SinkLayout.of(folder))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    tidemill.errors.SinkError: the sink ... holds something else (notes.txt); choose an empty ...
+    >>> check_sink(SinkLayout.of(folder / "matrix"))
+    """
+    for location in inputs:
+        _check_input(layout, location)
+    if layout.kind == "delta":
+        _check_folder(layout)
+    else:
+        _check_file(layout)
+    _check_writable(layout)
+
+
+def _check_input(layout: SinkLayout, location: str | os.PathLike[str]) -> None:
+    source, sink = _resolved(location), _resolved(layout.url)
+    if sink == source:
+        raise SinkError(
+            f"the sink {layout.url} is the input itself; choose another sink, the input is never "
+            "changed"
+        )
+    if sink.startswith(f"{source.rstrip('/')}/"):
+        raise SinkError(
+            f"the sink {layout.url} lies inside the input {location}, so the next run would read "
+            "it as input; choose a sink elsewhere"
+        )
+    if layout.kind == "delta" and source.startswith(f"{sink}/"):
+        raise SinkError(
+            f"the input {location} lies inside the sink {layout.url}; choose a sink elsewhere"
+        )
+
+
+def _resolved(location: str | os.PathLike[str]) -> str:
+    local = local_folder(location)
+    return os.fspath(location).rstrip("/") if local is None else str(local.resolve())
+
+
+def _check_folder(layout: SinkLayout) -> None:
+    _check_parents(layout.home)
+    files, folders = layout.home.folder()
+    if "_delta_log" in folders and (table := open_table(layout)) is not None:
+        check_table(table, layout.url)
+        return
+    if "_tidemill" in folders:
+        return
+    found = [entry.path for entry in files] + [f"{folder}/" for folder in folders]
+    visible = [name for name in found if not name.startswith(".")]
+    if visible:
+        raise SinkError(
+            f"the sink {layout.url} holds something else ({shorten(visible)}); choose an empty "
+            "or a new folder, or a name that ends in .parquet or .csv for a single file"
+        )
+
+
+def _check_parents(folder: Store) -> None:
+    """Refuse a folder whose name, or the name of a folder above it, is a file."""
+    path = folder.local_path()
+    if path is None:
+        parent, _, name = folder.url.rpartition("/")
+        taken = folder.url if Store(parent, folder.storage_options).exists(name) else None
+    else:
+        taken = next((str(one) for one in (path, *path.parents) if one.is_file()), None)
+    if taken is not None:
+        raise SinkError(
+            f"the sink {folder.url} needs a folder, but {taken} is a file; choose another name, "
+            "or one that ends in .parquet or .csv for a single file"
+        )
+
+
+def _check_file(layout: SinkLayout) -> None:
+    if layout.home.local_path() is not None:
+        _check_parents(layout.home)
+    files, folders = layout.home.folder(layout.name)
+    path = layout.home.local_path(layout.name)
+    if files or folders or (path is not None and path.is_dir()):
+        raise SinkError(
+            f"the sink {layout.url} is a folder, but its name asks for a single "
+            f"{layout.format} file; choose another name, or one without that ending for a table"
+        )
+
+
+def _check_writable(layout: SinkLayout) -> None:
+    path = layout.home.local_path()
+    try:
+        if path is None:
+            probe = f"probe-{uuid.uuid4().hex}"
+            layout.state.write(probe, b"")
+            layout.state.delete(probe)
+            return
+    except (PermissionError, FileNotFoundError) as error:
+        raise SinkError(
+            f"the sink {layout.url} cannot be written: {error}; check that the bucket exists and "
+            "what these credentials may do"
+        ) from error
+    folder = next(one for one in (path, *path.parents) if one.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SinkError(
+            f"the sink {layout.url} cannot be written: no right to write in {folder}; change its "
+            "mode or owner, or choose another sink"
+        )

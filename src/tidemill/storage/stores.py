@@ -1,0 +1,337 @@
+"""One door to folders and object stores: read, write, create exclusively, list."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+from urllib.parse import unquote, urlsplit
+
+import obstore
+import pyarrow as pa
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from tidemill.errors import ArgumentError
+from tidemill.storage.faults import is_transient, translated
+from tidemill.storage.options import check_options, resolve_options
+from tidemill.storage.streams import RangeReader, local_output, remote_output
+
+__all__ = ["Entry", "Store", "is_transient", "local_folder"]
+
+SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
+_CLIENT_OPTIONS = frozenset(
+    {
+        "allow_http",
+        "allow_invalid_certificates",
+        "connect_timeout",
+        "proxy_url",
+        "read_timeout",
+        "timeout",
+        "user_agent",
+    }
+)
+_TRUE = frozenset({"1", "true", "yes", "on"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of a listing."""
+
+    path: str  # relative to the store
+    size: int  # bytes
+    modified: float  # seconds since the epoch, by the clock of the storage
+    version: str  # etag, or modification time in nanoseconds
+
+
+class Store:
+    """A folder, or a prefix in an object store, with the same behaviour for both.
+
+    A store holds no connection and no secret: it can be pickled, and it resolves its
+    ``storage_options`` (option to *name* of an environment variable) on the machine that uses it.
+    Missing files raise ``FileNotFoundError``, missing rights ``PermissionError``, a full disk
+    :class:`~tidemill.errors.ResourceError`, networks ``ConnectionError``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> store = Store.open(tempfile.mkdtemp())
+    >>> store.create("a/one.json", b"1"), store.create("a/one.json", b"2")
+    (True, False)
+    >>> store.read("a/one.json")
+    b'1'
+    >>> [(entry.path, entry.size) for entry in store.list()]
+    [('a/one.json', 1)]
+    """
+
+    __slots__ = ("storage_options", "url")
+
+    def __init__(self, url: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self.url = url  # folder as an absolute path, or URL; no slash at its end
+        self.storage_options = check_options(storage_options)
+
+    @classmethod
+    def open(
+        cls, location: str | os.PathLike[str], storage_options: Mapping[str, str] | None = None
+    ) -> Self:
+        """The store at a folder (which need not exist) or URL (s3, gs, az).
+
+        Raises
+        ------
+        ArgumentError
+            If the URL's scheme is unknown, the URL carries credentials, or a storage option is not
+            the name of an environment variable.
+        """
+        return cls(_normalised(location), storage_options)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a folder of a file system."""
+        return "://" not in self.url
+
+    def __repr__(self) -> str:
+        return f"Store({self.url!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Store)
+            and self.url == other.url
+            and self.storage_options == other.storage_options
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.url)
+
+    def __getstate__(self) -> tuple[str, dict[str, str]]:
+        return self.url, self.storage_options
+
+    def __setstate__(self, state: tuple[str, dict[str, str]]) -> None:
+        self.url, self.storage_options = state
+
+    def url_of(self, path: str) -> str:
+        """Full path or URL of ``path``."""
+        return f"{self.url.rstrip('/')}/{path}" if path else self.url
+
+    def child(self, prefix: str) -> Store:
+        """The store of a folder below."""
+        return Store(self.url_of(prefix.strip("/")), self.storage_options)
+
+    def local_path(self, path: str = "") -> Path | None:
+        """The file's path in this machine's file system; None for an object store."""
+        return Path(self.url_of(path)) if self.is_local else None
+
+    def read(self, path: str) -> bytes:
+        """The content of a file."""
+        with translated(self.url_of(path)):
+            backend, key = self._existing(path)
+            return bytes(obstore.get(backend, key).bytes())
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file at once: a reader sees the old content or the new."""
+        with translated(self.url_of(path), len(data)):
+            backend, key = self._backend(path)
+            obstore.put(backend, key, data)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a file unless it exists; of several callers exactly one gets True."""
+        with translated(self.url_of(path), len(data)):
+            backend, key = self._backend(path)
+            try:
+                obstore.put(backend, key, data, mode="create")
+            except AlreadyExistsError:
+                return False
+            return True
+
+    def delete(self, path: str) -> None:
+        """Delete a file if it exists."""
+        try:
+            with translated(self.url_of(path)):
+                backend, key = self._existing(path)
+                obstore.delete(backend, key)
+        except FileNotFoundError:
+            return
+
+    def delete_all(self, prefix: str = "") -> None:
+        """Delete the folder ``prefix`` and everything below it."""
+        folder = self.local_path(prefix)
+        if folder is not None:
+            _remove_tree(folder)
+            return
+        keys = [self._key(entry.path) for entry in self.list(prefix)]
+        with translated(self.url_of(prefix)):
+            for start in range(0, len(keys), 1000):
+                obstore.delete(self._connect(), keys[start : start + 1000])
+
+    def list(self, prefix: str = "") -> list[Entry]:
+        """All files below the folder ``prefix``, sorted by path; empty if there is none."""
+        if self._is_absent(prefix):
+            return []
+        with translated(self.url_of(prefix)):
+            backend, key = self._backend(prefix)
+            found = obstore.list(backend, key or None).collect()
+        return sorted((self._entry(meta) for meta in found), key=lambda entry: entry.path)
+
+    def folder(self, prefix: str = "") -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+        """The files and the folders directly below ``prefix``, each sorted by path."""
+        if self._is_absent(prefix):
+            return (), ()
+        with translated(self.url_of(prefix)):
+            backend, key = self._backend(prefix)
+            found = obstore.list_with_delimiter(backend, key or None)
+        files = sorted((self._entry(meta) for meta in found["objects"]), key=lambda e: e.path)
+        folders = sorted(self._relative(path) for path in found["common_prefixes"])
+        return tuple(files), tuple(folders)
+
+    def info(self, path: str) -> Entry:
+        """Size, time and version of one file."""
+        with translated(self.url_of(path)):
+            backend, key = self._existing(path)
+            return self._entry(obstore.head(backend, key))
+
+    def exists(self, path: str) -> bool:
+        """Whether the file exists (a folder is not a file)."""
+        try:
+            self.info(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def open_input(self, path: str, *, memory_map: bool = False) -> pa.NativeFile:
+        """The file for random access; ``memory_map`` spares a copy where it is local."""
+        local = self.local_path(path)
+        if local is not None:
+            return pa.memory_map(str(local)) if memory_map else pa.OSFile(str(local))
+        with translated(self.url_of(path)):
+            backend, key = self._existing(path)
+            return pa.PythonFile(RangeReader(backend, key), mode="r")
+
+    @contextmanager
+    def open_output(self, path: str) -> Iterator[BinaryIO]:
+        """A file to write, visible only when the block is left without an error."""
+        local = self.local_path(path)
+        with translated(self.url_of(path)):
+            if local is not None:
+                with local_output(local) as file:
+                    yield file
+            else:
+                with remote_output(*self._backend(path)) as file:
+                    yield file
+
+    def _key(self, path: str) -> str:
+        prefix = "" if self.is_local else urlsplit(self.url).path.strip("/")
+        return f"{prefix}/{path}".strip("/")
+
+    def _relative(self, key: str) -> str:
+        prefix = "" if self.is_local else urlsplit(self.url).path.strip("/")
+        return key[len(prefix) :].lstrip("/")
+
+    def _entry(self, meta: Any) -> Entry:
+        moment: datetime = meta["last_modified"]
+        microseconds = round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6)
+        version = None if self.is_local else meta["e_tag"] or meta["version"]
+        return Entry(
+            path=self._relative(meta["path"]),
+            size=int(meta["size"]),
+            modified=microseconds / 1e6,
+            version=(version or str(microseconds * 1000)).strip('"'),
+        )
+
+    def _is_absent(self, prefix: str) -> bool:
+        folder = self.local_path(prefix)
+        return folder is not None and not folder.is_dir()
+
+    def _existing(self, path: str) -> tuple[ObjectStore, str]:
+        if self.is_local and not Path(self.url).is_dir():
+            raise FileNotFoundError(path)
+        return self._backend(path)
+
+    def _backend(self, path: str) -> tuple[ObjectStore, str]:
+        return self._connect(), self._key(path)
+
+    def _connect(self) -> ObjectStore:
+        if self.is_local:
+            return _local_backend(self.url)
+        root = f"{urlsplit(self.url).scheme}://{urlsplit(self.url).netloc}"
+        return _remote_backend(root, tuple(sorted(resolve_options(self.storage_options).items())))
+
+
+def local_folder(location: str | os.PathLike[str]) -> Path | None:
+    """The path of a local location given as path or ``file://`` URL; None for other URLs.
+
+    Examples
+    --------
+    >>> local_folder("s3://bucket/matrix") is None
+    True
+    >>> local_folder("file:///data/a%20b")
+    PosixPath('/data/a b')
+    """
+    text = os.fspath(location)
+    if text.startswith("file://"):
+        return Path(unquote(urlsplit(text).path))
+    return None if "://" in text else Path(text).expanduser().absolute()
+
+
+def _normalised(location: str | os.PathLike[str]) -> str:
+    local = local_folder(location)
+    if local is not None:
+        return os.path.normpath(local)
+    url = os.fspath(location).rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES or not parts.netloc:
+        raise ArgumentError(
+            f"cannot open {_without_credentials(url)!r}: give a folder, or a URL that starts with "
+            f"one of {', '.join(f'{scheme}://' for scheme in SCHEMES)}"
+        )
+    if parts.password or ("@" in parts.netloc and not parts.scheme.startswith(("abfs", "az"))):
+        raise ArgumentError(
+            f"the URL {_without_credentials(url)!r} carries credentials; name environment "
+            "variables in storage_options instead"
+        )
+    return url
+
+
+def _without_credentials(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+@lru_cache(maxsize=256)
+def _local_backend(folder: str) -> ObjectStore:
+    if Path(folder).is_file():
+        raise NotADirectoryError(20, "Not a folder", folder)
+    return LocalStore(folder, mkdir=True)
+
+
+@lru_cache(maxsize=16)
+def _remote_backend(root: str, options: tuple[tuple[str, str], ...]) -> ObjectStore:
+    config: dict[str, Any] = {}
+    client: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
+    if os.environ.get("AWS_ALLOW_HTTP", "").lower() in _TRUE:
+        client["allow_http"] = True  # deltalake honours it, so the same environment serves both
+    for option, value in options:
+        name = option.lower().removeprefix("aws_").removeprefix("azure_").removeprefix("google_")
+        if name in _CLIENT_OPTIONS:
+            client[name] = value.lower() in _TRUE if name.startswith("allow_") else value
+        else:
+            config[option.lower()] = value
+    try:
+        return from_url(root, config=config, client_options=client)  # type: ignore[call-overload, no-any-return]
+    except (BaseError, ValueError) as error:
+        raise ArgumentError(f"cannot use {root} with these storage_options: {error}") from error
+
+
+def _remove_tree(folder: Path) -> None:
+    if folder.is_symlink() or folder.is_file():
+        raise NotADirectoryError(20, "Not a folder", str(folder))
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        if folder.exists():  # another process deletes the same tree
+            shutil.rmtree(folder, ignore_errors=True)

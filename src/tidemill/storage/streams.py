@@ -1,0 +1,187 @@
+"""Files that become visible only when complete, and random access to remote objects."""
+
+from __future__ import annotations
+
+import io
+import os
+import queue
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import obstore
+from obstore.store import ObjectStore
+
+__all__ = ["RangeReader", "local_output", "remote_output"]
+
+#: Bytes per request of an upload; smaller objects take one request.
+UPLOAD_BYTES = 8 * 1024 * 1024
+
+
+class RangeReader(io.RawIOBase):
+    """Random access to one remote object by range requests."""
+
+    def __init__(self, store: ObjectStore, path: str) -> None:
+        self._store = store
+        self._path = path
+        self._size = int(obstore.head(store, path)["size"])
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Whether bytes can be read: always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Whether any byte can be reached: always."""
+        return True
+
+    def tell(self) -> int:
+        """Offset of the next byte."""
+        return self._position
+
+    def size(self) -> int:
+        """Size of the object in bytes."""
+        return self._size
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to an offset; the new one."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(start + offset, 0)
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next ``size`` bytes, fewer only at the end."""
+        left = max(self._size - self._position, 0)
+        length = left if size is None or size < 0 else min(size, left)
+        if length == 0:
+            return b""
+        data = bytes(
+            obstore.get_range(self._store, self._path, start=self._position, length=length)
+        )
+        self._position += len(data)
+        return data
+
+    def readall(self) -> bytes:
+        """All bytes from here on."""
+        return self.read()
+
+    def readinto(self, buffer: object) -> int:
+        """Fill ``buffer``; the number of bytes read."""
+        view = memoryview(cast("bytearray", buffer)).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+@contextmanager
+def local_output(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes its name only when it is complete and on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.name[:180]}.{uuid.uuid4().hex[:12]}")
+    try:
+        with hidden.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        hidden.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def remote_output(store: ObjectStore, path: str) -> Iterator[BinaryIO]:
+    """An upload in pieces; leaving with an error aborts it, and nothing becomes visible."""
+    upload = _Upload(store, path)
+    try:
+        yield cast("BinaryIO", upload)
+    except BaseException:
+        upload.abort()
+        raise
+    upload.finish()
+
+
+class _Upload(io.RawIOBase):
+    """Collects writes into pieces; a thread sends them while the caller goes on.
+
+    obstore's own writer cannot abort a multipart upload, ``put`` of an iterator does.
+    """
+
+    def __init__(self, store: ObjectStore, path: str) -> None:
+        self._store = store
+        self._path = path
+        self._buffer = bytearray()
+        self._pieces: queue.Queue[bytes | None] = queue.Queue(maxsize=2)
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._aborted = False
+        self._position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def write(self, data: object) -> int:
+        view = memoryview(cast("bytes", data)).cast("B")
+        self._buffer += view
+        self._position += len(view)
+        if len(self._buffer) >= UPLOAD_BYTES:
+            self._send()
+        return len(view)
+
+    def finish(self) -> None:
+        """Complete the upload, or raise what went wrong in it."""
+        if self._thread is None:
+            obstore.put(self._store, self._path, bytes(self._buffer), use_multipart=False)
+            return
+        if self._buffer:
+            self._send()
+        self._pieces.put(None)
+        self._thread.join()
+        self._raise()
+
+    def abort(self) -> None:
+        """Give the upload up."""
+        self._aborted = True
+        if self._thread is not None:
+            self._pieces.put(None)
+            self._thread.join()
+
+    def _send(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="tidemill-upload", daemon=True)
+            self._thread.start()
+        self._raise()
+        self._pieces.put(bytes(self._buffer))
+        self._buffer.clear()
+
+    def _run(self) -> None:
+        try:
+            obstore.put(self._store, self._path, self._iterate(), chunk_size=UPLOAD_BYTES)
+        except BaseException as error:  # noqa: BLE001  raised again in the writer's thread
+            self._error = error
+            while self._pieces.get() is not None:  # let the writer go on until it sees the error
+                pass
+
+    def _iterate(self) -> Iterator[bytes]:
+        while (piece := self._pieces.get()) is not None:
+            yield piece
+        if self._aborted:
+            raise InterruptedError("the upload was given up")
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error

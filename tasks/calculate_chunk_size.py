@@ -1,0 +1,29 @@
+"""The task ``calculate_chunk_size``: how many ids one task run calculates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+
+from tidemill.job import choose_chunks
+from tidemill.operations import engine_logs
+from tidemill.run import Run
+from tidemill.tasks.options import OPTIONS
+
+__all__ = ["calculate_chunk_size"]
+
+
+def choose(run: dict[str, Any], threads: int) -> dict[str, Any]:
+    """Deal the missing parts of ``run`` into chunks for ``threads`` threads.
+
+    Returns
+    -------
+    dict
+        ``chunk_size`` (ids per chunk), ``formula`` and ``chunks`` (part indexes of each).
+    """
+    with engine_logs():
+        return choose_chunks(Run(**run), threads)
+
+
+calculate_chunk_size = task(choose, name="calculate_chunk_size", **OPTIONS)

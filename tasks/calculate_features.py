@@ -1,0 +1,26 @@
+"""The task ``calculate_features``: one chunk of parts, in one place, one part after another."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from prefect import task
+
+from tidemill.execution import run_chunk
+from tidemill.operations import engine_logs
+from tidemill.run import Run
+from tidemill.tasks.options import OPTIONS
+
+__all__ = ["calculate_features"]
+
+
+def calculate_chunk(run: dict[str, Any], parts: list[int]) -> dict[str, Any]:
+    """Calculate the ``parts`` of ``run`` that are not committed yet; a few counts."""
+    with engine_logs():
+        return asdict(run_chunk(Run(**run), parts))
+
+
+calculate_features = task(
+    calculate_chunk, name="calculate_features", task_run_name="chunk-from-part-{parts[0]}", **OPTIONS
+)

@@ -1,0 +1,31 @@
+"""The task ``partition``: rows of one id end up together, out of core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+
+from tidemill.cluster import parse_cluster
+from tidemill.job import partition as partition_run
+from tidemill.operations import current_client, engine_logs, map_on_workers
+from tidemill.run import Run
+from tidemill.tasks.options import OPTIONS
+
+__all__ = ["partition"]
+
+
+def partition_on_workers(run: dict[str, Any], cluster: str) -> dict[str, Any]:
+    """Spill the input by id range on the Dask workers, unless it can be used as it lies.
+
+    Returns
+    -------
+    dict
+        ``layout``, ``tasks`` and ``reused`` (spill files) and ``bytes`` of spill.
+    """
+    client = current_client(parse_cluster(cluster))
+    with engine_logs():
+        return partition_run(Run(**run), map_on_workers(client))
+
+
+partition = task(partition_on_workers, name="partition", **OPTIONS)

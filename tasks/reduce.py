@@ -1,0 +1,23 @@
+"""The task ``reduce``: verify, publish and summarise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+
+from tidemill.job import reduce as reduce_run
+from tidemill.operations import engine_logs
+from tidemill.run import Run
+from tidemill.tasks.options import OPTIONS
+
+__all__ = ["reduce"]
+
+
+def publish(run: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """Publish the parts of ``run`` in one transaction and write its record; the summary."""
+    with engine_logs():
+        return reduce_run(Run(**run), facts).to_json()
+
+
+reduce = task(publish, name="reduce", **OPTIONS)

@@ -1,0 +1,130 @@
+"""What all tests share: a home of their own, one Prefect server, and a look at what they leave.
+
+The environment is set while this file is imported, before any test can import Prefect or numba.
+"""
+
+import atexit
+import os
+import random
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# pytest keeps the folders of the last three sessions in the system's temporary folder. All else
+# goes to a folder of this session, where anything that is left behind can be seen.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+SESSION_TEMP = Path(tempfile.mkdtemp(prefix="tidemill-tests-"))
+SECONDS_TO_END = 15  # for processes that have been told to stop
+
+
+def _prepare_environment() -> None:
+    """Take out the caller's servers and clusters; put in ours."""
+    for name in list(os.environ):
+        if name.startswith(("PREFECT_", "DASK_")):
+            del os.environ[name]
+    (SESSION_TEMP / "tmp").mkdir()
+    os.environ.update(
+        TMPDIR=str(SESSION_TEMP / "tmp"),
+        PREFECT_HOME=str(SESSION_TEMP / "prefect"),
+        PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="120",
+        DO_NOT_TRACK="1",
+        MPLBACKEND="agg",
+    )
+    # Compiled kernels last from session to session: their folder is keyed by their sources.
+    os.environ.setdefault("TIDEMILL_CACHE_DIR", str(ROOT / ".pytest_cache" / "tidemill"))
+    tempfile.tempdir = None  # read TMPDIR again
+
+
+_prepare_environment()
+
+hypothesis.settings.register_profile(
+    "tidemill", deadline=None, derandomize=True, print_blob=True, database=None
+)
+hypothesis.settings.load_profile("tidemill")
+
+
+# Registered before any test imports Prefect, and so called after Prefect's own cleaning up.
+atexit.register(shutil.rmtree, SESSION_TEMP, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _seeds() -> None:
+    """Start every test from the same state of the global generators, whatever ran before."""
+    random.seed(20_261)
+    np.random.seed(20_261)  # noqa: NPY002 - for libraries that draw from it
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """Return a generator seeded by the test's name."""
+    return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[str]:
+    """Run one Prefect server for the session and yield the URL of its API."""
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield PREFECT_API_URL.value()
+
+
+def _children() -> set[psutil.Process]:
+    alive = set()
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE:
+                alive.add(process)
+        except psutil.NoSuchProcess:
+            continue
+    return alive
+
+
+def _ports() -> set[tuple[int, int]]:
+    """(process, port) of every socket that this process or a child listens on."""
+    listening = set()
+    for process in (psutil.Process(), *_children()):
+        try:
+            connections = process.net_connections(kind="inet")
+        except psutil.Error:
+            continue
+        listening |= {
+            (process.pid, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN
+        }
+    return listening
+
+
+def _temporary_files() -> set[Path]:
+    return set((SESSION_TEMP / "tmp").iterdir())
+
+
+def _remains() -> dict[str, set]:
+    return {"processes": _children(), "ports": _ports(), "temporary files": _temporary_files()}
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test marked ``leaves_nothing``, fail if something of it is still there."""
+    if request.node.get_closest_marker("leaves_nothing") is None:
+        yield
+        return
+    if "prefect_server" in request.fixturenames:  # runs on after the test, so it counts as before
+        request.getfixturevalue("prefect_server")
+    before = _remains()
+    yield
+    give_up = time.monotonic() + SECONDS_TO_END
+    while left := {what: new for what, now in _remains().items() if (new := now - before[what])}:
+        if time.monotonic() > give_up:
+            pytest.fail(f"left behind {SECONDS_TO_END} s after the test: {left}")
+        time.sleep(0.2)

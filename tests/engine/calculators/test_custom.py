@@ -1,0 +1,170 @@
+"""Calculators that users write."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tidemill.blocks import SeriesBlock
+from tidemill.calculators import CALCULATORS, Failure, Program, calculator, registry
+from tidemill.errors import ArgumentError, CalculationError, SettingsError
+from tidemill.settings import Settings
+
+HOUR = 3_600_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch):
+    before = dict(registry._known)
+    yield
+    registry._known.clear()
+    registry._known.update(before)
+
+
+def _run(features, on_error="raise"):
+    block = SeriesBlock(
+        "x",
+        np.array([1.0, 2.0, 4.0, 8.0, 7.0]),
+        np.array([0, 3, 5]),
+        np.array([3, 5, 5]),
+        np.arange(5) * HOUR,
+    )
+    program = Program(features, on_error)
+    out = np.zeros((3, len(program.columns)))
+    return program, out, program.calculate(block, out)
+
+
+def test_a_plain_function_with_parameters():
+    @calculator
+    def spread(values, factor=2.0):
+        """The spread."""
+        return factor * (values.max() - values.min())
+
+    program, out, _ = _run([("mean", {}), ("spread", {"factor": 3}), ("spread", {})])
+    assert program.columns == ("mean", "spread__factor_3", "spread")
+    np.testing.assert_array_equal(out[:, 1:], [[9, 6], [3, 2], [np.nan, np.nan]])
+    assert CALCULATORS["spread"].summary == "The spread."
+
+
+def test_times_reach_the_function():
+    @calculator(name="hours", needs=("times",))
+    def lasting(values, times):
+        return (times[-1] - times[0]) / HOUR
+
+    program, out, _ = _run([("hours", {})])
+    assert program.needs_times
+    np.testing.assert_array_equal(out[:2, 0], [2, 1])
+
+
+def test_tsfresh_style_functions_work_as_they_are():
+    def shifted(x, by):
+        return x[0] + by
+
+    def several(x, param):
+        return [(f"n_{p['n']}", x.sum() * p["n"]) for p in param]
+
+    def indexed(x):
+        assert isinstance(x, pd.Series)
+        return x.index[0].hour
+
+    shifted.fctype = indexed.fctype = "simple"
+    several.fctype = "combiner"
+    indexed.input = "pd.Series"
+    settings = Settings.from_any(
+        {shifted: [{"by": 1}], several: [{"n": 2}, {"n": 3}], indexed: None, "length": None}
+    )
+    program, out, _ = _run(settings.features_for("x"))
+    assert program.columns == ("shifted__by_1", "several__n_2", "several__n_3", "indexed", "length")
+    np.testing.assert_array_equal(out[:2], [[2, 14, 21, 0, 3], [9, 30, 45, 3, 2]])
+
+
+def _register_fragile():
+    @calculator
+    def fragile(values, limit):
+        if values[0] > limit:
+            raise ValueError("too large")
+        return values[0]
+
+
+def test_a_raising_function_stops_the_run_by_name():
+    _register_fragile()
+    wanted = r"fragile with \{'limit': 5\} failed for kind 'x': ValueError: too large; .*on_error"
+    with pytest.raises(CalculationError, match=wanted):
+        _run([("fragile", {"limit": 5})])
+
+
+def test_a_raising_function_costs_its_cell_only():
+    _register_fragile()
+    features = [("fragile", {"limit": 5}), ("maximum", {}), ("fragile", {"limit": 50})]
+    _, out, failures = _run(features, "nan")
+    np.testing.assert_array_equal(out[:2], [[1, 4, 1], [np.nan, 8, 8]])
+    assert failures == [Failure(1, "fragile", "ValueError: too large")]
+
+
+@pytest.mark.parametrize("value", [None, "text", [1, 2]])
+def test_results_that_are_no_numbers_are_failures(value):
+    @calculator
+    def odd(values):
+        return value
+
+    _, out, failures = _run([("odd", {})], "nan")
+    assert np.isnan(out).all()
+    assert len(failures) == 2
+
+
+def test_a_combiner_with_too_few_values_is_a_failure():
+    def several(x, param):
+        return [("n_1", 1.0)]
+
+    several.fctype = "combiner"
+    calculator(several)
+    _, out, failures = _run([("several", {"n": 1}), ("several", {"n": 2})], "nan")
+    assert np.isnan(out).all()
+    assert [failure.series for failure in failures] == [0, 1]
+
+
+def test_functions_cannot_change_the_data():
+    @calculator
+    def rude(values):
+        values[:] = 0
+        return 0
+
+    block = SeriesBlock("x", np.ones(3), np.array([0]), np.array([3]))
+    out = np.empty((1, 2))
+    Program([("rude", {}), ("mean", {})]).calculate(block, out)
+    assert block.values.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["mean", "sample_entropy", "a__b", "no name"])
+def test_names_that_cannot_be_taken(name):
+    with pytest.raises(ArgumentError, match="choose another name|give a Python name"):
+        calculator(name=name)(lambda values: 0)
+
+
+def test_other_needs_are_refused():
+    with pytest.raises(ArgumentError, match="needs"):
+        calculator(name="own", needs=("sorted",))(lambda values, s: 0)
+
+
+def test_missing_parameters_are_named():
+    _register_fragile()
+    with pytest.raises(SettingsError, match="fragile needs a value for 'limit'"):
+        Program([("fragile", {})])
+
+
+def test_failures_are_numbered_across_cuts_of_a_long_block():
+    @calculator
+    def picky(values):
+        if values[0] == 7:
+            raise ValueError("seven")
+        return 1
+
+    values = np.zeros(100_000)
+    values[90_000] = 7
+    stops = np.arange(1, 101, dtype=np.int64) * 1_000
+    out = np.empty((100, 1))
+    failures = Program([("picky", {})], "nan").calculate(
+        SeriesBlock("x", values, stops - 1_000, stops), out
+    )
+    assert [failure.series for failure in failures] == [90]
