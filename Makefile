@@ -66,7 +66,7 @@ lint: $(STAMP) $(UNPACKED) ## style, format, and which room may import which
 types: $(STAMP) $(UNPACKED) ## mypy on the installed wheel, from an empty folder
 	@rm -rf $(EMPTY) && mkdir -p $(EMPTY)
 	cd $(EMPTY) && MYPYPATH=$(CURDIR)/$(UNPACKED) $(BIN)/python -m mypy \
-	    --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache -p tidemill
+	    --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/build/mypy -p tidemill
 
 .PHONY: docs
 docs: $(STAMP) ## run the examples in docstrings and in the documentation's pages

@@ -21,7 +21,7 @@ from scipy.optimize import nnls
 
 import tidemill.calculators
 from tidemill.blocks import BLOCK_VALUES, SeriesBlock
-from tidemill.calculators import Program
+from tidemill.calculators import Program, preset
 from tidemill.calculators.costs import measure_probe
 from tidemill.calculators.table import ROWS
 
@@ -30,8 +30,8 @@ OUTPUT = Path(tidemill.calculators.__file__).with_name("costs.json")
 
 
 def make_block(length: int) -> SeriesBlock:
-    """One block of random walks of equal length, with times."""
-    count = max(1, BLOCK_VALUES // length)
+    """Random walks of equal length, with times: four blocks, so that caches do not flatter."""
+    count = max(1, 4 * BLOCK_VALUES // length)
     rng = np.random.default_rng(length)
     stops = length * np.arange(1, count + 1, dtype=np.int64)
     times = np.tile(np.arange(length, dtype=np.int64) * 10**9, count)
@@ -79,6 +79,10 @@ def calibrate(seconds: float, lengths: tuple[int, ...] = LENGTHS) -> dict[str, A
         for name in measured[0]:
             spent = [row[name] for row in measured]
             costs.setdefault(name, {})[kind] = fit(list(lengths), spent)
+    # Beside all others the median is read from the sorted values; alone it is selected.
+    alone = Program(preset("minimal"))
+    selected = [measure(alone, make_block(n), seconds)["need:median"] for n in lengths]
+    costs["need:median"] = dict.fromkeys(("one", "grid"), fit(list(lengths), selected))
     return {
         "machine": f"{platform.machine()}, one thread",
         "probe_seconds": float(f"{measure_probe(1.0):.4g}"),
@@ -89,7 +93,8 @@ def calibrate(seconds: float, lengths: tuple[int, ...] = LENGTHS) -> dict[str, A
 def as_text(table: dict[str, Any]) -> str:
     """JSON with one line per name, so that differences can be read."""
     rows = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in table["costs"].items())
-    head = "".join(f" {json.dumps(k)}: {json.dumps(v)},\n" for k, v in table.items() if k != "costs")
+    others = {name: value for name, value in table.items() if name != "costs"}
+    head = "".join(f" {json.dumps(k)}: {json.dumps(v)},\n" for k, v in others.items())
     return f'{{\n{head} "costs": {{\n{rows}\n }}\n}}\n'
 
 

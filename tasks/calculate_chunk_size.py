@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import task
-
 from tidemill.job import choose_chunks
 from tidemill.operations import engine_logs
 from tidemill.run import Run
-from tidemill.tasks.options import OPTIONS
+from tidemill.tasks.options import as_task
 
 __all__ = ["calculate_chunk_size"]
 
@@ -26,4 +24,4 @@ def choose(run: dict[str, Any], threads: int) -> dict[str, Any]:
         return choose_chunks(Run(**run), threads)
 
 
-calculate_chunk_size = task(choose, name="calculate_chunk_size", **OPTIONS)
+calculate_chunk_size = as_task(choose, "calculate_chunk_size")

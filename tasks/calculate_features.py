@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from prefect import task
-
 from tidemill.execution import run_chunk
 from tidemill.operations import engine_logs
 from tidemill.run import Run
-from tidemill.tasks.options import OPTIONS
+from tidemill.tasks.options import as_task
 
 __all__ = ["calculate_features"]
 
@@ -21,6 +19,6 @@ def calculate_chunk(run: dict[str, Any], parts: list[int]) -> dict[str, Any]:
         return asdict(run_chunk(Run(**run), parts))
 
 
-calculate_features = task(
-    calculate_chunk, name="calculate_features", task_run_name="chunk-from-part-{parts[0]}", **OPTIONS
+calculate_features = as_task(
+    calculate_chunk, "calculate_features", task_run_name="chunk-from-part-{parts[0]}"
 )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 from prefect.cache_policies import NO_CACHE
 from prefect.states import State
-from prefect.tasks import exponential_backoff
+from prefect.tasks import Task, exponential_backoff
 
 from tidemill.storage.faults import is_transient
 
-__all__ = ["OPTIONS", "is_worth_a_retry"]
+__all__ = ["as_task", "is_worth_a_retry"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def is_worth_a_retry(_task: Any, _task_run: Any, state: State[Any]) -> bool:
@@ -18,13 +22,20 @@ def is_worth_a_retry(_task: Any, _task_run: Any, state: State[Any]) -> bool:
     return isinstance(state.data, BaseException) and is_transient(state.data)
 
 
-#: NO_CACHE: the default policy pickles and hashes every input even when nothing is persisted.
-#: Delays are short, because they sleep inside the worker's slot.
-OPTIONS: dict[str, Any] = {
-    "cache_policy": NO_CACHE,
-    "persist_result": False,
-    "retries": 3,
-    "retry_delay_seconds": exponential_backoff(backoff_factor=1),
-    "retry_jitter_factor": 0.5,
-    "retry_condition_fn": is_worth_a_retry,
-}
+def as_task(function: Callable[P, R], name: str, task_run_name: str | None = None) -> Task[P, R]:
+    """``function`` as a task under ``name``, with the options that all tasks share.
+
+    The default cache policy pickles and hashes every input even when nothing is persisted, so
+    there is none. Delays are short, because they sleep inside the worker's slot.
+    """
+    return Task(
+        function,
+        name=name,
+        task_run_name=task_run_name,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        retries=3,
+        retry_delay_seconds=exponential_backoff(backoff_factor=1),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=is_worth_a_retry,
+    )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import task
-
 from tidemill.cluster import parse_cluster
 from tidemill.job import partition as partition_run
 from tidemill.operations import current_client, engine_logs, map_on_workers
 from tidemill.run import Run
-from tidemill.tasks.options import OPTIONS
+from tidemill.tasks.options import as_task
 
 __all__ = ["partition"]
 
@@ -28,4 +26,4 @@ def partition_on_workers(run: dict[str, Any], cluster: str) -> dict[str, Any]:
         return partition_run(Run(**run), map_on_workers(client))
 
 
-partition = task(partition_on_workers, name="partition", **OPTIONS)
+partition = as_task(partition_on_workers, "partition")

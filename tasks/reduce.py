@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import task
-
-from tidemill.job import reduce as reduce_run
 from tidemill.operations import engine_logs
+from tidemill.reduction import reduce as reduce_run
 from tidemill.run import Run
-from tidemill.tasks.options import OPTIONS
+from tidemill.tasks.options import as_task
 
 __all__ = ["reduce"]
 
@@ -20,4 +18,4 @@ def publish(run: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         return reduce_run(Run(**run), facts).to_json()
 
 
-reduce = task(publish, name="reduce", **OPTIONS)
+reduce = as_task(publish, "reduce")

@@ -43,42 +43,52 @@ def cli() -> None:
     """Time series in, feature matrix out."""
 
 
+_STORAGE_OPTION = click.option(
+    "--storage-option",
+    "storage_options",
+    multiple=True,
+    metavar="KEY=VARIABLE",
+    help="Option of the object store, and the environment variable that holds its value.",
+)
+_JOB_OPTIONS = (
+    click.argument("source", metavar="INPUT"),
+    click.argument("sink", metavar="OUTPUT"),
+    click.option("--column-id", required=True, help="Which series a row belongs to."),
+    click.option("--column-sort", help="Orders the rows of a series."),
+    click.option("--column-kind", help="Names the kind of each row (long format)."),
+    click.option("--column-value", help="Values; default: every other column is a kind."),
+    click.option(
+        "--settings",
+        default="comprehensive",
+        show_default=True,
+        help="minimal, efficient, comprehensive, or a settings file.",
+    ),
+    click.option(
+        "--cluster",
+        default="threads",
+        show_default=True,
+        help="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
+    ),
+    *(
+        click.option(name, type=click.Choice(choices), default="raise", show_default=True)
+        for name, choices in (
+            ("--on-nan", ["raise", "omit", "quarantine"]),
+            ("--on-duplicate", ["raise", "first", "last", "mean"]),
+            ("--on-error", ["raise", "nan"]),
+        )
+    ),
+    click.option("--work-dir", help="For temporary data; default: beside OUTPUT."),
+    _STORAGE_OPTION,
+    click.option(
+        "--module", "modules", multiple=True, help="Module that registers custom calculators."
+    ),
+    click.option("--part-bytes", type=int, help="Bytes of input per part."),
+)
+
+
 def _job_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The arguments that ``extract`` and ``plan`` share."""
-    for decorate in reversed(
-        [
-            click.argument("source", metavar="INPUT"),
-            click.argument("sink", metavar="OUTPUT"),
-            click.option("--column-id", required=True, help="Which series a row belongs to."),
-            click.option("--column-sort", help="Orders the rows of a series."),
-            click.option("--column-kind", help="Names the kind of each row (long format)."),
-            click.option("--column-value", help="Values; default: every other column is a kind."),
-            click.option(
-                "--settings",
-                default="comprehensive",
-                show_default=True,
-                help="minimal, efficient, comprehensive, or a settings file.",
-            ),
-            click.option(
-                "--cluster",
-                default="threads",
-                show_default=True,
-                help="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
-            ),
-            click.option("--on-nan", type=click.Choice(["raise", "omit", "quarantine"]),
-                         default="raise", show_default=True),
-            click.option("--on-duplicate", type=click.Choice(["raise", "first", "last", "mean"]),
-                         default="raise", show_default=True),
-            click.option("--on-error", type=click.Choice(["raise", "nan"]),
-                         default="raise", show_default=True),
-            click.option("--work-dir", help="For temporary data; default: beside OUTPUT."),
-            click.option("--storage-option", "storage_options", multiple=True, metavar="KEY=VARIABLE",
-                         help="Option of the object store and the environment variable with its value."),
-            click.option("--module", "modules", multiple=True,
-                         help="Module that registers custom calculators."),
-            click.option("--part-bytes", type=int, help="Bytes of input per part."),
-        ]
-    ):  # fmt: skip
+    """Add the arguments that ``extract`` and ``plan`` share."""
+    for decorate in reversed(_JOB_OPTIONS):
         command = decorate(command)
     return command
 
@@ -108,7 +118,7 @@ def plan(as_json: bool, cluster: str, **options: Any) -> None:
 @cli.command()
 @click.argument("output")
 @click.option("--runs", default=10, show_default=True, help="Runs of the history to show.")
-@click.option("--storage-option", "storage_options", multiple=True, metavar="KEY=VARIABLE")
+@_STORAGE_OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print the run records as JSON.")
 def inspect(output: str, runs: int, storage_options: tuple[str, ...], as_json: bool) -> None:
     """Show the last run record of OUTPUT and its history."""
@@ -135,7 +145,9 @@ def features(as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("--output", default="demo", show_default=True, help="Folder for results and pictures.")
+@click.option(
+    "--output", default="demo", show_default=True, help="Folder for results and pictures."
+)
 @click.option("--cluster", default="threads", show_default=True)
 @click.option("--verbose", "-v", is_flag=True)
 def demo(output: str, cluster: str, verbose: bool) -> None:
@@ -162,10 +174,14 @@ def run_extraction(
     options: dict[str, Any], *, verbose: bool = False, quiet: bool = False
 ) -> dict[str, Any]:
     """Run ``extract`` with a progress bar; ``cluster="none"`` goes without Prefect."""
+    from tidemill.cluster import parse_cluster
+    from tidemill.preparation import check_door
     from tidemill.progress import listening
 
     cluster = options.get("cluster", "threads")
     _quieten(verbose)
+    parse_cluster(cluster)
+    check_door(_request(options))
     with _bar(quiet) as listener, listening(listener):
         if cluster == "none":
             from tidemill.job import extract_here
@@ -213,7 +229,7 @@ def _pairs(given: tuple[str, ...]) -> dict[str, str]:
 def _quieten(verbose: bool) -> None:
     """Keep Prefect's console lines out of the progress bar, unless they are asked for."""
     if not verbose:
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "ERROR")
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
 

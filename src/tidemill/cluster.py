@@ -109,7 +109,7 @@ def parse_cluster(cluster: str | os.PathLike[str]) -> ClusterSpec:
 def _local_keywords(kind: str, size: int | None) -> dict[str, Any]:
     n = size or os.cpu_count() or 1
     # The dashboard would listen on all interfaces at a fixed port by default.
-    shared: dict[str, Any] = {"dashboard_address": None, "host": "127.0.0.1"}
+    shared: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
     if kind == "threads":
         # No memory limit: a worker inside this process would pause itself for what others hold.
         shape = {"processes": False, "n_workers": 1, "threads_per_worker": n, "memory_limit": 0}
@@ -141,7 +141,7 @@ def _allowed() -> str:
 
 
 def count_threads(client: Client) -> int:
-    """Threads of all workers. (``scheduler_info()`` lists at most five workers.)"""
+    """Threads of all workers; ``scheduler_info()`` lists at most five of them."""
     return sum(client.nthreads().values())
 
 
@@ -180,7 +180,9 @@ def check_workers(
     deadline = time.monotonic() + seconds
     addresses = list(client.nthreads())
     futures = {
-        address: client.submit(check, workers=[address], pure=False, key=f"preflight-{i}-{id(check)}")
+        address: client.submit(
+            check, workers=[address], pure=False, key=f"preflight-{i}-{id(check)}"
+        )
         for i, address in enumerate(addresses)
     }
     reports = {

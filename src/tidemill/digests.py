@@ -291,4 +291,5 @@ def _text_words(array: pa.Array) -> Words:
     positions = np.arange(len(data)) - np.repeat(starts, lengths)
     mixed = _mix((data.astype(np.uint64) << np.uint64(32)) + positions.astype(np.uint64))
     sums = np.append(np.uint64(0), np.cumsum(mixed, dtype=np.uint64))
-    return sums[starts + lengths] - sums[starts] + lengths.astype(np.uint64) * _GAMMA
+    words: Words = sums[starts + lengths] - sums[starts] + lengths.astype(np.uint64) * _GAMMA
+    return words

@@ -7,15 +7,17 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tidemill.blocks import Batch
+from tidemill.calculators.registry import PRESETS, preset
 from tidemill.errors import ArgumentError
 from tidemill.matrix import MatrixCalculator
-from tidemill.policies import Policies
+from tidemill.policies import OnError, Policies
 from tidemill.pools import one_pool_thread
 from tidemill.settings import Settings
 
@@ -62,7 +64,9 @@ def extract_features(
     timeseries_container : DataFrame or mapping of kind to DataFrame
         Wide (a column per kind), long (``column_kind`` and ``column_value``) or one frame a kind.
     default_fc_parameters : settings, optional
-        A preset's name, settings, or the path of a settings file; default: comprehensive.
+        A preset's name, settings, or the path of a settings file; default: comprehensive. With a
+        DatetimeIndex presets hold the calculators of time stamps too; without one tsfresh's own
+        settings objects lose them.
     kind_to_fc_parameters : mapping of kind to settings, optional
         Settings of single kinds. If only these are given, other kinds get no features.
     column_id, column_sort, column_kind, column_value : str, optional
@@ -111,7 +115,7 @@ def extract_features(
     1      2.0          1.0
     2      5.0          0.0
     """
-    from tidemill.sources.frames import id_dtype, read_frame, to_frame
+    from tidemill.sources.frames import has_time_index, id_dtype, read_frame, to_frame
 
     if distributor is not None:
         raise ArgumentError(
@@ -119,7 +123,11 @@ def extract_features(
             "or the flow tidemill.flows.extract.extract with cluster=... for a cluster"
         )
     threads = _threads(n_jobs)
-    settings = Settings.from_any(default_fc_parameters, kind_to_fc_parameters)
+    if chunksize is not None and chunksize < 1:
+        raise ArgumentError(f"chunksize={chunksize} is not allowed; give ids from 1 up, or None")
+    settings = _settings(
+        default_fc_parameters, kind_to_fc_parameters, timed=has_time_index(timeseries_container)
+    )
     policies = Policies(on_nan, on_duplicate, on_error)  # type: ignore[arg-type]
     with _profiled(profile, profiling_filename, profiling_sorting), _warnings(show_warnings):
         batch = read_frame(
@@ -127,10 +135,15 @@ def extract_features(
             column_kind=column_kind, column_value=column_value, policies=policies,
             needs_times=settings.needs_times([*settings.kinds, _OTHER_KINDS]),
         )  # fmt: skip
-        settings.check_kinds(list(batch.blocks))
+        settings.columns(batch.blocks)  # refuses kinds, and a matrix that is too wide
         features = {kind: settings.features_for(kind) for kind in batch.blocks}
         columns, matrix = calculate_batch(
-            batch, features, on_error, threads, chunksize, show_progress=not disable_progressbar
+            batch,
+            features,
+            policies.on_error,
+            threads,
+            chunksize,
+            show_progress=not disable_progressbar,
         )
         frame = to_frame(
             batch.ids, columns, matrix, dtype=id_dtype(timeseries_container, column_id)
@@ -144,7 +157,7 @@ def extract_features(
 def calculate_batch(
     batch: Batch,
     features: Mapping[str, Any],
-    on_error: str = "raise",
+    on_error: OnError = "raise",
     threads: int = 1,
     chunksize: int | None = None,
     *,
@@ -175,6 +188,23 @@ def calculate_batch(
                 for done in pool.map(run, *zip(*chunks, strict=True)) if chunks else ():
                     advance(done)
     return columns, matrix
+
+
+def _settings(given: Any, by_kind: Mapping[str, Any] | None, *, timed: bool) -> Settings:
+    """Read settings as tsfresh does, where time stamps make a difference."""
+    if given is None and not by_kind:
+        given = "comprehensive"
+    kinds = {kind: _with_times(one, timed=timed) for kind, one in (by_kind or {}).items()}
+    return Settings.from_any(_with_times(given, timed=timed), kinds)
+
+
+def _with_times(given: Any, *, timed: bool) -> Any:
+    """Add to a preset what needs a DatetimeIndex, or take it out of tsfresh's own settings."""
+    if timed and isinstance(given, str) and given in PRESETS:
+        return preset(given, times=True)
+    if not timed and type(given).__module__ == "tsfresh.feature_extraction.settings":
+        return {name: params for name, params in given.items() if name != "linear_trend_timewise"}
+    return given
 
 
 def _threads(n_jobs: int | None) -> int:
@@ -217,7 +247,7 @@ def _profiled(active: bool, filename: str, sorting: str) -> Iterator[None]:
 
     with cProfile.Profile() as profiler:
         yield
-    with open(filename, "w", encoding="utf-8") as sink:
+    with Path(filename).open("w", encoding="utf-8") as sink:
         pstats.Stats(profiler, stream=sink).sort_stats(sorting).print_stats()
 
 

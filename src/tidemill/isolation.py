@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
@@ -129,9 +129,7 @@ def _narrow(selection: Selection, outcome: _Outcome) -> None:
         selection.solo = (first, last)
 
 
-def _run_child(
-    request: dict[str, Any], seconds: float, checkpoint: Callable[[], None]
-) -> _Outcome:
+def _run_child(request: dict[str, Any], seconds: float, checkpoint: Callable[[], None]) -> _Outcome:
     outcome = _Outcome()
     with _child(request) as process:
         lines = _lines(process)
@@ -186,10 +184,8 @@ def _child(request: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
 
 
 def _close(stream: IO[str]) -> None:
-    try:
+    with suppress(BrokenPipeError):
         stream.close()
-    except BrokenPipeError:
-        pass
 
 
 def _lines(process: subprocess.Popen[str]) -> queue.Queue[str | None]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import getpass
 import logging
 import os
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -27,13 +26,13 @@ from tidemill.plan import Plan
 from tidemill.planning import deal_chunks, size_chunks
 from tidemill.preparation import make_plan
 from tidemill.progress import Progress, tell
+from tidemill.reduction import RunSummary, reduce, write_failure
 from tidemill.request import Request
 from tidemill.run import Run
 from tidemill.storage.layout import SinkLayout, indexed
 from tidemill.storage.lease import Lease, acquire
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import check_sink, last_published
-from tidemill.reduction import reduce, write_failure
 
 __all__ = [
     "Job",
@@ -66,7 +65,9 @@ class Job:
 
     @classmethod
     @contextmanager
-    def open(cls, request: Request, wait_for_sink: float = 0.0, cluster: str = "none") -> Iterator[Self]:
+    def open(
+        cls, request: Request, wait_for_sink: float = 0.0, cluster: str = "none"
+    ) -> Iterator[Self]:
         """Plan the request, become the sink's writer, and record the plan.
 
         Raises
@@ -79,13 +80,11 @@ class Job:
         now = datetime.now(UTC)
         tell(Progress("plan"))
         layout = SinkLayout.of(request.sink, request.storage_options)
-        check_sink(layout, [request.source] if isinstance(request.source, str) else request.source)
+        check_sink(layout, request.locations)
         plan = make_plan(request)
         run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         owner = f"{getpass.getuser()} (cluster={cluster})"
-        with acquire(
-            layout.lease, owner=owner, run_id=run_id, wait_seconds=wait_for_sink
-        ) as lease:
+        with acquire(layout.lease, owner=owner, run_id=run_id, wait_seconds=wait_for_sink) as lease:
             run = Run(
                 run_id=run_id,
                 started=now.isoformat(timespec="seconds"),
@@ -136,7 +135,7 @@ def record_plan(run: Run, plan: Plan) -> None:
 
 
 def missing_parts(run: Run) -> list[int]:
-    """Indexes of the parts without a commit marker; none if a file sink shows the result already."""
+    """Indexes of parts without a commit marker; none if a file sink shows the result already."""
     shown = last_published(run.layout)
     if run.layout.kind == "file" and shown is not None and shown.result_key == run.result_key:
         return []
@@ -232,7 +231,9 @@ class PartsWatch:
         tell(Progress("calculate_features", len(self._rows), self._total, ids))
 
 
-def extract_here(request: Request, *, wait_for_sink: float = 0.0, threads: int | None = None) -> Any:
+def extract_here(
+    request: Request, *, wait_for_sink: float = 0.0, threads: int | None = None
+) -> RunSummary:
     """Carry out a request in this process, on threads; the summary.
 
     Raises
@@ -250,7 +251,7 @@ def extract_here(request: Request, *, wait_for_sink: float = 0.0, threads: int |
         with _timed(seconds, "load_kernels"):
             load_kernels(job.run)
         with _timed(seconds, "calculate_features"):
-            _run_parts(job, [index for chunk in chunks for index in chunk], threads)
+            _run_chunks(job, chunks, threads)
         facts = {"cluster": "none", "threads": threads, "task_runs": 0, "seconds": seconds}
         return reduce(job.run, facts)
 
@@ -268,11 +269,11 @@ def _map_threads(function: Callable[[Any], Any], items: Sequence[Any], threads: 
         return list(pool.map(function, items))
 
 
-def _run_parts(job: Job, parts: Sequence[int], threads: int) -> None:
-    """Run parts one by one on threads; the first error stops the others between blocks."""
+def _run_chunks(job: Job, chunks: Sequence[Sequence[int]], threads: int) -> None:
+    """Run chunks on threads; the first error stops the others between blocks."""
     watch = PartsWatch(job.run)
-    with ThreadPoolExecutor(threads, "tidemill-part") as pool:
-        waiting = {pool.submit(run_chunk, job.run, [index]) for index in parts}
+    with ThreadPoolExecutor(threads, "tidemill-chunk") as pool:
+        waiting = {pool.submit(run_chunk, job.run, chunk) for chunk in chunks}
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)

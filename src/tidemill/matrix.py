@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tidemill.blocks import BLOCK_VALUES, Batch, SeriesBlock
 from tidemill.calculators.program import Program
 from tidemill.columns import feature_name
+from tidemill.policies import OnError
 
 __all__ = ["CASES_KEPT", "ErrorTable", "MatrixCalculator"]
 
@@ -64,7 +65,7 @@ class MatrixCalculator:
     on_error : "raise" or "nan"
     """
 
-    def __init__(self, features: Mapping[str, Features], on_error: str = "raise") -> None:
+    def __init__(self, features: Mapping[str, Features], on_error: OnError = "raise") -> None:
         self.programs = {kind: Program(chosen, on_error) for kind, chosen in features.items()}
         self.columns: tuple[str, ...] = tuple(
             feature_name(kind, calculator, parameters)
@@ -84,6 +85,11 @@ class MatrixCalculator:
         for program in self.programs.values():
             total.update(program.take_seconds())
         return dict(total)
+
+    def take_errors(self) -> list[dict[str, Any]]:
+        """The failures since the last call, as JSON values."""
+        taken, self.errors = self.errors, ErrorTable()
+        return taken.to_json()
 
     def tiles(self, batch: Batch) -> Iterator[tuple[int, int]]:
         """Ranges ``(first, last)`` of ids, each with rows of at most :data:`TILE_BYTES`."""
@@ -125,9 +131,7 @@ class MatrixCalculator:
             self._run(block, out, batch, np.arange(first, last), checkpoint)
             return
         rows = np.flatnonzero(present[first:last])
-        chosen = SeriesBlock(
-            kind, block.values, block.starts[rows], block.stops[rows], block.times
-        )
+        chosen = SeriesBlock(kind, block.values, block.starts[rows], block.stops[rows], block.times)
         filled = np.empty((len(rows), out.shape[1]))
         self._run(chosen, filled, batch, rows + first, checkpoint)
         out[:] = np.nan

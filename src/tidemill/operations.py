@@ -15,6 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
 
 from tidemill.cluster import (
@@ -55,7 +56,7 @@ _SETTLED = frozenset({"finished", "error", "cancelled", "lost"})
 class _EngineLogHandler(APILogHandler):
     """Sends the engine's log lines to the run they belong to, and drops those outside of one."""
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
         """Never let a log line fail the work."""
 
 
@@ -77,7 +78,7 @@ def api_url() -> str:
 
 
 @contextmanager
-def one_api(spec: ClusterSpec) -> Iterator[DaskTaskRunner]:
+def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
     """The task runner for ``spec``, with one API URL for this process and all workers.
 
     Without it every worker process would start a Prefect server of its own.
@@ -177,11 +178,11 @@ def run_chunks(
     Exception
         The first error of a chunk.
     """
-    waiting = {}
+    waiting: dict[Any, _Chunk] = {}
     task_runs = 0
     try:
-        for chunk in chunks:
-            waiting[submit(list(chunk))] = _Chunk(list(chunk), 1)
+        for parts in chunks:
+            waiting[submit(list(parts))] = _Chunk(list(parts), 1)
             task_runs += 1
             on_wait()
         workers = _WorkerWatch(client)
@@ -202,8 +203,8 @@ def run_chunks(
     return task_runs
 
 
-def _dask(future: Any) -> distributed.Future:
-    wrapped: distributed.Future = future.wrapped_future
+def _dask(future: Any) -> distributed.Future[Any]:
+    wrapped: distributed.Future[Any] = future.wrapped_future
     return wrapped
 
 

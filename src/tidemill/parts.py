@@ -48,7 +48,11 @@ class PartWriter:
         # Features are noise to a dictionary, and their statistics only fill the footer: 4,000 rows
         # of 783 columns take 20 ms without either, 152 ms with both (zstd: 56 ms, 4 % smaller).
         self._writer = pq.ParquetWriter(
-            self.file, self.schema, compression="snappy", use_dictionary=False, write_statistics=[id_name]
+            self.file,
+            self.schema,
+            compression="snappy",
+            use_dictionary=False,
+            write_statistics=[id_name],
         )
 
     def __enter__(self) -> Self:

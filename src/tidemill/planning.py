@@ -45,9 +45,10 @@ PARTS_BY_BYTES = 1000
 LEAST_PART_SECONDS = 1.0
 MOST_PART_SECONDS = 60.0
 PARTS_BY_SECONDS = 250
-#: A row group is read again for each part it holds rows of. At 11 ns a row that beats the detour
-#: over the partition step (140 ns a row) up to about this many parts.
-PARTS_PER_GROUP = 16
+#: A row group is read again for each part it holds rows of, at 10 to 20 ns a row. That is worth it
+#: while it costs less than the partition step does, or hardly counts beside the calculation.
+READ_SECONDS, SPILL_SECONDS = 20e-9, 120e-9
+READ_SHARE = 0.05
 #: Bytes that streaming takes beside the rows: one batch as Parquet gives it, and Arrow's own.
 STREAM_BYTES = 192 * 2**20
 
@@ -138,11 +139,12 @@ last=2),))])
     """
     points = _price(statistics, seconds, len(source.kinds) if source.columns.kind else 1)
     limits = _limits(statistics, float(points.seconds.sum()), part_bytes)
-    most_rows = PARTS_PER_GROUP * limits.part_bytes / limits.row_bytes
-    if source.format == "parquet" and _is_clustered(statistics.groups, most_rows):
-        items = _by_group(statistics.groups, points, limits)
-        parts = _parts(items, limits.cut(items), statistics.groups, limits.row_bytes)
-        return "clustered", parts
+    if source.format == "parquet" and _is_ordered(statistics.groups):
+        pieces = [_of_group(group, points) for group in statistics.groups]
+        if all(_is_readable(piece, limits) for piece in pieces):
+            items = _by_group(statistics.groups, pieces, limits)
+            parts = _parts(items, limits.cut(items), statistics.groups, limits.row_bytes)
+            return "clustered", parts
     return "spilled", _parts(points, limits.cut(points), (), limits.row_bytes)
 
 
@@ -179,10 +181,8 @@ def _cost_curve(lengths: Floats, seconds: Seconds) -> Floats:
 # Layout
 
 
-def _is_clustered(groups: Sequence[Group], most_rows: float) -> bool:
-    """Whether parts can be read from the row groups, whose ranges come in order."""
-    if any(group.rows > most_rows and group.lower != group.upper for group in groups):
-        return False
+def _is_ordered(groups: Sequence[Group]) -> bool:
+    """Whether the ranges of the row groups ascend and touch at one id at most."""
     return all(_follows(one, other) for one, other in itertools.pairwise(groups))
 
 
@@ -193,33 +193,45 @@ def _follows(one: Group, other: Group) -> bool:
     return bool(one.upper < other.lower)
 
 
-def _by_group(groups: Sequence[Group], points: _Items, limits: _Limits) -> _Items:
-    """One item per row group, so that parts begin where row groups do; large ones by their ids."""
-    pieces = [_of_group(group, points, limits) for group in groups]
-    keys, places = np.unique(np.concatenate([one.keys for one in pieces]), return_inverse=True)
-    return _Items(
-        keys,
-        sums(places, np.concatenate([one.rows for one in pieces])),
-        sums(places, np.concatenate([one.ids for one in pieces])),
-        sums(places, np.concatenate([one.seconds for one in pieces])),
-    )
-
-
-def _of_group(group: Group, points: _Items, limits: _Limits) -> _Items:
+def _of_group(group: Group, points: _Items) -> _Items:
+    """The ids of one row group."""
     first = int(np.searchsorted(points.keys, group.lower, side="left"))
     last = int(np.searchsorted(points.keys, group.upper, side="right"))
     inside = slice(first, last)
     share = group.rows / points.rows[inside].sum()
-    scaled = _Items(
+    return _Items(
         points.keys[inside],
         points.rows[inside] * share,
         points.ids[inside] * share,
         points.seconds[inside] * share,
     )
-    if limits.load(scaled).sum() > 1:
-        return scaled
-    sums = (np.array([a.sum()]) for a in (scaled.rows, scaled.ids, scaled.seconds))
-    return _Items(np.array([group.lower], dtype=points.keys.dtype), *sums)
+
+
+def _is_readable(piece: _Items, limits: _Limits) -> bool:
+    """Whether reading a row group once for each of its parts beats the partition step."""
+    n_parts = min(float(limits.load(piece).sum()), len(piece.keys))
+    worth = max(SPILL_SECONDS, READ_SHARE * float(piece.seconds.sum() / piece.rows.sum()))
+    return n_parts * READ_SECONDS <= worth
+
+
+def _by_group(groups: Sequence[Group], pieces: Sequence[_Items], limits: _Limits) -> _Items:
+    """One item per row group, so that parts begin where row groups do; large ones by their ids."""
+    kept = [
+        piece if limits.load(piece).sum() > 1 else _sum_at(group.lower, piece)
+        for group, piece in zip(groups, pieces, strict=True)
+    ]
+    keys, places = np.unique(np.concatenate([one.keys for one in kept]), return_inverse=True)
+    return _Items(
+        keys,
+        sums(places, np.concatenate([one.rows for one in kept])),
+        sums(places, np.concatenate([one.ids for one in kept])),
+        sums(places, np.concatenate([one.seconds for one in kept])),
+    )
+
+
+def _sum_at(key: Any, items: _Items) -> _Items:
+    totals = (np.array([array.sum()]) for array in (items.rows, items.ids, items.seconds))
+    return _Items(np.array([key], dtype=items.keys.dtype), *totals)
 
 
 def _parts(

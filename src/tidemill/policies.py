@@ -40,4 +40,6 @@ class Policies:
             value = getattr(self, spec.name)
             if value not in allowed:
                 choices = ", ".join(map(repr, allowed))
-                raise ArgumentError(f"{spec.name}={value!r} is not allowed; choose one of {choices}")
+                raise ArgumentError(
+                    f"{spec.name}={value!r} is not allowed; choose one of {choices}"
+                )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,18 +13,38 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.calculators import costs
-from tidemill.errors import ArgumentError
+from tidemill.errors import ArgumentError, SinkError
 from tidemill.plan import RESULTS_VERSION, Plan, Source
-from tidemill.planning import make_parts
+from tidemill.planning import Seconds, make_parts
 from tidemill.preflight import versions
 from tidemill.request import Request
 from tidemill.settings import Settings
 from tidemill.sources.files import open_source
-from tidemill.sources.statistics import gather_statistics
+from tidemill.sources.statistics import Statistics, gather_statistics
+from tidemill.storage.layout import FILE_SUFFIXES, SinkLayout
+from tidemill.storage.publish import check_sink
 
-__all__ = ["make_plan", "make_plan_and_statistics", "result_key"]
+__all__ = ["check_door", "make_plan", "prepare", "result_key"]
 
 Floats = npt.NDArray[np.float64]
+
+#: Seconds to digest and write one cell of the matrix.
+WRITE_SECONDS = 3e-8
+
+
+def check_door(request: Request) -> None:
+    """Find what is wrong with a request before anything is started for it; writes nothing.
+
+    Raises
+    ------
+    InputError, SinkError
+        As the run itself would.
+    """
+    check_sink(SinkLayout.of(request.sink, request.storage_options), request.locations)
+    source = _open(request)
+    settings = Settings.from_any(request.settings)
+    settings.columns(source.kinds)
+    _check_times(settings, source)
 
 
 def make_plan(request: Request) -> Plan:
@@ -34,17 +55,19 @@ def make_plan(request: Request) -> Plan:
     InputError
         If files, columns, kinds or settings cannot be used.
     """
+    return prepare(request)[0]
+
+
+def prepare(request: Request) -> tuple[Plan, Statistics]:
+    """As :func:`make_plan`, with the statistics of the input that the plan rests on."""
     source = _open(request)
     settings = Settings.from_any(request.settings)
     columns = settings.columns(source.kinds)
     _check_times(settings, source)
-    layout, parts = make_parts(
-        source,
-        gather_statistics(source),
-        _seconds(settings, source),
-        part_bytes=request.part_bytes,
-    )
-    return Plan(
+    statistics = gather_statistics(source)
+    cost = _seconds(settings, source, len(columns))
+    layout, parts = make_parts(source, statistics, cost, part_bytes=request.part_bytes)
+    plan = Plan(
         result_key=result_key(source, settings.canonical(), asdict(request.policies)),
         source=source,
         settings=settings.canonical(),
@@ -55,6 +78,7 @@ def make_plan(request: Request) -> Plan:
         modules=request.modules,
         versions=versions(),
     )
+    return plan, statistics
 
 
 def result_key(
@@ -79,9 +103,10 @@ def result_key(
 
 
 def _open(request: Request) -> Source:
-    source = request.source
+    for pattern in request.locations:
+        _check_pattern(pattern, request.sink)
     return open_source(
-        list(source) if isinstance(source, tuple) else source,
+        request.locations,
         column_id=request.column_id,
         column_sort=request.column_sort,
         column_kind=request.column_kind,
@@ -90,14 +115,37 @@ def _open(request: Request) -> Source:
     )
 
 
-def _seconds(settings: Settings, source: Source) -> Any:
-    """The cost model of one id: reading its rows and calculating each of its kinds."""
+def _check_pattern(pattern: str, sink: str) -> None:
+    """Refuse a sink that the input's glob matches: it would be overwritten, or read next time."""
+    if not any(char in pattern for char in "*?["):
+        return
+    file = sink if sink.lower().endswith(FILE_SUFFIXES) else f"{sink}/part-0.parquet"
+    url = "://" in pattern  # where * goes on over slashes
+    if fnmatch.fnmatchcase(file, pattern) if url else _matches(file.split("/"), pattern.split("/")):
+        raise SinkError(
+            f"the sink {sink} is matched by the input {pattern}, so it would be overwritten or "
+            "read as input; choose a sink elsewhere"
+        )
+
+
+def _matches(steps: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path matches a glob, step by step; ``**`` stands for any number of folders."""
+    if not pattern or not steps:
+        return not pattern and not steps
+    if pattern[0] == "**":
+        return any(_matches(steps[skipped:], pattern[1:]) for skipped in range(len(steps) + 1))
+    return fnmatch.fnmatchcase(steps[0], pattern[0]) and _matches(steps[1:], pattern[1:])
+
+
+def _seconds(settings: Settings, source: Source, n_columns: int) -> Seconds:
+    """The cost model of one id: reading its rows, calculating its kinds, writing its row."""
     features = [settings.features_for(kind) for kind in source.kinds]
 
     def seconds(lengths: Floats, counts: Floats) -> float:
         values = float(np.dot(lengths, counts)) * len(features)
         reading = 8 * values / costs.READ_BYTES_PER_SECOND
-        return reading + sum(costs.predict(one, lengths, counts) for one in features)
+        writing = float(counts.sum()) * n_columns * WRITE_SECONDS
+        return reading + writing + sum(costs.predict(one, lengths, counts) for one in features)
 
     return seconds
 

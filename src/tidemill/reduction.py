@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,14 +13,14 @@ from typing import Any
 from tidemill.digests import RowSum, content_digest
 from tidemill.errors import SinkError, shorten
 from tidemill.execution import load_plan
-from tidemill.parts import part_schema
 from tidemill.partition import drop_spill
+from tidemill.parts import part_schema
 from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
 from tidemill.storage.markers import Marker, attempts, clear_attempts, committed
 from tidemill.storage.publish import Published, last_published, publish
-from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
+from tidemill.storage.record import CASES, RunRecord, cpu_features, write_record
 
 __all__ = ["RunSummary", "reduce", "write_failure"]
 
@@ -144,9 +144,7 @@ def _finish(
     _tidy(run)
     seconds = {**facts["seconds"], "reduce": time.perf_counter() - began}
     record = _record(run, plan, published, totals, {**facts, "seconds": seconds})
-    record = replace(
-        record, part_checksums={one.path: one.checksum for one in markers.values()}
-    )
+    record = replace(record, part_checksums={one.path: one.checksum for one in markers.values()})
     write_record(run.layout, record)
     log.info("published %d rows of %d columns in %s", record.rows, record.columns, run.sink)
     return _summary(run, record, published, facts)
@@ -217,7 +215,7 @@ def _summary(
 
 
 def _tidy(run: Run) -> None:
-    """Remove what only a run in progress needs: spill, dead attempts' marks, older results' state."""
+    """Remove spill, dead attempts' marks and the state of older results."""
     drop_spill(load_plan(run), run.work_dir)
     clear_attempts(run.key, attempts(run.key))
     run.layout.forget(keep=run.result_key)

@@ -25,8 +25,10 @@ def seconds_text(seconds: float) -> str:
     Examples
     --------
     >>> seconds_text(0.0123), seconds_text(75), seconds_text(7300)
-    ('0.01 s', '1 min 15 s', '2 h 1 min')
+    ('12 ms', '1 min 15 s', '2 h 1 min')
     """
+    if seconds < 0.1:
+        return f"{1e3 * seconds:.0f} ms" if seconds >= 1e-3 else f"{1e3 * seconds:.2f} ms"
     if seconds < 60:
         return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -95,7 +97,10 @@ def _quarantine_text(found: Sequence[Mapping[str, Any]]) -> str:
 
 def _errors_text(errors: Sequence[Mapping[str, Any]]) -> str:
     return shorten(
-        (f"{one['count']} x {one['kind']}__{one['calculator']}: {one['message']}" for one in errors),
+        (
+            f"{one['count']} x {one['kind']}__{one['calculator']}: {one['message']}"
+            for one in errors
+        ),
         limit=3,
     )
 
@@ -105,7 +110,10 @@ def history_text(sink: str, records: Sequence[RunRecord]) -> str:
     newest = records[0]
     lines = [f"{sink}: {len(records)} runs shown, newest first", ""]
     lines += [f"{name:<20} {value}" for name, value in _record_lines(newest)]
-    lines += ["", f"{'started':<20} {'state':<10} {'rows':>10} {'columns':>8}  {'parts':<40} digest"]
+    lines += [
+        "",
+        f"{'started':<20} {'state':<10} {'rows':>10} {'columns':>8}  {'parts':<40} digest",
+    ]
     lines += [_history_line(record) for record in records]
     return "\n".join(lines)
 

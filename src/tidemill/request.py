@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
 from tidemill.policies import Policies
 from tidemill.settings import Settings
+from tidemill.storage.options import check_options
 
 __all__ = ["DEMO_SOURCE", "Request", "make_request"]
 
@@ -35,6 +37,11 @@ class Request:
     modules: tuple[str, ...] = ()
     part_bytes: int | None = None  # of input per part; None: by the size of the input
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
+
+    @property
+    def locations(self) -> tuple[str, ...]:
+        """The input's paths and URLs."""
+        return (self.source,) if isinstance(self.source, str) else self.source
 
 
 def make_request(
@@ -65,6 +72,14 @@ def make_request(
     """
     if column_id is None:
         raise ArgumentError("column_id=None is not allowed; name the column that holds the ids")
+    named = {
+        "column_id": column_id,
+        "column_sort": column_sort,
+        "column_kind": column_kind,
+        "column_value": column_value,
+    }
+    for argument, name in named.items():
+        _check_column(argument, name)
     if part_bytes is not None and part_bytes <= 0:
         raise ArgumentError(f"part_bytes={part_bytes} is not allowed; give bytes above 0, or None")
     if isolation_seconds <= 0:
@@ -82,11 +97,19 @@ def make_request(
         column_value=column_value,
         policies=Policies(on_nan, on_duplicate, on_error),  # type: ignore[arg-type]
         work_dir=None if work_dir is None else _location(work_dir, "work_dir"),
-        storage_options=dict(storage_options or {}),
+        storage_options=check_options(storage_options),
         modules=tuple(modules),
         part_bytes=part_bytes,
         isolation_seconds=isolation_seconds,
     )
+
+
+def _check_column(argument: str, name: Any) -> None:
+    if name is not None and not isinstance(name, str):
+        raise ArgumentError(
+            f"{argument}={name!r} is a {type(name).__name__}, but columns of files have names: "
+            "give a string"
+        )
 
 
 def _locations(source: Any) -> str | tuple[str, ...]:
@@ -107,4 +130,4 @@ def _location(value: Any, argument: str) -> str:
         raise ArgumentError(f"{argument}='' is not allowed; give a path or URL")
     if text == DEMO_SOURCE:
         return str(demo_path())
-    return text if "://" in text else os.path.abspath(os.path.expanduser(text))
+    return text if "://" in text else str(Path(text).expanduser().absolute())

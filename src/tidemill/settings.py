@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -88,7 +87,7 @@ class Settings:
             raise SettingsError(
                 f"the settings select no feature; name a preset ({shorten(PRESETS)}) or calculators"
             )
-        return Settings(self.default, MappingProxyType(dict(self.kinds)))
+        return Settings(self.default, dict(self.kinds))
 
     def features_for(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
         """The features of a kind, in the order of its columns.

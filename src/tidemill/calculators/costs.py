@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.program import Program
 from tidemill.calculators.registry import CALCULATORS
 
@@ -65,7 +66,11 @@ def predict_by_calculator(
     k = np.asarray(counts, dtype=np.float64)
     basis = np.array([k.sum(), k @ n, k @ (n * np.log2(np.maximum(n, 1.0)))])
     program = Program(features)
-    needs = {f"need:{name}": 1 for name in program.intermediates}
+    # What a shortcut reads from another intermediate costs next to nothing.
+    needs = {
+        f"need:{name}": int(INTERMEDIATES[name].shortcut[0] not in program.intermediates)
+        for name in program.intermediates
+    }
     steps = {step.calculator.name: len(step.params) for step in program.steps}
     return {
         name: float(np.dot(_coefficients(name, m), basis)) for name, m in {**needs, **steps}.items()
@@ -75,6 +80,8 @@ def predict_by_calculator(
 def _coefficients(name: str, m: int) -> Floats:
     """a, b and c for m parameter combinations: a line through those for one and for the grid."""
     row = _table()["costs"].get(name)
+    if m == 0:
+        return np.zeros(3)
     if row is None:
         return np.array(_UNKNOWN) * m
     one, grid = np.array(row["one"]), np.array(row["grid"])

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from tidemill.blocks import SeriesBlock
 from tidemill.calculators.kernels import load_kernel
+from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.spec import Intermediate
-from tidemill.calculators.table import INTERMEDIATES
 
 __all__ = ["Ragged", "Workspace"]
 

@@ -12,6 +12,8 @@ import numpy as np
 from tidemill.calculators.kernels import helper, kernel
 from tidemill.calculators.sums import pairwise_sum, sum_of_squares
 
+MEAN, VAR, STD, MEDIAN = range(4)  # the choices of f_agg, in order
+
 
 @helper
 def _insertion_sort(a, first, last):
@@ -131,29 +133,28 @@ def has_duplicate(s, params, out):
 
 
 @helper
-def _changes_inside(x, low, high, isabs, changes):
+def _changes_inside(x, low, high, changes):
     """Collect the changes between neighbours that both lie in [low, high]."""
     count = 0
     inside = low <= x[0] <= high
     for i in range(1, len(x)):
         before, inside = inside, (low <= x[i]) & (x[i] <= high)
-        change = x[i] - x[i - 1]
-        changes[count] = abs(change) if isabs else change
+        changes[count] = x[i] - x[i - 1]
         count += before & inside
     return count
 
 
 @helper
 def aggregate(values, f_agg):
-    """Mean, variance, standard deviation or median (codes 0 to 3); the median reorders."""
-    if f_agg == 3:
+    """Mean, variance, standard deviation or median; the median reorders."""
+    if f_agg == MEDIAN:
         return median_of(values)
     n = len(values)
     mean = pairwise_sum(values) / n
-    if f_agg == 0:
+    if f_agg == MEAN:
         return mean
     variance = sum_of_squares(values, mean, n) / n
-    return variance if f_agg == 1 else math.sqrt(variance)
+    return variance if f_agg == VAR else math.sqrt(variance)
 
 
 @kernel
@@ -165,10 +166,14 @@ def change_quantiles(x, s, params, out):
         if ql[j] >= qh[j]:
             out[j] = 0.0
             continue
-        same = j > 0 and ql[j] == ql[j - 1] and qh[j] == qh[j - 1] and isabs[j] == isabs[j - 1]
-        if not same or f_agg[j - 1] == 3:
+        same = j > 0 and ql[j] == ql[j - 1] and qh[j] == qh[j - 1]
+        same = same and isabs[j] >= isabs[j - 1] and f_agg[j - 1] != MEDIAN
+        if not same:
             # pandas.qcut goes by percentiles, so q is multiplied and divided by 100.
             low = quantile_of(s, ql[j] * 100 / 100)
             high = quantile_of(s, qh[j] * 100 / 100)
-            count = _changes_inside(x, low, high, isabs[j], changes)
+            count = _changes_inside(x, low, high, changes)
+        if isabs[j] and not (same and isabs[j - 1]):
+            for i in range(count):
+                changes[i] = abs(changes[i])
         out[j] = aggregate(changes[:count], f_agg[j]) if count else 0.0

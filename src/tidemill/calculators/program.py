@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from tidemill.blocks import SeriesBlock
 from tidemill.calculators.custom import calculate_custom
+from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.registry import find
 from tidemill.calculators.spec import Calculator
-from tidemill.calculators.table import INTERMEDIATES
 from tidemill.columns import feature_name
 from tidemill.errors import ArgumentError, CalculationError
 
@@ -239,10 +239,12 @@ def _encode(row: Calculator, params: Sequence[Mapping[str, Any]]) -> tuple[npt.N
 
 
 def _order_of_intermediates(steps: Sequence[Step]) -> tuple[str, ...]:
-    """The intermediates that the steps need, each after those it needs itself."""
+    """The intermediates to be made for the steps, each after those it needs itself."""
     asked = {need for step in steps if not step.calculator.function for need in _needs(step)}
-    listed = [name for name in INTERMEDIATES if name in asked and name != "times"]
-    return tuple(sorted(listed, key=lambda name: len(INTERMEDIATES[name].needs)))
+    made = [
+        row for row in INTERMEDIATES.values() if row.name in asked and (row.kernel or row.batch)
+    ]
+    return tuple(row.name for row in sorted(made, key=lambda row: len(row.needs)))
 
 
 def _needs(step: Step) -> set[str]:

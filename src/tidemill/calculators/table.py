@@ -10,9 +10,9 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from tidemill.calculators.spec import Calculator, Intermediate, Parameter
+from tidemill.calculators.spec import Calculator, Parameter
 
-__all__ = ["AGGREGATES", "INTERMEDIATES", "PLANNED", "ROWS"]
+__all__ = ["PLANNED", "ROWS"]
 
 MINIMAL = ("minimal", "efficient", "comprehensive")
 AGGREGATES = ("mean", "var", "std", "median")
@@ -20,59 +20,6 @@ TREND = ("intercept", "pvalue", "rvalue", "slope", "stderr")
 _TREND_GRID = tuple({"attr": a} for a in ("pvalue", "rvalue", "intercept", "slope", "stderr"))
 _R = Parameter("r", "float")
 _LAG = Parameter("lag", "int", minimum=0)
-
-INTERMEDIATES: dict[str, Intermediate] = {
-    row.name: row
-    for row in (
-        Intermediate(
-            "moments",
-            "length, sum, mean, variance, standard deviation, sum of squares",
-            kernel="distribution:moments",
-            width=6,
-        ),
-        Intermediate(
-            "extremes",
-            "minimum, maximum, largest absolute value",
-            kernel="distribution:extremes",
-            width=3,
-        ),
-        Intermediate(
-            "central",
-            "sums of the second to fourth powers of the distances from the mean",
-            kernel="distribution:central",
-            width=3,
-            needs=("values", "moments"),
-        ),
-        Intermediate(
-            "changes",
-            "sums of the absolute and of the squared differences between neighbours",
-            kernel="changes:changes",
-            width=2,
-        ),
-        Intermediate("sorted", "the values in ascending order", batch="intermediates:sort"),
-        Intermediate(
-            "median",
-            "the middle value",
-            kernel="order:median",
-            width=1,
-            shortcut=("sorted", "order:median_of_sorted"),
-        ),
-        Intermediate(
-            "spectrum",
-            "the discrete Fourier transform of the values",
-            batch="intermediates:transform",
-            dtype="complex128",
-        ),
-        Intermediate(
-            "autocovariance",
-            "sums of products of distances from the mean, by lag",
-            kernel="correlation:autocovariance",
-            needs=("values", "moments"),
-        ),
-        Intermediate("length", "the number of values"),
-        Intermediate("times", "the time stamps, in nanoseconds", dtype="int64"),
-    )
-}
 
 
 def _steps(name: str, values: Any) -> tuple[dict[str, Any], ...]:

@@ -45,20 +45,21 @@ def csv_schema(file: pa.NativeFile, name: str) -> pa.Schema:
 
 
 def value_types(schema: pa.Schema, columns: Columns) -> pa.Schema:
-    """The schema with numbers in value columns as float64, and ids without an inferred type text.
+    """The schema with whole numbers in value columns as float64, and no column without a type.
 
     Examples
     --------
-    >>> inferred = pa.schema({"id": pa.int64(), "x": pa.int64()})
-    >>> value_types(inferred, Columns("id", None, None, ("x",))).field("x").type
-    DataType(double)
+    >>> inferred = pa.schema({"id": pa.null(), "x": pa.int64()})
+    >>> value_types(inferred, Columns("id", None, None, ("x",))).types
+    [DataType(string), DataType(double)]
     """
-    fields = []
-    for field in schema:
-        is_value = field.name in columns.values
-        loose = pt.is_integer(field.type) or pt.is_null(field.type)
-        fields.append(field.with_type(pa.float64()) if is_value and loose else field)
-    return pa.schema(fields)
+    return pa.schema([_typed(field, is_value=field.name in columns.values) for field in schema])
+
+
+def _typed(field: pa.Field, *, is_value: bool) -> pa.Field:
+    if is_value and (pt.is_integer(field.type) or pt.is_null(field.type)):
+        return field.with_type(pa.float64())
+    return field.with_type(pa.string()) if pt.is_null(field.type) else field
 
 
 def read_csv(
@@ -93,7 +94,7 @@ value, or write Parquet, which states its types
             ),
         )
         for batch in reader:
-            _refuse_empty_text(batch)
+            _refuse_empty_text(batch, name)
             yield batch
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise SourceError(
@@ -105,15 +106,16 @@ value, or write Parquet, which states its types
             reader.close()
 
 
-def _refuse_empty_text(batch: pa.RecordBatch) -> None:
+def _refuse_empty_text(batch: pa.RecordBatch, name: str) -> None:
     """An empty field of text is a missing id, sort value or kind, which Arrow reads as ''."""
     for field, column in zip(batch.schema, batch.columns, strict=True):
         if pt.is_string(field.type):
             empty = pc.sum(pc.equal(column, "")).as_py()
             if empty:
                 raise DataError(
-                    f"column {field.name!r} is empty in {empty} rows; every row needs an id, and "
-                    "a sort value and kind where these are named: drop these rows or fill them in"
+                    f"{name}: column {field.name!r} is empty in {empty} rows; every row needs an "
+                    "id, and a sort value and kind where these are named: drop these rows or fill "
+                    "them in"
                 )
 
 

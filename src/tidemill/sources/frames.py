@@ -123,7 +123,7 @@ def has_time_index(container: pd.DataFrame | Mapping[Any, pd.DataFrame]) -> bool
     True
     """
     frames = container.values() if isinstance(container, Mapping) else [container]
-    return all(isinstance(frame.index, pd.DatetimeIndex) for frame in frames)
+    return all(isinstance(getattr(frame, "index", None), pd.DatetimeIndex) for frame in frames)
 
 
 def id_dtype(container: pd.DataFrame | Mapping[Any, pd.DataFrame], column_id: Label) -> Any:

@@ -184,7 +184,7 @@ def _complete_tables(source: Source, part: Part) -> Iterator[tuple[str, pa.Table
         where = file_name(source, span.file)
         for group in range(span.first, span.last):
             rows = _group_rows(source, Span(span.file, group, group + 1), part)
-            if not rows.num_rows:
+            if rows is None:
                 continue
             below, last, key = _split_last(rows, source.columns.id)
             if key != open_key:
@@ -198,14 +198,18 @@ def _complete_tables(source: Source, part: Part) -> Iterator[tuple[str, pa.Table
         yield where, pa.concat_tables(closed + open_)
 
 
-def _group_rows(source: Source, span: Span, part: Part) -> pa.Table:
-    """The rows of one row group whose ids lie in the part's range."""
+def _group_rows(source: Source, span: Span, part: Part) -> pa.Table | None:
+    """The rows of one row group whose ids lie in the part's range; None if there are none."""
     names = used_columns(source.columns)
     kept: list[pa.RecordBatch] = []
     for batch in read_span(source, span, names):
         ids = batch.column(source.columns.id)
         mask = read_keys(ids, source.columns.id).within(part.lower, part.upper)
-        kept.append(batch if mask is None else select_rows(batch, mask))
+        rows = batch if mask is None else select_rows(batch, mask)
+        if rows.num_rows:  # an empty slice would keep all rows of its batch in memory
+            kept.append(rows)
+    if not kept:
+        return None
     return pa.Table.from_batches(kept).select(names).unify_dictionaries()
 
 

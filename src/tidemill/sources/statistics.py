@@ -32,8 +32,6 @@ SAMPLE_ROWS = 4_000_000
 SAMPLE_GROUPS = 256
 #: Row groups that are read however many rows they have.
 LEAST_GROUPS = 4
-#: Ids of the sample that must lie inside a row group's range to stand for its ids.
-LEAST_INSIDE = 8
 #: Points that stand for a row group of which only the range is known.
 POINTS = 16
 #: Lengths of a profile.
@@ -233,22 +231,34 @@ def _weigh(groups: Sequence[Group], sample: Mapping[int, Counts]) -> Weighed:
     """Keys, the rows each stands for, lengths and ids of that length.
 
     A row group that was not read is taken to hold the sample's ids of its range, in the same
-    proportions; where there are hardly any, only its range is known.
+    proportions, if row groups that were read reach into that range. Of others only the range
+    is known.
     """
     met, rows = merge_counts([keys for keys, _ in sample.values()], [n for _, n in sample.values()])
     growth = np.zeros(len(met) + 1)
     mass = np.concatenate([[0], np.cumsum(rows)])
+    read = [groups[i] for i in sample]
+    unread = [group for i, group in enumerate(groups) if i not in sample]
     alone: list[Group] = []
-    for group in (group for i, group in enumerate(groups) if i not in sample):
-        first = int(np.searchsorted(met, group.lower, side="right"))
-        last = int(np.searchsorted(met, group.upper, side="left"))
-        if last - first < LEAST_INSIDE:
+    for group, is_met in zip(unread, _reached(unread, read), strict=True):
+        first = int(np.searchsorted(met, group.lower, side="left"))
+        last = int(np.searchsorted(met, group.upper, side="right"))
+        if last > first and is_met:
+            growth[[first, last]] += np.array([1, -1]) * group.rows / (mass[last] - mass[first])
+        else:
             alone.append(group)
-            continue
-        growth[[first, last]] += np.array([1, -1]) * group.rows / (mass[last] - mass[first])
     factor = 1 + np.cumsum(growth)[:-1].clip(0)
     lengths = rows * factor ** _overlap(groups, sample, len(met))
     return _with_ranges((met, rows * factor, lengths, rows * factor / lengths), alone)
+
+
+def _reached(unread: Sequence[Group], read: Sequence[Group]) -> npt.NDArray[np.bool_]:
+    """Whether the range of any row group that was read overlaps, by more than a touch."""
+    lowers = np.sort(_key_array([group.lower for group in read]))
+    uppers = np.sort(_key_array([group.upper for group in read]))
+    begun = np.searchsorted(lowers, _key_array([group.upper for group in unread]), side="left")
+    ended = np.searchsorted(uppers, _key_array([group.lower for group in unread]), side="right")
+    return begun > ended
 
 
 def _overlap(groups: Sequence[Group], sample: Mapping[int, Counts], n_met: int) -> float:

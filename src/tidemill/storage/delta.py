@@ -51,9 +51,7 @@ def open_table(layout: SinkLayout) -> DeltaTable | None:
 def table_files(table: DeltaTable, interval: str | None = None) -> dict[str, int]:
     """Path to size of the files that the table's version shows; only those of one interval."""
     actions = pa.table(table.get_add_actions(flatten=True))
-    found = dict(
-        zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
-    )
+    found = dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
     if interval is None:
         return found
     owners = actions[f"partition.{INTERVAL}"].to_pylist()

@@ -114,6 +114,5 @@ def _nothing(layout: SinkLayout) -> SinkError:
     started = layout.state.exists(layout.published) or bool(layout.state.folder()[1])
     more = "; a run has begun there, but not finished" if started else ""
     return SinkError(
-        f"nothing is published at {layout.url}; run tidemill extract first, or check the "
-        f"path{more}"
+        f"nothing is published at {layout.url}; run tidemill extract first, or check the path{more}"
     )

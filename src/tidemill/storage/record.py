@@ -62,7 +62,8 @@ class RunRecord:
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
         """Read back what :meth:`to_json` gave; fields of newer versions are left out."""
         known: dict[str, Any] = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
-        return cls(**{n: tuple(v) if isinstance(v, list) else v for n, v in known.items()})
+        known |= {name: tuple(v) for name, v in known.items() if isinstance(v, list)}
+        return cls(**known)
 
     @property
     def path(self) -> str:

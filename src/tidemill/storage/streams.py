@@ -126,6 +126,7 @@ class _Upload(io.RawIOBase):
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._aborted = False
+        self._ended = False
         self._position = 0
 
     def writable(self) -> bool:
@@ -173,14 +174,20 @@ class _Upload(io.RawIOBase):
             obstore.put(self._store, self._path, self._iterate(), chunk_size=UPLOAD_BYTES)
         except BaseException as error:  # noqa: BLE001  raised again in the writer's thread
             self._error = error
-            while self._pieces.get() is not None:  # let the writer go on until it sees the error
-                pass
+            while not self._ended:  # let the writer go on until it sees the error
+                self._next()
 
     def _iterate(self) -> Iterator[bytes]:
-        while (piece := self._pieces.get()) is not None:
+        while (piece := self._next()) is not None:
             yield piece
         if self._aborted:
             raise InterruptedError("the upload was given up")
+
+    def _next(self) -> bytes | None:
+        """The next piece; None, once, at the end."""
+        piece = self._pieces.get()
+        self._ended = piece is None
+        return piece
 
     def _raise(self) -> None:
         if self._error is not None:

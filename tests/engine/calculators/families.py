@@ -30,9 +30,9 @@ FAMILIES: dict[str, Callable[[Generator, int], Values]] = {
     "heavy": lambda rng, n: rng.standard_t(1.5, size=n),
     "ties": lambda rng, n: rng.integers(-3, 4, size=n).astype(float),
     "binary": lambda rng, n: rng.integers(0, 2, size=n).astype(float),
-    "constant": lambda rng, n: np.full(n, 3.3),
-    "zero": lambda rng, n: np.zeros(n),
-    "ramp": lambda rng, n: np.arange(n) * 0.25 - 3.0,
+    "constant": lambda _, n: np.full(n, 3.3),
+    "zero": lambda _, n: np.zeros(n),
+    "ramp": lambda _, n: np.arange(n) * 0.25 - 3.0,
     "offset": lambda rng, n: 1e9 + rng.normal(size=n),
     "tiny": lambda rng, n: 1e-9 * rng.normal(size=n),
 }

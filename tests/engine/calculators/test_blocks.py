@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -150,3 +152,11 @@ def test_every_row_has_a_summary_and_a_way_to_be_calculated():
         assert bool(row.kernel) != (row.element >= 0)
         for params in row.grid:
             row.check(params)
+
+
+def test_threads_share_a_program(alone):
+    chosen = [key for key in SERIES if key[1] > 200]
+    wanted = b"".join(alone[key].tobytes() for key in chosen)
+    with ThreadPoolExecutor(4) as pool:
+        matrices = list(pool.map(lambda _: _matrix(chosen).tobytes(), range(40)))
+    assert set(matrices) == {wanted}

@@ -10,8 +10,8 @@ import pytest
 
 from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
-from tidemill.calculators.table import ROWS
 from tidemill.calculators.spec import Calculator
+from tidemill.calculators.table import ROWS
 
 from .families import FAMILIES, LENGTHS, blocks_of, make, make_times
 from .oracle import expected, tsfresh

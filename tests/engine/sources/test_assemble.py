@@ -354,6 +354,15 @@ def test_times_are_nanoseconds_whatever_the_unit(unit):
     np.testing.assert_array_equal(batch.blocks["x"].times, expected)
 
 
+def test_joined_duplicates_keep_their_time():
+    sort = pa.array([10**18 + 1, 10**18, 10**18], pa.timestamp("ns"))
+    policies = Policies(on_duplicate="mean")
+    block = wide([1, 1, 1], {"x": [5, 1, 2]}, sort, policies=policies, needs_times=True).blocks["x"]
+    assert block.times.dtype == np.int64
+    assert block.times.tolist() == [10**18, 10**18 + 1]
+    assert block.values.tolist() == [1.5, 5.0]
+
+
 def test_unknown_and_unusable_kinds_are_refused():
     def long(kind):
         return assemble(

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.errors import DataError, SourceError
+from tidemill.sources import values as module
 from tidemill.sources.values import (
     as_float64,
     check_ids,
     check_kinds,
+    contiguous,
     from_key,
     id_key,
     id_type,
@@ -115,6 +117,13 @@ def test_keys_are_json_and_come_back_as_ids(array, text):
     for one in check_ids(array, "id"):
         key = json.loads(json.dumps(id_key(one), allow_nan=False))
         assert from_key(key, parse_type(text)).equals(one)
+
+
+def test_chunks_of_strings_beyond_32_bit_offsets_become_large_strings(monkeypatch):
+    chunks = pa.chunked_array([["a"], ["b"]])
+    assert contiguous(chunks).type == pa.string()
+    monkeypatch.setattr(module, "STRING_BYTES", 1)
+    assert contiguous(chunks).type == pa.large_string()
 
 
 def test_minus_zero_and_zero_are_one_id():

@@ -1,0 +1,64 @@
+"""The table of intermediates: what calculators may name in ``needs``, besides the values.
+
+Each is computed once per block, by the kernel or the batch function of its row, and shared.
+``length`` and ``times`` come with the block.
+"""
+
+from __future__ import annotations
+
+from tidemill.calculators.spec import Intermediate
+
+__all__ = ["INTERMEDIATES"]
+
+INTERMEDIATES: dict[str, Intermediate] = {
+    row.name: row
+    for row in (
+        Intermediate(
+            "moments",
+            "length, sum, mean, variance, standard deviation, sum of squares",
+            kernel="distribution:moments",
+            width=6,
+        ),
+        Intermediate(
+            "extremes",
+            "minimum, maximum, largest absolute value",
+            kernel="distribution:extremes",
+            width=3,
+        ),
+        Intermediate(
+            "central",
+            "sums of the second to fourth powers of the distances from the mean",
+            kernel="distribution:central",
+            width=3,
+            needs=("values", "moments"),
+        ),
+        Intermediate(
+            "changes",
+            "sums of the absolute and of the squared differences between neighbours",
+            kernel="changes:changes",
+            width=2,
+        ),
+        Intermediate("sorted", "the values in ascending order", batch="intermediates:sort"),
+        Intermediate(
+            "median",
+            "the middle value",
+            kernel="order:median",
+            width=1,
+            shortcut=("sorted", "order:median_of_sorted"),
+        ),
+        Intermediate(
+            "spectrum",
+            "the discrete Fourier transform of the values",
+            batch="intermediates:transform",
+            dtype="complex128",
+        ),
+        Intermediate(
+            "autocovariance",
+            "sums of products of distances from the mean, by lag",
+            kernel="correlation:autocovariance",
+            needs=("values", "moments"),
+        ),
+        Intermediate("length", "the number of values"),
+        Intermediate("times", "the time stamps, in nanoseconds", dtype="int64"),
+    )
+}

@@ -1,0 +1,143 @@
+"""What a run would do and take, without running anything: ``tidemill plan``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from tidemill.calculators.costs import probe
+from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.partition import spill_bytes
+from tidemill.plan import Part, Plan
+from tidemill.planning import part_memory_bytes, predict_run_seconds, size_chunks
+from tidemill.preparation import prepare
+from tidemill.report import bytes_text, seconds_text
+from tidemill.request import Request
+from tidemill.storage.layout import SinkLayout
+from tidemill.storage.markers import committed
+from tidemill.storage.publish import check_sink
+
+__all__ = ["Forecast", "forecast", "forecast_text"]
+
+#: Start of Prefect's embedded server and of a Dask cluster, on two slow cores.
+START_SECONDS = {"none": 0.0, "threads": 8.0, "processes": 15.0, "address": 8.0, "file": 15.0}
+#: A process with numpy, Arrow, numba, Prefect and Dask, before it does anything.
+PROCESS_BYTES = 350 * 2**20
+#: Size of a matrix in Parquet, against its float64 values.
+OUTPUT_SHARE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What ``tidemill plan`` prints."""
+
+    source: str
+    sink: str
+    rows: int  # of input
+    ids: int
+    series: int
+    columns: int
+    layout: str
+    parts: int
+    parts_missing: int
+    threads: int
+    chunks: int
+    chunk_size: int  # ids per chunk
+    chunk_reason: str
+    memory_bytes: int  # of one worker process with all its threads
+    memory_free: int
+    output_bytes: int
+    spill_bytes: int
+    disk_free: int | None  # where the sink lies; None: object storage
+    speed: float  # seconds here for a second of the cost table
+    seconds: float  # predicted, the fixed start included
+    start_seconds: float
+
+
+def forecast(request: Request, cluster: str = "threads") -> Forecast:
+    """Plan a request and predict what it takes; writes nothing.
+
+    Raises
+    ------
+    InputError, SinkError
+        As the run itself would at its door.
+    """
+    spec = parse_cluster(cluster)
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    check_sink(layout, request.locations)
+    plan, statistics = prepare(request)
+    done = committed(layout.key(plan.result_key))
+    missing = [part for part in plan.parts if part.index not in done]
+    threads = _threads(spec)
+    speed = probe()
+    size = size_chunks(missing, threads)
+    local = [replace(part, seconds=part.seconds * speed) for part in missing]
+    start = START_SECONDS[spec.kind]
+    ids = round(statistics.profile.ids)
+    return Forecast(
+        source=plan.source.url,
+        sink=request.sink,
+        rows=statistics.profile.rows,
+        ids=ids,
+        series=ids * len(plan.source.kinds),
+        columns=len(plan.columns),
+        layout=plan.layout,
+        parts=len(plan.parts),
+        parts_missing=len(missing),
+        threads=threads,
+        chunks=size.chunks,
+        chunk_size=size.chunk_size,
+        chunk_reason=size.reason,
+        memory_bytes=_memory(plan, missing, threads, spec),
+        memory_free=psutil.virtual_memory().available,
+        output_bytes=round(8 * ids * len(plan.columns) * OUTPUT_SHARE),
+        spill_bytes=spill_bytes(plan.source) if plan.layout == "spilled" else 0,
+        disk_free=_disk_free(layout),
+        speed=speed,
+        seconds=start + predict_run_seconds(local, threads),
+        start_seconds=start,
+    )
+
+
+def _threads(spec: ClusterSpec) -> int:
+    """Threads of a cluster that is not there yet; one per core where it says nothing."""
+    return spec.size or os.cpu_count() or 1
+
+
+def _memory(plan: Plan, parts: list[Part], threads: int, spec: ClusterSpec) -> int:
+    """Bytes of one worker process at its peak."""
+    in_one = 1 if spec.kind == "processes" else threads
+    largest = sorted(part_memory_bytes(plan.source, plan.layout, one) for one in parts)
+    return PROCESS_BYTES + sum(largest[-in_one:])
+
+
+def _disk_free(layout: SinkLayout) -> int | None:
+    path = layout.home.local_path("")
+    if path is None:
+        return None
+    return shutil.disk_usage(next(one for one in (path, *Path(path).parents) if one.exists())).free
+
+
+def forecast_text(found: Forecast) -> str:
+    """The forecast in a few aligned lines."""
+    cut = "read from the input as it lies" if found.layout == "clustered" else "spilled by id first"
+    free = "object storage" if found.disk_free is None else f"{bytes_text(found.disk_free)} free"
+    memory = f"{bytes_text(found.memory_bytes)} per worker process"
+    start = f"of which {seconds_text(found.start_seconds)} start"
+    lines = {
+        "Input": f"{found.source}: {found.rows:,} rows",
+        "Series": f"{found.series:,} of {found.ids:,} ids, {found.columns:,} feature columns",
+        "Parts": f"{found.parts:,}, of which {found.parts_missing:,} are missing; {cut}",
+        "Chunk size": f"{found.chunk_size:,} ids: {found.chunk_reason}",
+        "Chunks": f"{found.chunks:,} on {found.threads} threads",
+        "Memory": f"{memory}; {bytes_text(found.memory_free)} free here",
+        "Output": f"{bytes_text(found.output_bytes)}; {free}",
+        "Spill": bytes_text(found.spill_bytes) if found.spill_bytes else "none",
+        "Predicted": f"{seconds_text(found.seconds)}, {start}",
+        "This machine": f"takes {found.speed:.2f} of the time in the cost table",
+    }
+    return "\n".join(f"{title:<15} {text}" for title, text in lines.items())

@@ -1,0 +1,73 @@
+"""Predictions from the cost table, and the script that measures it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tidemill.calculators import preset
+from tidemill.calculators.costs import _table, predict, predict_by_calculator, probe
+from tidemill.calculators.needs import INTERMEDIATES
+from tidemill.calculators.table import ROWS
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def calibrate():
+    path = ROOT / "benchmarks" / "calibrate_costs.py"
+    spec = importlib.util.spec_from_file_location("calibrate_costs", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_calculator_and_intermediate_has_a_cost():
+    made = {f"need:{name}" for name, row in INTERMEDIATES.items() if row.kernel or row.batch}
+    assert set(_table()["costs"]) == made | {row.name for row in ROWS}
+
+
+def test_predictions_name_only_what_the_table_knows():
+    assert set(predict_by_calculator(preset("comprehensive", times=True), [9.0], [1.0])) == set(
+        _table()["costs"]
+    )
+
+
+def test_no_cost_is_negative():
+    for row in _table()["costs"].values():
+        assert min(*row["one"], *row["grid"]) >= 0
+
+
+def test_predictions_add_up():
+    features = preset("comprehensive")
+    parts = predict_by_calculator(features, [10.0, 1_000.0], [5.0, 7.0])
+    total = predict(features, [10.0], [5.0]) + predict(features, [1_000.0], [7.0])
+    assert sum(parts.values()) == pytest.approx(total)
+    assert predict(features, [], []) == 0
+
+
+def test_more_parameters_and_longer_series_cost_more():
+    few, many = [("quantile", {"q": 0.1})], [("quantile", {"q": i / 50}) for i in range(50)]
+    assert predict(few, [100.0], [1.0]) <= predict(many, [100.0], [1.0])
+    assert predict(few, [100.0], [1.0]) < predict(few, [1_000.0], [1.0])
+    assert predict(preset("minimal"), [50.0], [1.0]) < predict(preset("efficient"), [50.0], [1.0])
+
+
+def test_a_machine_like_any_other():
+    assert 0.01 < probe(0.05) < 100
+
+
+def test_calibration_runs_and_covers_the_table(calibrate):
+    table = calibrate.calibrate(0.0, lengths=(10, 40, 160))
+    assert set(table["costs"]) == set(_table()["costs"])
+    assert json.loads(calibrate.as_text(table)) == table
+
+
+def test_the_fit_finds_what_it_was_given(calibrate):
+    n = np.array(calibrate.LENGTHS, dtype=float)
+    seconds = 1e-6 + 2e-9 * n + 3e-10 * n * np.log2(n)
+    np.testing.assert_allclose(calibrate.fit(n, seconds), [1e-6, 2e-9, 3e-10], rtol=1e-3)

@@ -1,0 +1,307 @@
+"""One writer per sink."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from tidemill.errors import LeaseLostError, SinkBusyError
+from tidemill.storage import lease as leases
+from tidemill.storage.lease import Holder, LeaseView, acquire
+from tidemill.storage.owners import Process
+from tidemill.storage.stores import Store
+
+FAST = 0.05  # seconds between renewals, so that stale is 0.3 s
+
+
+@pytest.fixture
+def folder(layout):
+    return layout.lease
+
+
+def take(folder, run_id="one", **options):
+    return acquire(folder, owner="ann", run_id=run_id, **options)
+
+
+def from_elsewhere(folder, lease, **changes) -> Holder:
+    """Write the lease's file as if another host had."""
+    holder = Holder.from_json(folder.read(f"{lease.generation:08d}.json"))
+    holder = replace(holder, process=Process("elsewhere/1/1", 4711, 1.0), **changes)
+    folder.write(f"{holder.generation:08d}.json", holder.to_json())
+    return holder
+
+
+def abandon(lease) -> None:
+    """Stop renewing without giving back, as a frozen or cut-off host does."""
+    lease._stop.set()
+    lease._thread.join()
+
+
+def test_a_second_run_is_refused_at_once_with_the_owners_name(folder):
+    with take(folder) as lease:
+        began = time.monotonic()
+        with pytest.raises(SinkBusyError) as caught:
+            take(folder, "two")
+        assert time.monotonic() - began < 1.0
+        for words in ("run one", "ann", "since 20", str(os.getpid()), "wait_seconds", "matrix is"):
+            assert words in str(caught.value)
+        assert lease.generation == 1
+    with take(folder, "two") as lease:
+        assert lease.generation == 2
+
+
+def test_a_second_run_waits(folder):
+    first = take(folder)
+    threading.Timer(0.5, first.release).start()
+    with take(folder, "two", wait_seconds=20) as second:
+        assert second.generation == 2
+        assert first.store == folder
+    with take(folder, "three") as third, pytest.raises(SinkBusyError, match="run three"):
+        take(folder, "four", wait_seconds=1.2)
+    assert third.generation == 3
+
+
+def test_renewals_advance_the_sequence(folder):
+    with take(folder, renew_seconds=FAST) as lease:
+        path = f"{lease.generation:08d}.json"
+        first = Holder.from_json(folder.read(path)).sequence
+        time.sleep(FAST * 10)
+        assert Holder.from_json(folder.read(path)).sequence > first
+        lease.check()
+    assert Holder.from_json(folder.read(path)).released == "finished"
+
+
+def test_a_silent_owner_elsewhere_is_taken_over_and_notices(folder):
+    first = take(folder, renew_seconds=FAST)
+    view = first.view()
+    view.check(now=True)
+    abandon(first)
+    from_elsewhere(folder, first)
+    began = time.monotonic()
+    with take(folder, "two", wait_seconds=20) as second:
+        assert second.generation == 2
+        assert time.monotonic() - began >= FAST * leases.STALE_RENEWALS * 0.9
+        with pytest.raises(LeaseLostError, match="taken over by run two"):
+            first.check()
+        with pytest.raises(LeaseLostError, match=r"taken over by run two.*finished parts are kept"):
+            view.check(now=True)
+        first.renew()  # must not bring the old generation back to life
+        first.release()
+        second.check()
+    assert first.lost
+
+
+def test_an_old_written_time_is_watched_and_not_believed(folder):
+    """The clock of the owner is an hour slow: it is refused, not taken over, as it renews."""
+    lease = take(folder, renew_seconds=FAST)
+    abandon(lease)
+    stop = threading.Event()
+
+    def renew() -> None:
+        sequence = 1
+        while not stop.wait(FAST):
+            sequence += 1
+            from_elsewhere(folder, lease, sequence=sequence, written=time.time() - 3600)
+
+    from_elsewhere(folder, lease, written=time.time() - 3600)
+    thread = threading.Thread(target=renew)
+    thread.start()
+    try:
+        with pytest.raises(SinkBusyError):
+            take(folder, "two")
+    finally:
+        stop.set()
+        thread.join()
+    with take(folder, "three") as third:  # and when it is silent, no waiting time is needed
+        assert third.generation == 2
+
+
+def test_a_damaged_lease_is_watched_then_taken_over(folder, monkeypatch):
+    monkeypatch.setattr(leases, "RENEW_SECONDS", FAST)
+    folder.write("00000005.json", b"")
+    with take(folder) as lease:
+        assert lease.generation == 6
+
+
+HOLD = """
+import sys, time
+from tidemill.storage.lease import acquire
+from tidemill.storage.stores import Store
+lease = acquire(Store.open(sys.argv[1], eval(sys.argv[2])), owner="bob", run_id="killed")
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_owner_on_this_host_is_taken_over_at_once(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, folder.url, repr(folder.storage_options)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(SinkBusyError, match="run killed of bob"):
+        take(folder)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    began = time.monotonic()
+    with take(folder) as lease:
+        assert lease.generation == 2
+    assert time.monotonic() - began < 1.0
+
+
+RACE = """
+import sys
+from tidemill.errors import SinkBusyError
+from tidemill.storage.lease import acquire
+from tidemill.storage.stores import Store
+store = Store.open(sys.argv[1], eval(sys.argv[2]))
+ready = Store.open(sys.argv[1] + "-ready", eval(sys.argv[2]))
+ready.write(sys.argv[3], b"")
+while len(ready.list()) < 3:
+    pass
+try:
+    lease = acquire(store, owner=sys.argv[3], run_id="r")
+except SinkBusyError:
+    print("busy", flush=True)
+else:
+    print("mine", flush=True)
+    sys.stdin.read()
+    lease.release()
+"""
+
+
+def test_of_racing_processes_one_owns(folder):
+    command = [sys.executable, "-c", RACE, folder.url, repr(folder.storage_options)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen([*command, me], **pipes) for me in "abc"]
+    said = [process.stdout.readline() for process in processes]
+    for process in processes:
+        process.communicate(timeout=60)
+    assert sorted(said) == ["busy\n", "busy\n", "mine\n"]
+
+
+def test_threads_that_wait_own_one_after_the_other(folder):
+    inside: list[str] = []
+    overlaps: list[int] = []
+
+    def work(name: str) -> None:
+        with take(folder, name, wait_seconds=60, renew_seconds=1.0):
+            inside.append(name)
+            overlaps.append(len(inside))
+            time.sleep(0.05)
+            inside.remove(name)
+
+    threads = [threading.Thread(target=work, args=(str(number),)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert overlaps == [1] * 5
+
+
+def test_old_generations_are_cleaned_up(folder):
+    for _ in range(7):
+        take(folder).release()
+    assert [entry.path for entry in folder.list()] == [f"{n:08d}.json" for n in (5, 6, 7)]
+
+
+def test_an_owner_that_slept_through_several_others_notices(folder):
+    sleeper = take(folder)
+    abandon(sleeper)
+    from_elsewhere(folder, sleeper, released="as if")
+    for _ in range(5):
+        take(folder).release()
+    with pytest.raises(LeaseLostError):
+        sleeper.check()
+    assert not folder.exists("00000001.json")
+
+
+def test_a_view_sees_cancellation_once_a_second(folder):
+    lease = take(folder)
+    view: LeaseView = pickle.loads(pickle.dumps(lease.view()))  # noqa: S301
+    view.check()
+    lease.release("cancelled")
+    view.check()  # looked less than a second ago
+    time.sleep(1.0)
+    with pytest.raises(LeaseLostError, match=r"given back \(cancelled\)"):
+        view.check()
+    with pytest.raises(LeaseLostError):  # and so do all other threads, without waiting
+        view.check()
+    with pytest.raises(LeaseLostError, match="cancelled"):
+        lease.check()
+
+
+def test_a_view_looks_at_most_once_a_second(tmp_path, monkeypatch):
+    lease = take(Store.open(tmp_path / "lease"))
+    looks = []
+    read = leases._read
+    monkeypatch.setattr(leases, "_read", lambda *args: (looks.append(args[1]), read(*args))[1])
+    for _ in range(1000):
+        lease.view().check()
+    assert looks.count(1) == 1
+    lease.release()
+
+
+def test_a_view_notices_that_the_owner_was_killed(folder):
+    lease = take(folder, renew_seconds=FAST)
+    view = LeaseView(folder, lease.generation, every_seconds=0.0)
+    view.check()
+    abandon(lease)
+    view.check()
+    time.sleep(FAST * leases.STALE_RENEWALS * 1.2)
+    with pytest.raises(LeaseLostError, match="does not renew"):
+        view.check()
+
+
+def test_a_view_of_a_removed_sink(layout, folder):
+    lease = take(folder)
+    layout.state.delete_all()
+    with pytest.raises(LeaseLostError, match="removed"):
+        lease.view().check(now=True)
+    lease.release()
+
+
+def test_a_hiccup_of_the_storage_stops_no_worker(tmp_path, monkeypatch):
+    lease = take(Store.open(tmp_path / "lease"))
+
+    def fail(*_: object) -> None:
+        raise ConnectionError("network")
+
+    monkeypatch.setattr(leases, "_read", fail)
+    lease.view().check(now=True)
+    monkeypatch.undo()
+    lease.release()
+
+
+def test_an_owner_that_cannot_renew_stops_by_its_own_clock(tmp_path, caplog, monkeypatch):
+    lease = take(Store.open(tmp_path / "lease"), renew_seconds=FAST)
+
+    def fail(*_: object) -> None:
+        raise ConnectionError("network")
+
+    monkeypatch.setattr(Store, "write", fail)
+    time.sleep(FAST * leases.STALE_RENEWALS * 1.5)
+    with pytest.raises(LeaseLostError, match="could not renew"):
+        lease.check()
+    assert "network" in caplog.text
+    lease.release()
+
+
+def test_an_error_is_named_to_the_workers(folder):
+    with pytest.raises(RuntimeError), take(folder) as lease:
+        raise RuntimeError
+    assert json.loads(folder.read("00000001.json"))["released"] == "ended by RuntimeError"
+    with pytest.raises(LeaseLostError, match="RuntimeError"):
+        lease.view().check(now=True)

@@ -1,0 +1,161 @@
+"""Programs that tests start, watch and end: the command, Dask schedulers and workers."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from .probes import FOLDER
+from .waiting import until
+
+BIN = Path(sys.executable).parent
+SECONDS_TO_START = 90.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """A process of its own group, whose output goes to a file."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait(self, seconds: float = 120.0) -> int:
+        """The exit code; fails with the output if it does not end in time."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {seconds:.0f} s:\n{self.output}") from None
+
+    def finishes(self, seconds: float = 120.0) -> None:
+        """Wait for a good end."""
+        assert self.wait(seconds) == 0, self.output
+
+    def says(self, pattern: str, seconds: float = SECONDS_TO_START) -> re.Match[str]:
+        """Wait for a text in the output."""
+
+        def look() -> re.Match[str] | None:
+            found = re.search(pattern, self.output)
+            if found is None and self.process.poll() is not None:
+                raise AssertionError(f"ended with {self.process.returncode}:\n{self.output}")
+            return found
+
+        try:
+            return until(look, seconds, f"{pattern!r} in the output")
+        except AssertionError as error:
+            raise AssertionError(f"{error}:\n{self.output}") from None
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the process itself, and no child, as the kernel's memory killer does."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def program(
+    command: Sequence[str | os.PathLike[str]], environment: Mapping[str, str] | None = None
+) -> Iterator[Program]:
+    """Start a program; at the end all processes of its group and its children are killed."""
+    handle, name = tempfile.mkstemp(suffix=".log")
+    log = Path(name)
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=subprocess.STDOUT,
+            env=child_environment(environment),
+            start_new_session=True,
+        )
+        os.close(handle)
+        try:
+            yield Program(process, log)
+        finally:
+            end(process)
+    finally:
+        log.unlink()
+
+
+def child_environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Our environment with the probing calculators on the path; an empty value takes one out."""
+    merged = {**os.environ, "PYTHONPATH": str(FOLDER), **(changes or {})}
+    return {name: value for name, value in merged.items() if value}
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of a process and its session."""
+    for one in session_members(process.pid):
+        try:
+            one.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+
+
+def session_members(session: int) -> list[psutil.Process]:
+    """The live processes of a session."""
+    found = []
+    for one in psutil.process_iter():
+        try:
+            if os.getsid(one.pid) == session and one.status() != psutil.STATUS_ZOMBIE:
+                found.append(one)
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            continue
+    return found
+
+
+@contextmanager
+def scheduler() -> Iterator[str]:
+    """A ``dask scheduler`` on a free port; its address."""
+    command = [BIN / "dask", "scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard"]
+    with program(command) as started:
+        yield started.says(r"Scheduler at:\s+(tcp://\S+)")[1]
+
+
+@contextmanager
+def worker(
+    address: str,
+    threads: int = 2,
+    *,
+    nanny: bool = True,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Program]:
+    """A ``dask worker`` that knows of no Prefect server."""
+    command = [
+        BIN / "dask", "worker", address, f"--nthreads={threads}", "--no-dashboard",
+        "--host=127.0.0.1", "--memory-limit=0", "--nanny" if nanny else "--no-nanny",
+        f"--local-directory={tempfile.gettempdir()}",
+    ]  # fmt: skip
+    with program(command, {"PREFECT_API_URL": "", **(environment or {})}) as started:
+        started.says(r"Registered to:\s+tcp")
+        yield started
+
+
+@contextmanager
+def extraction(
+    *arguments: str | os.PathLike[str], environment: Mapping[str, str] | None = None
+) -> Iterator[Program]:
+    """The command ``tidemill extract`` with arguments."""
+    with program([BIN / "tidemill", "extract", *arguments], environment) as started:
+        yield started
