@@ -76,7 +76,7 @@ docs: $(STAMP) ## run the examples in docstrings and in the documentation's page
 wheel: $(STAMP) ## build dist/*.whl and check what is in it
 	@rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist >/dev/null
-	TIDEMILL_WHEEL_DIR=$(CURDIR)/dist $(BIN)/python -m pytest -q tests/packaging/test_wheel.py
+	TIDEMILL_WHEEL_DIR=$(CURDIR)/dist $(BIN)/python -m pytest -q -m "not slow" tests/packaging/test_wheel.py
 	@ls dist
 
 .PHONY: format

@@ -2,9 +2,9 @@
 
     python benchmarks/calibrate_costs.py [--output costs.json] [--seconds 0.02]
 
-One thread, random walks of 10 to 100,000 values. For each length the time of a block of series is
-taken several times and the least kept; a + b n + c n log2(n) is fitted to seconds per series, with
-no coefficient below zero and relative errors weighted equally.
+One thread, random walks of 10 to 10,000,000 values. For each length the time of a block of series is
+taken several times and the least kept. No curve is fitted: beyond the core's cache a transform or a
+sort of one long series takes up to ten times what a curve through the short ones says.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import nnls
 
 import tidemill.calculators
 from tidemill.blocks import BLOCK_VALUES, SeriesBlock
@@ -25,7 +24,9 @@ from tidemill.calculators import Program, preset
 from tidemill.calculators.costs import measure_probe
 from tidemill.calculators.table import ROWS
 
-LENGTHS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
+LENGTHS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000, 10_000_000)
+#: Series longer than this are measured once if that takes longer than --seconds.
+LONG = 100_000
 OUTPUT = Path(tidemill.calculators.__file__).with_name("costs.json")
 
 
@@ -50,24 +51,18 @@ def measure(program: Program, block: SeriesBlock, seconds: float) -> dict[str, f
         program.calculate(block, out)
         for name, spent in program.take_seconds().items():
             best[name] = min(best.get(name, np.inf), spent / block.n_series)
-        if repeat >= 2 and time.perf_counter() > end:
+        if time.perf_counter() > end and (repeat or block.lengths[0] > LONG):
             break
     return best
 
 
-def fit(lengths: list[int], seconds: list[float]) -> list[float]:
-    """a, b and c, none below zero."""
-    n, y = np.array(lengths, dtype=float), np.array(seconds)
-    basis = np.stack([np.ones_like(n), n, n * np.log2(n)], axis=1)
-    # Columns are scaled to one size: their entries span twelve orders of magnitude.
-    weighted = basis / y[:, None]
-    scale = weighted.max(axis=0)
-    coefficients, _ = nnls(weighted / scale, np.ones_like(y))
-    return [float(f"{value:.4g}") for value in coefficients / scale]
+def rounded(seconds: list[float]) -> list[float]:
+    """Three digits are more than a machine repeats."""
+    return [float(f"{value:.3g}") for value in seconds]
 
 
 def calibrate(seconds: float, lengths: tuple[int, ...] = LENGTHS) -> dict[str, Any]:
-    """The table: for every name the coefficients for one combination and for the grid."""
+    """The table: for every name the seconds per series, for one combination and for the grid."""
     # number_peaks and autocovariance depend on the largest n and lag: "one" takes the last.
     programs = {
         "one": Program([(row.name, row.grid[-1]) for row in ROWS]),
@@ -78,14 +73,15 @@ def calibrate(seconds: float, lengths: tuple[int, ...] = LENGTHS) -> dict[str, A
         measured = [measure(program, make_block(length), seconds) for length in lengths]
         for name in measured[0]:
             spent = [row[name] for row in measured]
-            costs.setdefault(name, {})[kind] = fit(list(lengths), spent)
+            costs.setdefault(name, {})[kind] = rounded(spent)
     # Beside all others the median is read from the sorted values; alone it is selected.
     alone = Program(preset("minimal"))
     selected = [measure(alone, make_block(n), seconds)["need:median"] for n in lengths]
-    costs["need:median"] = dict.fromkeys(("one", "grid"), fit(list(lengths), selected))
+    costs["need:median"] = dict.fromkeys(("one", "grid"), rounded(selected))
     return {
         "machine": f"{platform.machine()}, one thread",
         "probe_seconds": float(f"{measure_probe(1.0):.4g}"),
+        "lengths": list(lengths),
         "costs": dict(sorted(costs.items())),
     }
 

@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import State
 from prefect.tasks import Task, exponential_backoff
 
+from tidemill.errors import CalculationError
 from tidemill.storage.faults import is_transient
 
 __all__ = ["as_task", "is_worth_a_retry"]
@@ -19,7 +20,10 @@ R = TypeVar("R")
 
 def is_worth_a_retry(_task: Any, _task_run: Any, state: State[Any]) -> bool:
     """Whether a failed task run met a fault that may pass; a bad input never does."""
-    return isinstance(state.data, BaseException) and is_transient(state.data)
+    error = state.data
+    if isinstance(error, CalculationError) and error.__cause__ is not None:
+        error = error.__cause__  # what a custom calculator raised, such as a lost connection
+    return isinstance(error, BaseException) and is_transient(error)
 
 
 def as_task(function: Callable[P, R], name: str, task_run_name: str | None = None) -> Task[P, R]:

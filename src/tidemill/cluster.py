@@ -16,7 +16,8 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_WORKER_SECONDS",
     "ClusterSpec",
-    "check_workers",
     "count_threads",
+    "fit_workers",
     "parse_cluster",
     "wait_for_workers",
 ]
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 
 #: A cluster without any worker for this long is an error, at the start and in mid-run.
 NO_WORKER_SECONDS = 60.0
+#: A scheduler that was named by its address has this long to answer.
+CONNECT_SECONDS = 15.0
 
 _KEYWORDS = frozenset(
     {
@@ -100,7 +103,8 @@ def parse_cluster(cluster: str | os.PathLike[str]) -> ClusterSpec:
             raise ArgumentError(f"cluster={text!r}: at least one is needed; {_REMEDY}")
         return ClusterSpec(text, match[1], size, _local_keywords(match[1], size))
     if re.fullmatch(r"(tcp|tls)://[^/]+:\d+", text):
-        return ClusterSpec(text, "address", keywords={"address": text})
+        keywords = {"address": text, "client_kwargs": {"timeout": CONNECT_SECONDS}}
+        return ClusterSpec(text, "address", keywords=keywords)
     if Path(text).suffix in {".yaml", ".yml", ".json"}:
         return ClusterSpec(text, "file", keywords=_read_file(Path(text)))
     raise ArgumentError(f"cluster={text!r} is not known; {_REMEDY}")
@@ -165,25 +169,46 @@ def wait_for_workers(client: Client, seconds: float = NO_WORKER_SECONDS) -> int:
     return threads
 
 
-def check_workers(
-    client: Client, check: Callable[[], Report], seconds: float = 600.0
-) -> dict[str, Report]:
+@contextmanager
+def fit_workers(
+    client: Client, check: Callable[[], Report], name: str, seconds: float = 600.0
+) -> Iterator[dict[str, Report]]:
     """Run ``check`` once on every worker; reports by address.
 
-    Workers that join later run it on joining and do not start if it finds a problem.
+    While this context lasts, workers that join run it too, and are closed if it finds a problem.
+
+    Parameters
+    ----------
+    client : of the cluster
+    check : reports what is wrong on the worker that it runs on, as ``{"problems": [...]}``
+    name : tells the checks of several runs on one scheduler apart
+    seconds : for all workers to answer
 
     Raises
     ------
     ClusterError
-        If a worker reports problems (all are named), or none answers in time.
+        If a worker reports problems (all are named), or one does not answer in time.
     """
+    reports = _check_all(client, check, name, seconds)
+    # The scheduler forgets this with the client: a flow that is killed leaves no check behind.
+    token = client.submit(os.getpid, key=f"{name}-lives", pure=False)
+    client.register_plugin(_plugin(check, frozenset(reports), token.key), name=name)
+    try:
+        yield reports
+    finally:
+        try:
+            client.unregister_worker_plugin(name)
+        except Exception as error:  # noqa: BLE001  the scheduler may be gone; the check is harmless
+            log.debug("the check of joining workers was not taken back: %s", error)
+
+
+def _check_all(
+    client: Client, check: Callable[[], Report], name: str, seconds: float
+) -> dict[str, Report]:
     deadline = time.monotonic() + seconds
-    addresses = list(client.nthreads())
     futures = {
-        address: client.submit(
-            check, workers=[address], pure=False, key=f"preflight-{i}-{id(check)}"
-        )
-        for i, address in enumerate(addresses)
+        address: client.submit(check, workers=[address], pure=False, key=f"{name}-{address}")
+        for address in client.nthreads()
     }
     reports = {
         address: _result(address, future, deadline - time.monotonic())
@@ -196,7 +221,6 @@ def check_workers(
     ]
     if problems:
         raise ClusterError("the cluster is not fit for this run: " + shorten(problems))
-    client.register_plugin(_plugin(check, frozenset(addresses)), name="tidemill-preflight")
     return reports
 
 
@@ -215,7 +239,7 @@ def _result(address: str, future: Any, seconds: float) -> Report:
     return report
 
 
-def _plugin(check: Callable[[], Report], known: frozenset[str]) -> Any:
+def _plugin(check: Callable[[], Report], known: frozenset[str], token: str) -> Any:
     import asyncio
 
     from distributed import WorkerPlugin
@@ -224,12 +248,17 @@ def _plugin(check: Callable[[], Report], known: frozenset[str]) -> Any:
         """Checks a worker that joins while a run is under way."""
 
         async def setup(self, worker: Worker) -> None:
-            if worker.address in known:
+            if worker.address in known or not await self.is_wanted(worker):
                 return
             report = await asyncio.to_thread(check)
             if report["problems"]:
-                message = f"worker {worker.address}: {shorten(report['problems'])}"
-                log.error(message)
-                raise ClusterError(message)
+                # An error raised here would only be logged, and the worker would get chunks.
+                reason = f"it is not fit for a run: {shorten(report['problems'])}"
+                log.error("worker %s is closed: %s", worker.address, reason)
+                await worker.close(nanny=True, reason=reason)
+
+        async def is_wanted(self, worker: Worker) -> bool:
+            status = await worker.scheduler.get_task_status(keys=[token])
+            return status[token] is not None
 
     return Preflight()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tidemill.data import demo_path
+from tidemill.request import DEMO_SOURCE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["demo_options", "draw_pictures"]
 
@@ -14,7 +18,7 @@ __all__ = ["demo_options", "draw_pictures"]
 def demo_options(folder: Path) -> dict[str, Any]:
     """Arguments of ``extract`` for the bundled data: one series per day."""
     return {
-        "source": str(demo_path()),
+        "source": DEMO_SOURCE,
         "sink": str(folder / "feature_matrix"),
         "column_id": "day",
         "column_sort": "time",
@@ -24,21 +28,53 @@ def demo_options(folder: Path) -> dict[str, Any]:
 
 
 def draw_pictures(summary: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Draw where the time went and the feature map; the pictures' paths."""
+    """Draw the feature map and where the time went; the pictures' paths."""
     from tidemill.pictures import feature_map, seconds_per_calculator
     from tidemill.storage.publish import read_matrix
 
-    size = f"{summary['rows']:,} series, {summary['columns']:,} features"
-    return [
-        seconds_per_calculator(
-            summary["seconds_by_calculator"],
-            folder / "seconds_per_calculator.png",
-            f"Where the time went: {size}",
-        ),
+    matrix = read_matrix(summary["sink"])
+    pictures = [
         feature_map(
-            read_matrix(summary["sink"]),
+            matrix,
             folder / "feature_map.png",
-            "day",
-            "Sea surface temperature at a buoy in the Gulf of Maine: a column is a day",
-        ),
+            "day: one series of 48 half-hourly values",
+            "Sea surface temperature at a buoy in the Gulf of Maine: "
+            f"{len(matrix):,} days, and their features",
+            strip=_temperatures(matrix),
+            id_ticks=_months(matrix.index),
+        )
     ]
+    if seconds := summary["seconds_by_calculator"]:  # none were run if nothing was missing
+        size = f"{summary['rows']:,} series, {summary['columns']:,} features"
+        pictures.append(
+            seconds_per_calculator(
+                seconds, folder / "seconds_per_calculator.png", f"Time per calculator: {size}"
+            )
+        )
+    return pictures
+
+
+def _temperatures(matrix: pd.DataFrame) -> Any:
+    from tidemill.pictures import Strip
+
+    low, middle, high = (
+        matrix[f"temperature__{name}"].tolist() for name in ("minimum", "mean", "maximum")
+    )
+    return Strip(low, middle, high, "°C\n(mean, range)")
+
+
+def _months(index: pd.Index[Any]) -> dict[int, str]:
+    r"""Position and name of the first day of each month; the first one and January name the year.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> _months(pd.Index(["2016-11-30", "2016-12-01", "2016-12-02", "2017-01-02"]))
+    {1: 'Dec\n2016', 3: 'Jan\n2017'}
+    """
+    days = [date.fromisoformat(day) for day in index]
+    firsts = [i for i in range(1, len(days)) if days[i].month != days[i - 1].month]
+    return {
+        i: f"{days[i]:%b\n%Y}" if i == firsts[0] or days[i].month == 1 else f"{days[i]:%b}"
+        for i in firsts
+    }

@@ -19,11 +19,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from tidemill.calculators.registry import find
 from tidemill.errors import LeaseLostError
 from tidemill.execution import load_kernels, load_plan, run_chunk
 from tidemill.partition import check_space, run_spill_task, spill_tasks
 from tidemill.plan import Plan
-from tidemill.planning import deal_chunks, size_chunks
+from tidemill.planning import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
 from tidemill.preparation import make_plan
 from tidemill.progress import Progress, tell
 from tidemill.reduction import RunSummary, reduce, write_failure
@@ -155,6 +156,8 @@ def choose_chunks(run: Run, threads: int) -> dict[str, Any]:
     plan = load_plan(run)
     missing = frozenset(missing_parts(run))
     parts = [part for part in plan.parts if part.index in missing]
+    if _has_plain_functions(plan):
+        parts = [replace(part, seconds=max(part.seconds, LEAST_CHUNK_SECONDS)) for part in parts]
     size = size_chunks(parts, threads)
     log.info(
         "chunk size: %d parts with %d ids are missing, %.1f s predicted, %d threads; %s; %s",
@@ -167,6 +170,12 @@ def choose_chunks(run: Run, threads: int) -> dict[str, Any]:
     )
     chunks = [list(chunk) for chunk in deal_chunks(parts, threads)] if parts else []
     return {**asdict(size), "chunks": chunks}
+
+
+def _has_plain_functions(plan: Plan) -> bool:
+    """Whether a calculator is a plain function: its cost is not known, so parts are spread."""
+    named = {name for features in plan.features().values() for name, _ in features}
+    return any(find(name).function is not None for name in named)
 
 
 def partition(run: Run, map_function: MapFunction) -> dict[str, Any]:

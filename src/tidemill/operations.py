@@ -21,8 +21,8 @@ from prefect_dask import DaskTaskRunner
 from tidemill.cluster import (
     NO_WORKER_SECONDS,
     ClusterSpec,
-    check_workers,
     count_threads,
+    fit_workers,
     parse_cluster,
     wait_for_workers,
 )
@@ -31,6 +31,7 @@ from tidemill.job import PartsWatch, stop_workers
 from tidemill.preflight import Check, versions
 from tidemill.progress import Progress, tell
 from tidemill.run import Run
+from tidemill.storage.owners import Process
 
 __all__ = [
     "Steps",
@@ -289,18 +290,19 @@ class Steps:
         began = time.perf_counter()
         address, spec = Run(**run), parse_cluster(cluster)
         client = current_client(spec)
-        threads = wait_for_workers(client)
+        wait_for_workers(client)
         tell(Progress("preflight"))
         url = None if spec.kind == "threads" else api_url()
-        check_workers(client, Check(address, versions(), url, os.getpid()))
-        steps = cls(address, spec, client, count_threads(client))
-        log.info("preflight: %d threads of %d workers are fit", threads, len(client.nthreads()))
-        steps.seconds["preflight"] = time.perf_counter() - began
-        try:
-            yield steps
-        except BaseException as error:
-            stop_workers(address, f"ended by {type(error).__name__}")
-            raise
+        check = Check(address, versions(), url, Process.current())
+        with fit_workers(client, check, f"tidemill-preflight-{address.run_id}") as reports:
+            steps = cls(address, spec, client, count_threads(client))
+            log.info("preflight: %d threads of %d workers are fit", steps.threads, len(reports))
+            steps.seconds["preflight"] = time.perf_counter() - began
+            try:
+                yield steps
+            except BaseException as error:
+                stop_workers(address, f"ended by {type(error).__name__}")
+                raise
 
     def time(self, step: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call one step and remember its seconds."""

@@ -18,6 +18,7 @@ import psutil
 
 from tidemill.errors import TidemillError
 from tidemill.run import Run
+from tidemill.storage.owners import Process
 
 __all__ = ["Check", "versions"]
 
@@ -40,7 +41,7 @@ class Check:
     run: Run
     expected: Mapping[str, str]  # versions in the process that submits
     api_url: str | None  # of Prefect; None: not needed on workers
-    pid: int  # of the process that submits
+    submitter: Process
 
     def __call__(self) -> dict[str, Any]:
         """Try everything; ``{"problems": [...], "host": ..., "pid": ..., "cpu": [...]}``."""
@@ -74,7 +75,7 @@ class Check:
                 )
 
     def _reach_api(self) -> None:
-        if self.api_url is None or os.getpid() == self.pid:
+        if self.api_url is None or self.submitter == Process.current():
             return
         try:
             with urllib.request.urlopen(f"{self.api_url}/health", timeout=10):  # noqa: S310

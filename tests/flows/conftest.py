@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
 
 from ..support import programs
 from ..support.probes import FOLDER, Probe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _resource_tracker() -> None:
+    """Start the process that Python keeps for its worker processes, so that it is no remains."""
+    resource_tracker.ensure_running()
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 On a page, the blocks are run in order, as one story, in an empty folder:
 
 - ``python`` blocks as one program; those that hold ``>>>`` as doctests with their output;
-- ``console`` blocks: each line that starts with ``$ `` is a command that must succeed;
-- any other block (``bash``, ``yaml``, ``text``...) is shown and not run.
+- ``console`` blocks: each line that starts with ``$ `` is a command that must succeed, to the end
+  of the lines that a backslash joins to it;
+- a ``yaml`` block whose first line is a comment with a file's name is written to that file;
+- any other block (``bash``, ``text``...) is shown and not run; tests/test_docs.py asks for reasons.
 """
 
 import contextlib
@@ -25,7 +27,11 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-FAR = re.compile(r"tidemill\.flows|tidemill\.tasks|cluster=|prefect", re.IGNORECASE)
+FAR = re.compile(
+    r"tidemill\.flows|tidemill\.tasks|cluster=|prefect|tidemill (extract|demo)", re.IGNORECASE
+)
+FILE = re.compile(r"# ([\w-]+\.(?:yaml|json))\n")
+COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)$", re.MULTILINE)
 
 
 def module_names() -> list[str]:
@@ -81,7 +87,7 @@ def run_python(block: Block, page: Path, names: dict) -> None:
 
 def run_console(block: Block, page: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for command in re.findall(r"^\$ (.*)$", block.text, re.MULTILINE):
+    for command in COMMAND.findall(block.text):
         done = subprocess.run(  # noqa: S602 - in a shell, as the reader of our page would
             command,
             shell=True,
@@ -98,12 +104,16 @@ def run_console(block: Block, page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page(page, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
-    story = [block for block in blocks(page) if block.language in {"python", "console"}]
+    story = [block for block in blocks(page) if block.language in {"python", "console", "yaml"}]
     if any(FAR.search(block.text) for block in story):
-        request.getfixturevalue("prefect_server")
+        # For commands, which do not see the settings of this process.
+        monkeypatch.setenv("PREFECT_API_URL", request.getfixturevalue("prefect_server"))
     names = {"__name__": "__main__"}
     for block in story:
         if block.language == "python":
             run_python(block, page, names)
+        elif block.language == "yaml":
+            if named := FILE.match(block.text):
+                Path(named[1]).write_text(block.text, encoding="utf-8")
         else:
             run_console(block, page)

@@ -30,8 +30,8 @@ def test_every_package_has_an_init(package_folders):
 
 @pytest.mark.parametrize("folder", MAPPED)
 def test_mapped_folders_are_flat(folder):
-    inner = [p.name for p in (ROOT / folder).iterdir() if p.is_dir() and p.name != "__pycache__"]
-    assert inner == []
+    """Folders of data may lie in them, modules may not."""
+    assert list((ROOT / folder).glob("*/**/*.py")) == []
 
 
 @pytest.mark.parametrize("folder", MAPPED)

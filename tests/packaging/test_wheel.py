@@ -32,10 +32,10 @@ def test_wheel_installs_tidemill_and_nothing_else(content):
 
 def test_wheel_holds_every_file_of_the_packages(content, package_folders):
     expected = {
-        f"{package.replace('.', '/')}/{path.name}"
+        f"{package.replace('.', '/')}/{path.relative_to(folder).as_posix()}"
         for package, folder in package_folders.items()
-        for path in folder.iterdir()
-        if path.is_file()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     }
     assert {name for name in content if ".dist-info/" not in name} == expected
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,13 @@ class Probe:
             "settings": {"mean": None, "probe": [{"folder": str(self.folder)}]},
             "modules": [MODULE],
         }
+
+    @property
+    def options(self) -> list[str]:
+        """The same for the command line."""
+        path = self.folder / "settings.json"
+        path.write_text(json.dumps(self.arguments["settings"]))
+        return [f"--settings={path}", f"--module={MODULE}"]
 
     def tell(self, series: int | str, commands: str) -> None:
         """What the calculator does when it meets this series, or all series."""

@@ -93,6 +93,7 @@ def program(
             yield Program(process, log)
         finally:
             end(process)
+            print(f"--- {command}\n{log.read_text(errors='replace')}")  # seen if the test fails
     finally:
         log.unlink()
 

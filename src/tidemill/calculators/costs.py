@@ -1,8 +1,8 @@
 """What calculators cost: predictions from a table measured once, and this machine's speed.
 
 ``costs.json`` holds, for every calculator and intermediate, the seconds per series of one thread
-as ``a + b n + c n log2(n)`` for a series of n values: for one parameter combination, and for the
-whole grid of the table. ``benchmarks/calibrate_costs.py`` measures it.
+at ten lengths from 10 to 10,000,000: for one parameter combination, and for the whole grid of the
+table. Between them costs are interpolated, in logarithms; ``benchmarks/calibrate_costs.py`` measures.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Features = Sequence[tuple[str, Mapping[str, Any]]]
 Floats = npt.NDArray[np.float64]
 
 #: Bytes of values that one thread reads, checks and cuts into blocks in a second.
-READ_BYTES_PER_SECOND = 200e6
+READ_BYTES_PER_SECOND = 400e6
 #: Seconds per series of a calculator that is not in the table: a plain Python function.
-_UNKNOWN = (2e-5, 1e-8, 0.0)
+_UNKNOWN = (2e-5, 1e-8)  # and per value
 
 
 def predict(features: Features, lengths: npt.ArrayLike, counts: npt.ArrayLike) -> float:
@@ -64,7 +64,6 @@ def predict_by_calculator(
     """
     n = np.asarray(lengths, dtype=np.float64)
     k = np.asarray(counts, dtype=np.float64)
-    basis = np.array([k.sum(), k @ n, k @ (n * np.log2(np.maximum(n, 1.0)))])
     program = Program(features)
     # What a shortcut reads from another intermediate costs next to nothing.
     needs = {
@@ -73,22 +72,29 @@ def predict_by_calculator(
     }
     steps = {step.calculator.name: len(step.params) for step in program.steps}
     return {
-        name: float(np.dot(_coefficients(name, m), basis)) for name, m in {**needs, **steps}.items()
+        name: float(np.dot(_per_series(name, m, n), k)) for name, m in {**needs, **steps}.items()
     }
 
 
-def _coefficients(name: str, m: int) -> Floats:
-    """a, b and c for m parameter combinations: a line through those for one and for the grid."""
+def _per_series(name: str, m: int, lengths: Floats) -> Floats:
+    """Seconds for m parameter combinations: on a line through those for one and for the grid."""
     row = _table()["costs"].get(name)
-    if m == 0:
-        return np.zeros(3)
     if row is None:
-        return np.array(_UNKNOWN) * m
-    one, grid = np.array(row["one"]), np.array(row["grid"])
+        return np.asarray(m * (_UNKNOWN[0] + _UNKNOWN[1] * lengths))
+    one, grid = (_interpolated(row[kind], lengths) for kind in ("one", "grid"))
     size = len(CALCULATORS[name].grid) if name in CALCULATORS else 1
     if size == 1:
-        return np.asarray(one * m)
+        return one * m
     return np.asarray(one + np.maximum(grid - one, 0.0) * (m - 1) / (size - 1))
+
+
+def _interpolated(seconds: Sequence[float], lengths: Floats) -> Floats:
+    """Seconds at any length; beyond the table in proportion to the length."""
+    at = np.array(_table()["lengths"], dtype=np.float64)
+    inside = np.clip(lengths, at[0], at[-1])
+    known = np.log(np.maximum(seconds, 1e-12))
+    beyond = np.maximum(lengths / at[-1], 1.0)
+    return np.asarray(np.exp(np.interp(np.log(inside), np.log(at), known)) * beyond)
 
 
 @cache

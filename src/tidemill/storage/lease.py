@@ -355,6 +355,8 @@ class LeaseView:
     def check(self, *, now: bool = False) -> None:
         """Go on or stop; looks at most once a second for all threads of this process.
 
+        With ``now`` it looks at once and lets no error of the storage pass, as before publishing.
+
         Raises
         ------
         LeaseLostError
@@ -370,7 +372,7 @@ class LeaseView:
         try:
             reason = self._reason(look)
         except Exception as error:
-            if not is_transient(error):
+            if now or not is_transient(error):
                 raise
             return  # the storage hiccups; whoever reads or writes next will find out
         if reason:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -14,9 +14,6 @@ import pyarrow.parquet as pq
 from tidemill.errors import SinkError, shorten
 from tidemill.storage.delta import INTERVAL, open_table, table_files
 from tidemill.storage.layout import SinkLayout
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["read_matrix"]
 
@@ -56,11 +53,15 @@ def read_matrix(
     """
     layout = SinkLayout.of(sink, storage_options)
     table = _read_table(layout, interval) if layout.kind == "delta" else _read_file(layout)
-    keys = [name for name in (INTERVAL, table.schema.names[0]) if name in table.schema.names]
-    index = keys if interval is None else keys[-1:]
-    frame: pd.DataFrame = table.to_pandas().set_index(index)
-    if interval is not None:
-        frame = frame.drop(columns=INTERVAL)
+    id_name = table.schema.names[0]
+    has_intervals = layout.kind == "delta" and table.schema.names[-1] == INTERVAL
+    frame: pd.DataFrame = table.to_pandas()
+    if has_intervals and interval is None:
+        frame = frame.set_index([INTERVAL, id_name])
+    else:
+        # set_index would make a RangeIndex of consecutive integers, and lose their type.
+        frame.index = pd.Index(frame.pop(id_name))
+        frame = frame.drop(columns=INTERVAL) if has_intervals else frame
     return frame if frame.index.is_monotonic_increasing else frame.sort_index()
 
 
@@ -77,7 +78,7 @@ def _read_table(layout: SinkLayout, interval: str | None) -> pa.Table:
         raise SinkError(
             f"interval={interval!r} is not published at {layout.url}; there are {shorten(known)}"
         )
-    return table.to_pyarrow_table(partitions=[(INTERVAL, "=", interval)])
+    return table.to_pyarrow_table(filters=[(INTERVAL, "=", interval)])
 
 
 def _read_file(layout: SinkLayout) -> pa.Table:

@@ -43,11 +43,17 @@ def check_sink(layout: SinkLayout, inputs: Iterable[str | os.PathLike[str]] = ()
     """
     for location in inputs:
         _check_input(layout, location)
-    if layout.kind == "delta":
-        _check_folder(layout)
-    else:
-        _check_file(layout)
-    _check_writable(layout)
+    try:
+        if layout.kind == "delta":
+            _check_folder(layout)
+        else:
+            _check_file(layout)
+        _check_writable(layout)
+    except (PermissionError, FileNotFoundError) as error:
+        raise SinkError(
+            f"the sink {layout.url} cannot be written: {error}; check that the bucket exists and "
+            "what these credentials may do"
+        ) from error
 
 
 def _check_input(layout: SinkLayout, location: str | os.PathLike[str]) -> None:
@@ -119,17 +125,11 @@ def _check_file(layout: SinkLayout) -> None:
 
 def _check_writable(layout: SinkLayout) -> None:
     path = layout.home.local_path()
-    try:
-        if path is None:
-            probe = f"probe-{uuid.uuid4().hex}"
-            layout.state.write(probe, b"")
-            layout.state.delete(probe)
-            return
-    except (PermissionError, FileNotFoundError) as error:
-        raise SinkError(
-            f"the sink {layout.url} cannot be written: {error}; check that the bucket exists and "
-            "what these credentials may do"
-        ) from error
+    if path is None:
+        probe = f"probe-{uuid.uuid4().hex}"
+        layout.state.write(probe, b"")
+        layout.state.delete(probe)
+        return
     folder = next(one for one in (path, *path.parents) if one.exists())
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SinkError(

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -37,6 +37,8 @@ _CLIENT_OPTIONS = frozenset(
         "user_agent",
     }
 )
+# Of each request; obstore's own three minutes would outlast a lease, which is stale after one.
+_RETRIES: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=45)}
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
@@ -322,7 +324,7 @@ def _remote_backend(root: str, options: tuple[tuple[str, str], ...]) -> ObjectSt
         else:
             config[option.lower()] = value
     try:
-        return from_url(root, config=config, client_options=client)  # type: ignore[call-overload, no-any-return]
+        return from_url(root, config=config, client_options=client, retry_config=_RETRIES)  # type: ignore[call-overload, no-any-return]
     except (BaseError, ValueError) as error:
         raise ArgumentError(f"cannot use {root} with these storage_options: {error}") from error
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import io
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +42,7 @@ def test_order_and_parts_do_not_matter(order, cuts):
     bounds = [0, *sorted(cuts), 40]
     parts = [
         row_sum(shuffled[first:last], tiles[first:last], COLUMNS)
-        for first, last in zip(bounds, bounds[1:], strict=False)
+        for first, last in pairwise(bounds)
     ]
     assert sum(parts, RowSum()) == whole
     assert content_digest(parts, COLUMNS, "int64") == content_digest([whole], COLUMNS, "int64")
@@ -110,7 +111,7 @@ def test_equal_values_in_other_widths_are_equal():
 
 
 def test_columns_of_all_types():
-    moment = datetime.datetime(2030, 1, 1)  # noqa: DTZ001
+    moment = dt.datetime(2030, 1, 1)  # noqa: DTZ001
     columns = [
         pa.array(["", "a", None]),
         pa.array(["b", "", None]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 
 import numpy as np
@@ -50,9 +50,9 @@ def test_a_file_is_written_in_order_and_parts_are_removed(place, write_parts, su
     [
         (["007", "1e3", "NA", "", 'a,"b"', "é"], pa.string()),
         (range(5), pa.int16()),
-        ([datetime.date(2030, 1, day) for day in (1, 2)], pa.date32()),
-        ([datetime.datetime(2030, 1, 1, 0, 0, 0, us) for us in (1, 2)], pa.timestamp("us")),  # noqa: DTZ001
-        ([datetime.datetime(2030, 1, day) for day in (1, 2)], pa.timestamp("us", "UTC")),  # noqa: DTZ001
+        ([dt.date(2030, 1, day) for day in (1, 2)], pa.date32()),
+        ([dt.datetime(2030, 1, 1, 0, 0, 0, us) for us in (1, 2)], pa.timestamp("us")),  # noqa: DTZ001
+        ([dt.datetime(2030, 1, day) for day in (1, 2)], pa.timestamp("us", "UTC")),  # noqa: DTZ001
         ([False, True], pa.bool_()),
         ([0.1, 1e300], pa.float64()),
     ],

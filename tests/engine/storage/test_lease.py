@@ -280,7 +280,9 @@ def test_a_hiccup_of_the_storage_stops_no_worker(tmp_path, monkeypatch):
         raise ConnectionError("network")
 
     monkeypatch.setattr(leases, "_read", fail)
-    lease.view().check(now=True)
+    LeaseView(lease.store, lease.generation, every_seconds=0.0).check()
+    with pytest.raises(ConnectionError):  # but nothing is published without a look
+        lease.view().check(now=True)
     monkeypatch.undo()
     lease.release()
 

@@ -136,9 +136,7 @@ print(wins)
 def test_processes_race_for_parts(layout, key):
     options = repr(layout.home.storage_options)
     command = [sys.executable, "-c", RACE, layout.url, options, KEY]
-    processes = [
-        subprocess.Popen([*command, me], stdout=subprocess.PIPE, text=True) for me in "ab"
-    ]
+    processes = [subprocess.Popen([*command, me], stdout=subprocess.PIPE, text=True) for me in "ab"]
     assert sum(int(process.communicate(timeout=120)[0]) for process in processes) == 20
     found = committed(key)
     assert sorted(found) == list(range(20))

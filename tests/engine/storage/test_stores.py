@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import obstore
@@ -150,9 +151,14 @@ def test_aborted_uploads_leave_nothing_behind(s3_options, s3_endpoint):
     import boto3
 
     store = Store.open("s3://matrices/aborted", s3_options)
-    with pytest.raises(RuntimeError), store.open_output("x") as file:
-        file.write(bytes(UPLOAD_BYTES * 2))
-        raise RuntimeError
+
+    def fail() -> None:
+        with store.open_output("x") as file:
+            file.write(bytes(UPLOAD_BYTES * 2))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     client = boto3.client(
         "s3",
         endpoint_url=s3_endpoint,
@@ -216,7 +222,7 @@ def test_local_locations(tmp_path, monkeypatch):
         Store.open("file").write("x", b"")
 
 
-def test_the_fork_of_a_written_file_is_synced(tmp_path, monkeypatch):
+def test_a_written_file_and_its_folder_are_synced(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_mode))
     with Store.open(tmp_path).open_output("x") as file:
@@ -282,12 +288,12 @@ def test_a_full_disk_names_folder_need_and_remedy(tmp_path):
     assert "file was being written" in str(disk_full(str(tmp_path), None))
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_device(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.open", lambda *_: open("/dev/full", "wb", buffering=0))  # noqa: PTH123, SIM115
-    with pytest.raises(ResourceError, match="no space left"):
-        with Store.open(tmp_path).open_output("x") as file:
-            file.write(bytes(100))
+    output = Store.open(tmp_path).open_output("x")
+    with pytest.raises(ResourceError, match="no space left"), output as file:
+        file.write(bytes(100))
 
 
 def test_os_errors_of_the_backend_are_ordinary(tmp_path):
@@ -301,7 +307,11 @@ def test_os_errors_of_the_backend_are_ordinary(tmp_path):
 
 
 def test_output_passes_the_users_errors(store):
-    with pytest.raises(ValueError, match="mine"), store.open_output("x") as file:
-        file.write(io.BytesIO(b"1").getbuffer())
-        raise ValueError("mine")
+    def fail() -> None:
+        with store.open_output("x") as file:
+            file.write(io.BytesIO(b"1").getbuffer())
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        fail()
     assert not store.exists("x")

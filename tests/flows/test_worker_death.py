@@ -1,0 +1,140 @@
+"""Workers that are killed, and series that kill them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+
+import tidemill
+from tidemill.flows.extract import extract
+
+from ..support import programs
+from ..support.api import named_run
+from ..support.inputs import make_input
+from ..support.sinks import assert_nothing_left, records
+from ..support.waiting import until
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def assert_complete(sink, ids):
+    assert list(tidemill.read_matrix(str(sink)).index) == list(ids)
+
+
+@pytest.mark.parametrize("kind", ["processes", "scheduler"])
+def test_a_killed_worker_costs_only_the_part_in_hand(kind, request, tmp_path, sink, probe):
+    series = make_input(tmp_path, n_ids=8)
+    probe.tell(5, "wait go")
+    with ThreadPoolExecutor(1) as pool, _cluster(kind, request) as cluster:
+        run = pool.submit(
+            named_run, extract, **series.arguments, **probe.arguments, sink=str(sink),
+            cluster=cluster,
+        )  # fmt: skip
+        until(lambda: 5 in probe.counts, 90, "series 5 to begin")
+        probe.forget(5)
+        victim = next(pid for pid, one in probe.calls if one == 5)
+        assert victim != os.getpid()
+        os.kill(victim, signal.SIGKILL)
+        runs, summary = run.result(120)
+    assert_complete(sink, series.ids)
+    again = {one: n - 1 for one, n in probe.counts.items() if n > 1}
+    assert again.pop(5) == 1
+    assert sum(again.values()) <= 1, again  # of the other worker, if it was the one in hand
+    assert summary["quarantined"] == []
+    assert len(runs.task_runs()) == summary["task_runs"]
+    assert_nothing_left(sink)
+
+
+def _cluster(kind, request):
+    from contextlib import contextmanager, nullcontext
+
+    if kind == "processes":
+        return nullcontext("processes:2")
+
+    @contextmanager
+    def started():
+        address = request.getfixturevalue("scheduler")
+        with programs.worker(address, threads=1):
+            yield address
+
+    return started()
+
+
+def test_poison_ends_alone_in_quarantine(scheduler, tmp_path, sink, probe):
+    """Three threads of one worker: the poison takes two innocents down with it, once."""
+    series = make_input(tmp_path, n_ids=9)
+    probe.tell(4, "wait go; kill")
+    innocents = (0, 1, 2, 3, 5, 6, 7, 8)
+    for one in innocents:
+        probe.tell(one, "sleep 0.3")
+    with ThreadPoolExecutor(1) as pool, programs.worker(scheduler, threads=3) as worker:
+        run = pool.submit(
+            named_run, extract, **series.arguments, **probe.arguments, sink=str(sink),
+            cluster=scheduler,
+        )  # fmt: skip
+        until(lambda: 4 in probe.counts, 90, "the poison to begin")
+        before = len(probe.calls)
+        for one in innocents:
+            probe.tell(one, "wait go; sleep 1")
+        until(lambda: len(probe.calls) >= before + 2 or len(probe.counts) == 9, 60, "company")
+        victim = next(pid for pid, one in probe.calls if one == 4)
+        in_flight = _unfinished(probe, victim, sink)
+        probe.release("go")
+        runs, summary = run.result(180)
+        output = worker.output
+    assert_complete(sink, innocents)
+    (poison,) = summary["quarantined"]
+    assert poison["id"] == "4"
+    assert "died of signal 9" in poison["reason"]
+    assert records(sink)[-1]["quarantined"] == [poison]
+    assert output.count("was killed by signal 9") == 1, output
+    # Once on the worker, once in a child with its range, once in a child on its own.
+    assert probe.counts[4] <= 3
+    assert all(probe.counts[one] <= 1 + (one in in_flight) for one in innocents), probe.counts
+    assert len(runs.task_runs()) == summary["task_runs"]
+    assert_nothing_left(sink)
+
+
+def _unfinished(probe, pid, sink):
+    return {one for process, one in probe.calls if process == pid}
+
+
+def test_poison_on_threads_costs_the_process_once(prefect_server, tmp_path, sink, probe):
+    series = make_input(tmp_path, n_ids=6)
+    probe.tell(3, "kill")
+    arguments = [series.path, sink, *series.options, *probe.options, "--cluster=threads:2"]
+    with programs.extraction(*arguments) as first:
+        assert first.wait() == -signal.SIGKILL
+    done = set(probe.counts) - {3}
+    with programs.extraction(*arguments) as second:
+        second.finishes()
+    assert_complete(sink, [0, 1, 2, 4, 5])
+    (poison,) = records(sink)[-1]["quarantined"]
+    assert (poison["id"], probe.counts[3]) == ("3", 1 + 1)
+    assert all(probe.counts[one] <= 2 for one in done), probe.counts
+    assert_nothing_left(sink)
+
+
+def test_a_series_that_hangs_in_isolation_is_quarantined(scheduler, tmp_path, sink, probe):
+    series = make_input(tmp_path, n_ids=4, ids_per_part=2)
+    probe.tell(2, "wait forever")
+    with ThreadPoolExecutor(1) as pool, programs.worker(scheduler, threads=1):
+        run = pool.submit(
+            named_run, extract, **series.arguments, **probe.arguments, sink=str(sink),
+            cluster=scheduler, isolation_seconds=10.0,
+        )  # fmt: skip
+        until(lambda: 2 in probe.counts, 90, "the series that hangs")
+        os.kill(next(pid for pid, one in probe.calls if one == 2), signal.SIGKILL)
+        _, summary = run.result(180)
+    assert_complete(sink, [0, 1, 3])
+    (hung,) = summary["quarantined"]
+    assert hung["id"] == "2"
+    assert "did not finish within 10 s" in hung["reason"]
+    assert probe.counts[2] == 3
+    for pid in probe.processes - {os.getpid()}:
+        until(lambda pid=pid: not psutil.pid_exists(pid), 15, f"process {pid} to end")
+    assert_nothing_left(sink)
