@@ -2,8 +2,8 @@
 
     python benchmarks/calibrate_costs.py [--output costs.json] [--seconds 0.02]
 
-One thread, random walks of 10 to 10,000,000 values. For each length the time of a block of series is
-taken several times and the least kept. No curve is fitted: beyond the core's cache a transform or a
+One thread, random walks of 10 to 10,000,000 values. For each length the time of a block of series
+is taken several times and the least kept. No curve is fitted: beyond the core's cache a transform or a
 sort of one long series takes up to ten times what a curve through the short ones says.
 """
 
@@ -99,8 +99,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--seconds", type=float, default=0.3, help="per length")
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
     arguments = parser.parse_args()
-    table = calibrate(arguments.seconds)
+    table = calibrate(arguments.seconds, tuple(arguments.lengths))
     arguments.output.write_text(as_text(table), "utf-8")
     print(f"{len(table['costs'])} rows written to {arguments.output}")
 

@@ -139,7 +139,7 @@ def _calculate_and_commit(
     name = key.part(part.index)
     with _attempt(run, part.index):
         if suspects:
-            log.warning("part %d: an attempt died with its process; isolating it", part.index)
+            log.warning("part %d: an attempt died with its process; isolating it", part.index + 1)
             request = {"run": asdict(run), "part": part.index, "name": name}
             written = calculate_isolated(request, run.isolation_seconds, checkpoint)
         else:

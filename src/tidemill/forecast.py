@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path
+from statistics import median
 
 import psutil
 
 from tidemill.calculators.costs import probe
 from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.job import disk_free, output_bytes
 from tidemill.partition import spill_bytes
 from tidemill.plan import Part, Plan
 from tidemill.planning import part_memory_bytes, predict_run_seconds, size_chunks
@@ -20,6 +20,7 @@ from tidemill.request import Request
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import check_sink
+from tidemill.storage.record import history
 
 __all__ = ["Forecast", "forecast", "forecast_text"]
 
@@ -27,8 +28,11 @@ __all__ = ["Forecast", "forecast", "forecast_text"]
 START_SECONDS = {"none": 0.0, "threads": 8.0, "processes": 15.0, "address": 8.0, "file": 15.0}
 #: A process with numpy, Arrow, numba, Prefect and Dask, before it does anything.
 PROCESS_BYTES = 350 * 2**20
-#: Size of a matrix in Parquet, against its float64 values.
-OUTPUT_SHARE = 1.0
+#: Earlier runs that are looked at, and seconds that make one count.
+RECORDS = 10
+LEAST_SECONDS = 1.0
+#: Seconds of one thread to spill a row and to bring the rows of a part together.
+SPILL_ROW_SECONDS = 1.2e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Forecast:
     spill_bytes: int
     disk_free: int | None  # where the sink lies; None: object storage
     speed: float  # seconds here for a second of the cost table
+    speed_evidence: str  # where that is known from
     seconds: float  # predicted, the fixed start included
     start_seconds: float
 
@@ -73,7 +78,7 @@ def forecast(request: Request, cluster: str = "threads") -> Forecast:
     done = committed(layout.key(plan.result_key))
     missing = [part for part in plan.parts if part.index not in done]
     threads = _threads(spec)
-    speed = probe()
+    speed, evidence = _speed(layout)
     size = size_chunks(missing, threads)
     local = [replace(part, seconds=part.seconds * speed) for part in missing]
     start = START_SECONDS[spec.kind]
@@ -94,18 +99,40 @@ def forecast(request: Request, cluster: str = "threads") -> Forecast:
         chunk_reason=size.reason,
         memory_bytes=_memory(plan, missing, threads, spec),
         memory_free=psutil.virtual_memory().available,
-        output_bytes=round(8 * ids * len(plan.columns) * OUTPUT_SHARE),
+        output_bytes=output_bytes(plan),
         spill_bytes=spill_bytes(plan.source) if plan.layout == "spilled" else 0,
-        disk_free=_disk_free(layout),
+        disk_free=disk_free(layout),
         speed=speed,
-        seconds=start + predict_run_seconds(local, threads),
+        speed_evidence=evidence,
+        seconds=start
+        + _partition_seconds(plan, missing, threads)
+        + predict_run_seconds(local, threads),
         start_seconds=start,
     )
+
+
+def _speed(layout: SinkLayout) -> tuple[float, str]:
+    """Seconds here for a second of the cost table: by earlier runs into the sink, or by a probe."""
+    ratios = [
+        record.part_seconds / record.predicted_seconds
+        for record in history(layout, RECORDS)
+        if min(record.part_seconds, record.predicted_seconds) > LEAST_SECONDS
+    ]
+    if ratios:
+        return median(ratios), f"measured by {len(ratios)} earlier runs"
+    return probe(), "by a short probe"
 
 
 def _threads(spec: ClusterSpec) -> int:
     """Threads of a cluster that is not there yet; one per core where it says nothing."""
     return spec.size or os.cpu_count() or 1
+
+
+def _partition_seconds(plan: Plan, missing: list[Part], threads: int) -> float:
+    """Wall seconds of the partition step and of reading its spill."""
+    if plan.layout == "clustered" or not missing:
+        return 0.0
+    return sum(file.rows for file in plan.source.files) * SPILL_ROW_SECONDS / threads
 
 
 def _memory(plan: Plan, parts: list[Part], threads: int, spec: ClusterSpec) -> int:
@@ -115,18 +142,12 @@ def _memory(plan: Plan, parts: list[Part], threads: int, spec: ClusterSpec) -> i
     return PROCESS_BYTES + sum(largest[-in_one:])
 
 
-def _disk_free(layout: SinkLayout) -> int | None:
-    path = layout.home.local_path("")
-    if path is None:
-        return None
-    return shutil.disk_usage(next(one for one in (path, *Path(path).parents) if one.exists())).free
-
-
 def forecast_text(found: Forecast) -> str:
     """The forecast in a few aligned lines."""
     cut = "read from the input as it lies" if found.layout == "clustered" else "spilled by id first"
     free = "object storage" if found.disk_free is None else f"{bytes_text(found.disk_free)} free"
     memory = f"{bytes_text(found.memory_bytes)} per worker process"
+    known = found.speed_evidence
     start = f"of which {seconds_text(found.start_seconds)} start"
     lines = {
         "Input": f"{found.source}: {found.rows:,} rows",
@@ -138,6 +159,6 @@ def forecast_text(found: Forecast) -> str:
         "Output": f"{bytes_text(found.output_bytes)}; {free}",
         "Spill": bytes_text(found.spill_bytes) if found.spill_bytes else "none",
         "Predicted": f"{seconds_text(found.seconds)}, {start}",
-        "This machine": f"takes {found.speed:.2f} of the time in the cost table",
+        "This machine": f"takes {found.speed:.2f} of the time in the cost table, {known}",
     }
     return "\n".join(f"{title:<15} {text}" for title, text in lines.items())

@@ -97,25 +97,26 @@ def calculate_isolated(
     CalculationError
         If children die before any id, or on more than :data:`POISON_LIMIT` ids.
     """
+    number = request["part"] + 1  # as in all log lines
     selection = Selection()
     deaths_while_reading = 0
     while True:
         outcome = _run_child({**request, "selection": asdict(selection)}, seconds, checkpoint)
         if outcome.result is not None:
             return outcome.result
-        log.warning("part %s: isolated process %s", request["part"], outcome.reason)
+        log.warning("part %d: isolated process %s", number, outcome.reason)
         if outcome.last is None:
             deaths_while_reading += 1
             if deaths_while_reading > 1:
                 raise CalculationError(
-                    f"part {request['part']} kills its process while its input is read "
+                    f"part {number} kills its process while its input is read "
                     f"({outcome.reason}); check the input files and the memory of the worker"
                 )
             continue
         _narrow(selection, outcome)
         if len(selection.skip) > POISON_LIMIT:
             raise CalculationError(
-                f"more than {POISON_LIMIT} series of part {request['part']} kill their process "
+                f"more than {POISON_LIMIT} series of part {number} kill their process "
                 f"({outcome.reason}); check the custom calculators and the installation"
             )
 
@@ -166,9 +167,13 @@ def _take(outcome: _Outcome, said: dict[str, Any]) -> None:
 
 @contextmanager
 def _child(request: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tidemill.isolation"]
+    command = [sys.executable, "-P", "-m", "tidemill.isolation"]
+    # The modules of custom calculators are found where this process found them.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603
+        command, stdin=pipe, stdout=pipe, text=True, env=environment
+    )
     try:
         assert process.stdin is not None
         # The pipe stays open: its end tells the child that the parent is gone.

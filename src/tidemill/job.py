@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import logging
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from tidemill.calculators.registry import find
-from tidemill.errors import LeaseLostError
+from tidemill.errors import LeaseLostError, ResourceError
 from tidemill.execution import load_kernels, load_plan, run_chunk
 from tidemill.partition import check_space, run_spill_task, spill_tasks
 from tidemill.plan import Plan
@@ -77,12 +78,15 @@ class Job:
             If input, columns or settings cannot be used; nothing was written.
         SinkError
             If the sink holds something else, or another live run owns it.
+        ResourceError
+            If the matrix does not fit on the disk.
         """
         now = datetime.now(UTC)
         tell(Progress("plan"))
         layout = SinkLayout.of(request.sink, request.storage_options)
         check_sink(layout, request.locations)
         plan = make_plan(request)
+        check_room(plan, layout)
         run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         owner = f"{getpass.getuser()} (cluster={cluster})"
         with acquire(layout.lease, owner=owner, run_id=run_id, wait_seconds=wait_for_sink) as lease:
@@ -106,6 +110,35 @@ class Job:
                 raise
             finally:
                 del _OPEN[run_id]
+
+
+def output_bytes(plan: Plan) -> int:
+    """Bytes that the matrix of a plan takes, about: features hardly compress."""
+    return 8 * sum(part.ids for part in plan.parts) * len(plan.columns)
+
+
+def check_room(plan: Plan, layout: SinkLayout) -> None:
+    """Check that the matrix fits on the disk of a local sink.
+
+    Raises
+    ------
+    ResourceError
+        If it does not, naming the bytes needed and free.
+    """
+    free = disk_free(layout)
+    if free is not None and output_bytes(plan) > free:
+        raise ResourceError(
+            f"the matrix takes about {output_bytes(plan):,} bytes, and {free:,} are free for "
+            f"{layout.url}; choose a sink on a larger disk, or settings with fewer features"
+        )
+
+
+def disk_free(layout: SinkLayout) -> int | None:
+    """Bytes free where a local sink lies; None for object storage."""
+    path = layout.home.local_path("")
+    if path is None:
+        return None
+    return shutil.disk_usage(next(one for one in (path, *path.parents) if one.exists())).free
 
 
 def stop_workers(run: Run, reason: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -266,6 +265,17 @@ def map_on_workers(client: distributed.Client) -> Callable[..., list[Any]]:
     return run_all
 
 
+def _warn_of_mixed_processors(reports: Mapping[str, Mapping[str, Any]]) -> None:
+    """Equal bits need equal processor features; others agree to about nine digits."""
+    kinds = {tuple(report["cpu_features"]) for report in reports.values()}
+    if len(kinds) > 1:
+        log.warning(
+            "the workers' processors offer %d different sets of features: values may differ from "
+            "worker to worker by about 1e-9",
+            len(kinds),
+        )
+
+
 @dataclass(slots=True)
 class Steps:
     """The steps of a run on a cluster: timed, and stopped when one fails."""
@@ -296,6 +306,7 @@ class Steps:
         check = Check(address, versions(), url, Process.current())
         with fit_workers(client, check, f"tidemill-preflight-{address.run_id}") as reports:
             steps = cls(address, spec, client, count_threads(client))
+            _warn_of_mixed_processors(reports)
             log.info("preflight: %d threads of %d workers are fit", steps.threads, len(reports))
             steps.seconds["preflight"] = time.perf_counter() - began
             try:

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import socket
+import sys
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,8 @@ from typing import Any
 
 import psutil
 
-from tidemill.errors import TidemillError
+from tidemill.errors import ResourceError, TidemillError
+from tidemill.planning import part_memory_bytes
 from tidemill.run import Run
 from tidemill.storage.owners import Process
 
@@ -24,8 +26,15 @@ __all__ = ["Check", "versions"]
 
 #: Packages whose versions must be the same everywhere.
 PACKAGES = ("tidemill", "numpy", "numba", "scipy", "pyarrow", "prefect")
-#: Memory a worker needs free, per thread.
-MIN_FREE_BYTES = 128 * 2**20
+
+
+def _worker_threads() -> int:
+    """Threads of the Dask worker that this runs on; 1 elsewhere."""
+    worker = sys.modules.get("distributed.worker")
+    try:
+        return worker.get_worker().state.nthreads if worker is not None else 1
+    except ValueError:  # called outside of a task
+        return 1
 
 
 def versions() -> dict[str, str]:
@@ -119,9 +128,19 @@ class Check:
         shutil.disk_usage(folder)
 
     def _memory(self) -> None:
+        """Each thread needs the memory of the largest part, and no more than half is for that."""
+        from tidemill.execution import load_plan
+
+        plan = load_plan(self.run)
+        largest = max(part_memory_bytes(plan.source, plan.layout, part) for part in plan.parts)
+        threads = _worker_threads()
         free = psutil.virtual_memory().available
-        if free < MIN_FREE_BYTES:
-            raise TidemillError(f"only {free:,} bytes of memory are free; stop other work there")
+        if largest * threads > free / 2:
+            raise ResourceError(
+                f"{threads} threads need {largest:,} bytes each for the largest part, and "
+                f"{free:,} bytes of memory are free; use fewer threads per worker or a smaller "
+                "part_bytes (a single series cannot be cut)"
+            )
 
     def _load_kernels(self) -> None:
         from tidemill.execution import load_kernels

@@ -21,6 +21,7 @@ from tidemill.sources.files import check_unchanged
 from tidemill.storage.markers import Marker, attempts, clear_attempts, committed
 from tidemill.storage.publish import Published, last_published, publish
 from tidemill.storage.record import CASES, RunRecord, cpu_features, write_record
+from tidemill.storage.streams import drop_unfinished
 
 __all__ = ["RunSummary", "reduce", "write_failure"]
 
@@ -56,7 +57,8 @@ class _Totals:
     """What the markers of all parts add up to."""
 
     rows: int = 0
-    calculated: int = 0  # by this run
+    calculated: set[int] = field(default_factory=set)  # parts, by this run
+    part_seconds: float = 0.0  # of those, one thread
     seconds: Counter[str] = field(default_factory=Counter)  # by calculator
     quarantined: list[Mapping[str, Any]] = field(default_factory=list)
     errors: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -65,7 +67,9 @@ class _Totals:
     def add(self, marker: Marker, run: Run) -> None:
         """Add one part."""
         self.rows += marker.rows
-        self.calculated += marker.run_id == run.run_id
+        if marker.run_id == run.run_id:
+            self.calculated.add(marker.index)
+            self.part_seconds += marker.seconds
         self.seconds.update(marker.seconds_by_calculator)
         self.quarantined += marker.quarantined
         for error in marker.errors:
@@ -160,13 +164,15 @@ def _record(
         cluster={"name": facts["cluster"], "threads": facts["threads"]},
         parts={
             "total": len(plan.parts),
-            "calculated": totals.calculated,
-            "reused": len(plan.parts) - totals.calculated,
+            "calculated": len(totals.calculated),
+            "reused": len(plan.parts) - len(totals.calculated),
             "quarantined": len(totals.quarantined),
         },
         task_runs=facts["task_runs"],
         seconds=facts["seconds"],
         seconds_by_calculator=dict(totals.seconds),
+        part_seconds=totals.part_seconds,
+        predicted_seconds=sum(plan.parts[index].seconds for index in totals.calculated),
         rows=published.rows,
         columns=len(plan.columns),
         quarantined=tuple(totals.quarantined),
@@ -215,10 +221,15 @@ def _summary(
 
 
 def _tidy(run: Run) -> None:
-    """Remove spill, dead attempts' marks and the state of older results."""
+    """Remove spill, the state of older results, and what killed processes left unfinished."""
     drop_spill(load_plan(run), run.work_dir)
     clear_attempts(run.key, attempts(run.key))
     run.layout.forget(keep=run.result_key)
+    layout, parts = run.layout, run.key.data
+    for store, pattern in ((layout.home, layout.name), (parts, "part-*.parquet")):
+        folder = store.local_path()
+        if folder is not None and pattern:
+            drop_unfinished(folder, pattern)
 
 
 def write_failure(run: Run, plan: Plan, error: BaseException, cluster: str) -> None:

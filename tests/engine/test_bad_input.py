@@ -396,21 +396,30 @@ def test_arguments_are_checked_before_anything_is_read(arguments, tmp_path):
     ],
 )
 def test_a_frame_instead_of_a_path(make: Callable[[], Any], found, tmp_path):
-    with pytest.raises(ArgumentError, match=f"source is a .*{found}.*extract_features takes frames"):
+    with pytest.raises(
+        ArgumentError, match=f"source is a .*{found}.*extract_features takes frames"
+    ):
         extract(make(), tmp_path / "out")
-    with pytest.raises(ArgumentError, match="sink is a .*give a string"):
+    with pytest.raises(ArgumentError, match=r"sink is a .*give a string"):
         extract(tmp_path, GOOD)
 
 
-@pytest.mark.parametrize("container", [[1, 2], 3, None, "a.parquet", {"x": 3}, {}, np.zeros((2, 2))])
+@pytest.mark.parametrize(
+    "container", [[1, 2], 3, None, "a.parquet", {"x": 3}, {}, np.zeros((2, 2))]
+)
 def test_a_container_that_is_no_frame(container):
     with pytest.raises(InputError, match="timeseries_container"):
         tidemill.extract_features(container, "minimal", column_id="id")
 
 
 def test_a_module_that_cannot_be_imported(tmp_path):
-    with pytest.raises(SourceError, match="'absent_module' cannot be imported.*install it"):
-        extract(write(GOOD, tmp_path / "a.parquet"), tmp_path / "out", **ROLES, modules=["absent_module"])
+    with pytest.raises(SourceError, match=r"'absent_module' cannot be imported.*install it"):
+        extract(
+            write(GOOD, tmp_path / "a.parquet"),
+            tmp_path / "out",
+            **ROLES,
+            modules=["absent_module"],
+        )
     assert not (tmp_path / "out").exists()
 
 

@@ -214,7 +214,9 @@ def test_jobs_and_chunks_do_not_change_a_bit(n_jobs, chunksize, frame):
 
 
 @pytest.mark.parametrize(
-    "argument", [{"n_jobs": -1}, {"chunksize": 0}, {"chunksize": -5}], ids=lambda one: next(iter(one))
+    "argument",
+    [{"n_jobs": -1}, {"chunksize": 0}, {"chunksize": -5}],
+    ids=lambda one: next(iter(one)),
 )
 def test_jobs_and_chunks_that_make_no_sense(argument, frame):
     ((name, value),) = argument.items()
@@ -295,7 +297,7 @@ def test_without_pivot_the_values_come_one_by_one(frame):
 
 def test_an_impute_function_that_returns_nothing_works_in_place(frame):
     def fill(matrix: pd.DataFrame) -> None:
-        matrix.fillna(-1.0, inplace=True)
+        matrix[:] = -1.0
 
     settings = {"autocorrelation": [{"lag": 100}]}
     found = extract_features(frame, settings, **ROLES, impute_function=fill)

@@ -35,7 +35,7 @@ def assert_nothing_left(sink: Path, *, ended: bool = True) -> None:
     if ended:
         assert lease(sink)["released"]
     left = [*attempt_marks(sink), *unfinished(sink), *state(sink).glob("keys/*/work/*")]
-    assert left == []
+    assert [str(path) for path in left] == []
 
 
 def unfinished(sink: Path) -> list[Path]:

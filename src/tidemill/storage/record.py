@@ -43,6 +43,8 @@ class RunRecord:
     task_runs: int = 0  # of Prefect
     seconds: Mapping[str, float] = field(default_factory=dict)  # step -> wall seconds
     seconds_by_calculator: Mapping[str, float] = field(default_factory=dict)  # one thread
+    part_seconds: float = 0.0  # one thread, of the parts that this run calculated
+    predicted_seconds: float = 0.0  # of the same parts, by the cost table
     rows: int = 0
     columns: int = 0
     quarantined: tuple[Mapping[str, Any], ...] = ()  # {id, kind, reason}

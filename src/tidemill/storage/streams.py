@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 import obstore
 from obstore.store import ObjectStore
 
-__all__ = ["RangeReader", "local_output", "remote_output"]
+__all__ = ["RangeReader", "drop_unfinished", "local_output", "remote_output"]
 
 #: Bytes per request of an upload; smaller objects take one request.
 UPLOAD_BYTES = 8 * 1024 * 1024
@@ -89,6 +89,12 @@ def local_output(path: Path) -> Iterator[BinaryIO]:
         hidden.replace(path)
         _sync_folder(path.parent)
     finally:
+        hidden.unlink(missing_ok=True)
+
+
+def drop_unfinished(folder: Path, pattern: str) -> None:
+    """Delete what :func:`local_output` left of files of that pattern when its process was killed."""
+    for hidden in folder.glob(f".{pattern}.{'[0-9a-f]' * 12}"):
         hidden.unlink(missing_ok=True)
 
 

@@ -67,7 +67,16 @@ def test_calibration_runs_and_covers_the_table(calibrate):
     assert json.loads(calibrate.as_text(table)) == table
 
 
-def test_the_fit_finds_what_it_was_given(calibrate):
-    n = np.array(calibrate.LENGTHS, dtype=float)
-    seconds = 1e-6 + 2e-9 * n + 3e-10 * n * np.log2(n)
-    np.testing.assert_allclose(calibrate.fit(n, seconds), [1e-6, 2e-9, 3e-10], rtol=1e-3)
+def test_the_table_is_met_at_its_own_lengths_and_rises_between_them():
+    lengths = np.array(_table()["lengths"], dtype=float)
+    known = np.array(_table()["costs"]["need:moments"]["one"])
+    predicted = [predict_by_calculator([("mean", {})], [n], [1.0])["need:moments"] for n in lengths]
+    np.testing.assert_allclose(predicted, known, rtol=1e-9)
+    between = predict_by_calculator([("mean", {})], [5_000.0], [1.0])["need:moments"]
+    assert known[5] < between < known[6]
+
+
+def test_costs_beyond_the_table_are_in_proportion_to_the_length():
+    longest = float(_table()["lengths"][-1])
+    one, three = (predict([("mean", {})], [n * longest], [1.0]) for n in (1, 3))
+    assert three == pytest.approx(3 * one)
