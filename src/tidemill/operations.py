@@ -47,6 +47,9 @@ log = logging.getLogger(__name__)
 
 #: Submissions of one chunk whose task run was lost with its worker.
 SUBMISSIONS = 4
+#: Task runs of one run, all counted: beyond about 2,000 Prefect's server suffers.
+MOST_TASK_RUNS = 500
+OTHER_TASK_RUNS = 3  # calculate_chunk_size, partition and reduce
 #: Seconds between two looks at the chunks, and at the number of workers.
 POLL_SECONDS = 0.05
 WORKERS_SECONDS = 2.0
@@ -194,7 +197,8 @@ def run_chunks(
                 if (cause := _settle(future)) is None:
                     continue
                 log.warning("a chunk of %d parts was lost: %s", len(chunk.parts), cause)
-                waiting[submit(chunk.parts)] = _again(chunk, cause)
+                again = _again(chunk, cause, task_runs)
+                waiting[submit(chunk.parts)] = again
                 task_runs += 1
             time.sleep(POLL_SECONDS)
     finally:
@@ -222,12 +226,13 @@ def _settle(future: Any) -> str | None:
     return f"its task was {wrapped.status}"
 
 
-def _again(chunk: _Chunk, cause: str) -> _Chunk:
+def _again(chunk: _Chunk, cause: str, task_runs: int) -> _Chunk:
     causes = [*chunk.causes, cause]
-    if chunk.submissions >= SUBMISSIONS:
+    if chunk.submissions >= SUBMISSIONS or task_runs >= MOST_TASK_RUNS - OTHER_TASK_RUNS:
         raise ClusterError(
-            f"a chunk of {len(chunk.parts)} parts was lost {chunk.submissions} times: "
-            + "; ".join(causes)
+            f"a chunk of {len(chunk.parts)} parts was lost {chunk.submissions} times, and the run "
+            f"has taken {task_runs} task runs for chunks: {'; '.join(causes)}. Look at the "
+            "workers' memory and logs, then run again: finished parts are kept"
         )
     return _Chunk(chunk.parts, chunk.submissions + 1, causes)
 
@@ -285,7 +290,7 @@ class Steps:
     client: distributed.Client
     threads: int
     seconds: dict[str, float] = field(default_factory=dict)
-    task_runs: int = 3  # calculate_chunk_size, partition and reduce; chunks are added
+    task_runs: int = OTHER_TASK_RUNS  # those of chunks are added
 
     @classmethod
     @contextmanager

@@ -24,15 +24,28 @@ RUN_SECONDS = 240  # a worker, a process of its own, and kernels that may have t
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def prefect(prefect_server, tmp_path):
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """Return the folder that Prefect's commands, and all that they start, call home."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "tmp").mkdir()
+    return home
+
+
+@pytest.fixture(scope="module")
+def prefect(prefect_server, home):
     """Return a function that runs a command of Prefect as a user would, on the session's server."""
-    environment = {**os.environ, "PREFECT_API_URL": prefect_server, "HOME": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "PREFECT_API_URL": prefect_server,
+        "HOME": str(home),
+        "TMPDIR": str(home / "tmp"),
+    }
 
     def run(*arguments: str, seconds: float = COMMAND_SECONDS) -> str:
         done = subprocess.run(
             [PREFECT, "--no-prompt", *arguments],
-            cwd=tmp_path,
+            cwd=home,
             env=environment,
             capture_output=True,
             text=True,
@@ -45,11 +58,11 @@ def prefect(prefect_server, tmp_path):
     return run
 
 
-@pytest.fixture
-def deployed(prefect, tmp_path):
+@pytest.fixture(scope="module")
+def deployed(prefect, home):
     """Apply a copy of the file, as the documentation says."""
     with resources.as_file(resources.files("tidemill.deployments") / "prefect.yaml") as file:
-        shutil.copy(file, tmp_path)
+        shutil.copy(file, home)
     prefect("work-pool", "create", "--overwrite", "--type", "process", POOL)
     prefect("deploy", "--all")
     return prefect

@@ -13,6 +13,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tidemill import cli
+from tidemill.calculators import registry
 
 #: Storage option to the environment variable that holds it.
 S3_OPTIONS = {
@@ -44,6 +45,15 @@ def command(monkeypatch, capsys) -> Callable[..., tuple[int, str]]:
         return code, re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().err)
 
     return run
+
+
+@pytest.fixture
+def own_calculators() -> Iterator[None]:
+    """Forget the calculators that a test registers."""
+    before = dict(registry._known)
+    yield
+    registry._known.clear()
+    registry._known.update(before)
 
 
 @pytest.fixture(scope="session")

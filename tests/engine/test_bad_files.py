@@ -153,8 +153,8 @@ def test_an_input_that_is_none(make, says, tmp_path):
 
 
 @pytest.fixture
-def intruder():
-    """Register a calculator that does something to the input in the middle of the work."""
+def intruder(own_calculators):
+    """Register a calculator that does something in the middle of the work."""
 
     def plan(act: Callable[[], object]) -> dict[str, None]:
         @calculator
@@ -379,28 +379,33 @@ def small_disk(tmp_path):
     subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.parametrize("name", SINKS)
+def test_a_disk_that_is_too_small_is_refused_at_the_door(name, small_disk, tmp_path):
+    many = write(wide(30_000, 3), tmp_path / "many.parquet")
+    with pytest.raises(ResourceError, match=r"takes about .* bytes.*are free.*a larger disk"):
+        extract(many, small_disk / name)
+    assert not list(small_disk.iterdir())
+
+
 @pytest.mark.parametrize("order", ["id", "time"])
 @pytest.mark.parametrize("name", SINKS)
-def test_a_disk_that_fills_up(name, order, small_disk, tmp_path):
+def test_a_disk_that_fills_up_in_mid_run(name, order, small_disk, tmp_path, intruder):
     sink = small_disk / "out" / name
-    extract(write(wide(3), tmp_path / "few.parquet"), sink)
+    source = write(wide(200).sort_values(order, kind="stable"), tmp_path / "a.parquet", rows=500)
+    extract(source, sink)
     watch = Watch.on(sink)
-    many = wide(30_000, 3).sort_values(order, kind="stable")
-    many = write(many, tmp_path / "many.parquet")
-    with pytest.raises(ResourceError, match=r"bytes are free.*choose another sink|work_dir"):
-        extract(many, sink, part_bytes=10**9, **ROLES)
+    with pytest.raises(ResourceError, match=r"no space left .*are free; make room or choose"):
+        extract(source, sink, intruder(lambda: fill(small_disk)))
     watch.assert_unharmed()
-    fill(small_disk)
-    with pytest.raises(ResourceError, match=r"no space left .* make room"):
-        extract(many, sink)
+    with pytest.raises(ResourceError, match=r"are free"):
+        extract(source, sink)
     watch.assert_unharmed()
     (small_disk / "filler").unlink()
-    assert extract(tmp_path / "few.parquet", sink).rows == 3
-    watch.assert_unharmed()
+    assert extract(source, sink, intruder(lambda: None)).rows == 200
 
 
 def fill(folder: Path) -> None:
-    with (folder / "filler").open("wb", buffering=0) as file:
+    with (folder / "filler").open("ab", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(4096))

@@ -14,7 +14,13 @@ import pytest
 
 import tidemill
 from tidemill.calculators import calculator
-from tidemill.errors import CalculationError, DataError, SinkError, SourceChangedError
+from tidemill.errors import (
+    CalculationError,
+    DataError,
+    SinkError,
+    SourceChangedError,
+    SourceError,
+)
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
 
@@ -64,7 +70,7 @@ class Bucket:
 
 
 @pytest.fixture
-def bucket(s3) -> Bucket:
+def bucket(s3, own_calculators) -> Bucket:
     return Bucket(*s3)
 
 
@@ -210,3 +216,48 @@ def test_a_bucket_that_is_not_there(bucket):
     bucket.put("in/a.parquet", FRAME)
     with pytest.raises(SinkError, match="check that the bucket exists"):
         extract(f"{bucket.url}/in", "s3://absent/matrix", storage_options=bucket.options, **ROLES)
+
+
+@pytest.mark.parametrize(
+    ("source", "sink", "error", "says"),
+    [
+        ("in", "taken", SinkError, r"holds something else \(notes\.txt\)"),
+        ("in", "in", SinkError, "is the input itself"),
+        ("in", "in/matrix", SinkError, "lies inside the input"),
+        ("in/*.parquet", "in/matrix.parquet", SinkError, "is matched by the input"),
+        ("absent", "matrix", SourceError, "no input files at 's3://"),
+        ("damaged", "matrix", SourceError, r"a\.parquet cannot be read .* damaged or incomplete"),
+    ],
+)
+def test_places_that_cannot_be_used(source, sink, error, says, bucket):
+    bucket.put("in/a.parquet", FRAME)
+    bucket.client.put_object(Bucket=BUCKET, Key=f"{bucket.prefix}/taken/notes.txt", Body=b"mine")
+    bucket.client.put_object(Bucket=BUCKET, Key=f"{bucket.prefix}/damaged/a.parquet", Body=b"PAR1")
+    before = {key: bucket.get(key) for key in bucket.listing()}
+    with pytest.raises(error, match=says):
+        extract(
+            f"{bucket.url}/{source}",
+            f"{bucket.url}/{sink}",
+            storage_options=bucket.options,
+            **ROLES,
+        )
+    assert {key: bucket.get(key) for key in bucket.listing()} == before
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [("s3://absent/in", "bucket does not exist"), ("s3://engine/in", "127.0.0.1:1")],
+    ids=["bucket", "server"],
+)
+@pytest.mark.xfail(reason="errors of the storage itself end in a traceback", strict=True)
+def test_storage_that_is_not_there_is_one_line(
+    source, says, bucket, command, monkeypatch, tmp_path
+):
+    if "127" in says:
+        monkeypatch.setenv("TEST_ENDPOINT", "http://127.0.0.1:1")
+    options = [f"--storage-option={name}={value}" for name, value in bucket.options.items()]
+    code, said = command(
+        "extract", source, tmp_path / "matrix", "--column-id=id", "--cluster=none", *options
+    )
+    assert code == 1
+    assert says in said.splitlines()[-1]

@@ -1,0 +1,144 @@
+"""Pages of the documentation: links, pictures, figures and lists are those of the package.
+
+Their examples are run by tests/packaging/test_documentation.py.
+"""
+
+import importlib
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET  # our own file
+from pathlib import Path
+
+import pytest
+
+import tidemill
+from tidemill import errors
+from tidemill.calculators import CALCULATORS
+from tidemill.cli import cli
+from tidemill.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+IMAGES = sorted((DOCS / "images").iterdir())
+IMAGE_BYTES = 200_000
+RUN = {"python", "console", "yaml"}
+SHOWN = {"text", ""}
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+@each_page
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(file), f"{page.name}: {target}"
+
+
+@each_page
+def test_a_block_that_is_not_run_says_why(page):
+    """``bash`` blocks are not run: each is followed by a comment with the reason."""
+    blocks = re.findall(
+        r"^```(\w*)[^\n]*\n.*?^```\n(.*?)$", text_of(page), re.DOTALL | re.MULTILINE
+    )
+    for language, next_line in blocks:
+        assert language in RUN | SHOWN | {"bash"}, f"{page.name}: {language}"
+        if language == "bash":
+            assert next_line.startswith("<!-- not executed: "), f"{page.name}: {next_line}"
+
+
+@each_page
+def test_pages_say_nothing_of_the_machine_they_were_written_on(page):
+    assert str(ROOT) not in text_of(page)
+    assert not re.search(r"/(home|root|Users|tmp)/", text_of(page))
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.name)
+def test_pictures_are_small_and_shown(image):
+    assert image.stat().st_size < IMAGE_BYTES
+    assert any(f"images/{image.name}" in text_of(page) for page in PAGES)
+
+
+def test_the_drawing_is_a_picture_that_names_the_steps():
+    drawing = ET.parse(DOCS / "images/architecture.svg").getroot()  # noqa: S314 - our own file
+    words = " ".join(drawing.itertext())
+    for step in ("calculate_chunk_size", "partition", "calculate_features", "reduce"):
+        assert step in words
+
+
+@pytest.mark.timeout(120)
+def test_the_pictures_can_be_made_again(tmp_path):
+    """And they are pictures of the same size, from the same data, as those that are shown."""
+    from matplotlib.image import imread
+
+    script = [sys.executable, str(DOCS / "make_pictures.py"), str(tmp_path)]
+    subprocess.run(script, check=True, capture_output=True)
+    made = {path.name: imread(path).shape for path in tmp_path.iterdir()}
+    shown = {path.name: imread(path).shape for path in IMAGES if path.suffix == ".png"}
+    assert made.keys() == shown.keys()
+    assert made["feature_map.png"] == shown["feature_map.png"]
+
+
+def test_the_figures_of_the_status_are_true():
+    settings = pytest.importorskip("tsfresh.feature_extraction")
+    theirs = settings.ComprehensiveFCParameters()
+    their_columns = sum(
+        len(parameters or [None])
+        for name, parameters in theirs.items()
+        if name != "linear_trend_timewise"  # needs times, as an option of both
+    )
+    ours = len(set(CALCULATORS) & set(theirs))
+    our_columns = len(Settings.from_any("comprehensive").features_for("x"))
+    status = re.sub(r"\s+", " ", text_of(ROOT / "README.md"))
+    assert f"{ours} of tsfresh's {len(theirs)} calculators exist" in status
+    assert f"{our_columns} of tsfresh's {their_columns} comprehensive columns" in status
+    assert f"{ours} of tsfresh's {len(theirs)} calculators" in text_of(ROOT / "CHANGELOG.md")
+
+
+def test_the_api_page_lists_the_public_names():
+    page = text_of(DOCS / "api.md")
+    assert sorted(re.findall(r"^\| \[`(\w+)`\]", page, re.MULTILINE)) == tidemill.__all__
+    listed = set(re.findall(r"`(\w+Error)`", page))
+    assert listed == {name for name in errors.__all__ if name.endswith("Error")}
+
+
+def test_the_api_page_lists_the_commands():
+    page = text_of(DOCS / "api.md")
+    listed = re.findall(r"^\| `tidemill (\w+)`", page, re.MULTILINE)
+    assert sorted(listed) == sorted(cli.commands)
+
+
+def test_the_api_page_lists_what_the_flow_returns():
+    summary = importlib.import_module("tidemill.reduction").RunSummary
+    page = text_of(DOCS / "api.md")
+    (sentence,) = re.findall(r"It returns JSON values: (.*?)\.\n\n", page, re.DOTALL)
+    assert re.findall(r"`(\w+)`", sentence) == list(summary.__dataclass_fields__)
+
+
+def test_every_option_is_explained():
+    """In the pages about files, storage and recovery; ``--help`` explains the rest."""
+    said = "".join(text_of(page) for page in PAGES)
+    options = {
+        one.opts[0]
+        for one in cli.commands["extract"].params
+        if one.opts[0].startswith("--") and one.opts[0] != "--verbose"
+    }
+    assert {option for option in options if option not in said} == set()
+
+
+def test_the_changelog_knows_this_version():
+    assert f"\n## {tidemill.__version__}\n" in text_of(ROOT / "CHANGELOG.md")
