@@ -32,7 +32,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except TidemillError as error:
+    except (TidemillError, OSError) as error:
         click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
         sys.exit(1)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tidemill.errors import ArgumentError
 from tidemill.report import seconds_text, slowest_calculators
 
 if TYPE_CHECKING:
@@ -115,8 +116,18 @@ def feature_map(
     title : default: "The feature matrix"
     strip : drawn above the map, on the same ids
     id_ticks : names of rows of the matrix, by their position; default: some ids
+
+    Raises
+    ------
+    ArgumentError
+        If no feature varies, as in a matrix of one row.
     """
     chosen = matrix.loc[:, matrix.std(skipna=True) > 0]
+    if chosen.empty:
+        raise ArgumentError(
+            f"none of the {matrix.shape[1]} features varies over {len(matrix)} ids; "
+            "there is no map to draw"
+        )
     calculators = [column.split("__")[1] for column in chosen.columns]
     with _figure(path, (11, 8.5 if strip else 7.5)) as figure:
         above, axes = _stacked(figure, strip)

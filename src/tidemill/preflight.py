@@ -8,6 +8,7 @@ import platform
 import shutil
 import socket
 import sys
+import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -61,17 +62,21 @@ class Check:
             self._reach_api, self._read_source, self._write_sink, self._write_work, self._memory,
             self._load_kernels,
         )  # fmt: skip
+        seconds: dict[str, float] = {}
         for trial in trials if not problems else ():
+            began = time.perf_counter()
             try:
                 trial()
             except Exception as error:  # noqa: BLE001  every failure is a line of the report
                 name = "" if isinstance(error, TidemillError) else f"{type(error).__name__}: "
                 problems.append(f"{trial.__name__.strip('_').replace('_', ' ')}: {name}{error}")
+            seconds[trial.__name__] = time.perf_counter() - began
         return {
             "problems": problems,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "cpu_features": cpu_features(),
+            "kernel_seconds": seconds.get("_load_kernels", 0.0),
         }
 
     def _version_problems(self) -> Iterator[str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.calculators import costs
-from tidemill.errors import ArgumentError, SinkError
+from tidemill.errors import ArgumentError
 from tidemill.plan import RESULTS_VERSION, Plan, Source
 from tidemill.planning import Seconds, make_parts
 from tidemill.preflight import versions
@@ -21,7 +20,7 @@ from tidemill.request import Request
 from tidemill.settings import Settings
 from tidemill.sources.files import open_source
 from tidemill.sources.statistics import Statistics, gather_statistics
-from tidemill.storage.layout import FILE_SUFFIXES, SinkLayout
+from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink
 
 __all__ = ["check_door", "make_plan", "prepare", "result_key"]
@@ -103,8 +102,6 @@ def result_key(
 
 
 def _open(request: Request) -> Source:
-    for pattern in request.locations:
-        _check_pattern(pattern, request.sink)
     return open_source(
         request.locations,
         column_id=request.column_id,
@@ -113,28 +110,6 @@ def _open(request: Request) -> Source:
         column_value=request.column_value,
         storage_options=request.storage_options,
     )
-
-
-def _check_pattern(pattern: str, sink: str) -> None:
-    """Refuse a sink that the input's glob matches: it would be overwritten, or read next time."""
-    if not any(char in pattern for char in "*?["):
-        return
-    file = sink if sink.lower().endswith(FILE_SUFFIXES) else f"{sink}/part-0.parquet"
-    url = "://" in pattern  # where * goes on over slashes
-    if fnmatch.fnmatchcase(file, pattern) if url else _matches(file.split("/"), pattern.split("/")):
-        raise SinkError(
-            f"the sink {sink} is matched by the input {pattern}, so it would be overwritten or "
-            "read as input; choose a sink elsewhere"
-        )
-
-
-def _matches(steps: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path matches a glob, step by step; ``**`` stands for any number of folders."""
-    if not pattern or not steps:
-        return not pattern and not steps
-    if pattern[0] == "**":
-        return any(_matches(steps[skipped:], pattern[1:]) for skipped in range(len(steps) + 1))
-    return fnmatch.fnmatchcase(steps[0], pattern[0]) and _matches(steps[1:], pattern[1:])
 
 
 def _seconds(settings: Settings, source: Source, n_columns: int) -> Seconds:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidemill.digests import RowSum, content_digest
-from tidemill.errors import SinkError, shorten
+from tidemill.errors import DataError, SinkError, shorten
 from tidemill.execution import load_plan
 from tidemill.partition import drop_spill
 from tidemill.parts import part_schema
@@ -115,6 +115,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
             "run again: finished parts are kept"
         )
     ordered = [markers[part.index] for part in plan.parts]
+    _check_rows(ordered)
     schema = part_schema(plan)
     sums = (RowSum.from_text(marker.digest) for marker in ordered)
     published = publish(
@@ -127,6 +128,17 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         check=lambda: run.lease_view().check(now=True),
     )
     return _finish(run, plan, published, markers, facts, began)
+
+
+def _check_rows(markers: Sequence[Marker]) -> None:
+    """Refuse to replace an earlier result by none at all."""
+    if any(marker.rows for marker in markers):
+        return
+    reasons = [f"{one['id']} ({one['reason']})" for marker in markers for one in marker.quarantined]
+    raise DataError(
+        f"no id is left, all {len(reasons)} are quarantined: {shorten(reasons)}; nothing is "
+        "published. Mend the input, or choose another policy"
+    )
 
 
 def _is_shown_already(run: Run, shown: Published, markers: Mapping[int, Marker]) -> bool:

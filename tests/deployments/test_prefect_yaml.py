@@ -114,7 +114,7 @@ def test_one_bad_series_or_calculator_does_not_end_a_deployed_run(name):
 def test_work_pool_is_that_of_the_documentation(name):
     assert DEPLOYMENTS[name]["work_pool"]["name"] == "tidemill"
     page = (FOLDER.parent / "docs/deployments.md").read_text(encoding="utf-8")
-    assert "prefect work-pool create --type process tidemill" in page
+    assert re.search(r"^\$ prefect work-pool create .*--type process tidemill$", page, re.MULTILINE)
 
 
 def test_the_pull_step_exists():

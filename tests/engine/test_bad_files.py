@@ -279,7 +279,6 @@ def test_a_sink_that_holds_something_else(make, says, tmp_path, command):
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
-@pytest.mark.xfail(reason="a file that tidemill did not write is replaced", strict=True)
 def test_a_file_of_somebody_else_is_not_replaced(suffix, tmp_path):
     sink = tmp_path / f"measurements.{suffix}"
     sink.write_text("mine")

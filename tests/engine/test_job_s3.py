@@ -249,7 +249,6 @@ def test_places_that_cannot_be_used(source, sink, error, says, bucket):
     [("s3://absent/in", "bucket does not exist"), ("s3://engine/in", "127.0.0.1:1")],
     ids=["bucket", "server"],
 )
-@pytest.mark.xfail(reason="errors of the storage itself end in a traceback", strict=True)
 def test_storage_that_is_not_there_is_one_line(
     source, says, bucket, command, monkeypatch, tmp_path
 ):

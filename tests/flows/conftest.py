@@ -19,6 +19,12 @@ def _resource_tracker() -> None:
 
 
 @pytest.fixture
+def server_environment(prefect_server, monkeypatch) -> None:
+    """Let programs that tests start use the session's Prefect server too."""
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+
+
+@pytest.fixture
 def sink(tmp_path) -> Path:
     return tmp_path / "matrix"
 

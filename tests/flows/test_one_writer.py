@@ -16,7 +16,7 @@ from ..support.inputs import make_input
 from ..support.sinks import assert_nothing_left, lease, records
 from ..support.waiting import until
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.usefixtures("server_environment")
 
 
 def test_the_second_run_is_refused_or_waits(tmp_path, sink, probe):

@@ -15,7 +15,7 @@ from ..support.probes import FOLDER
 from ..support.sinks import assert_nothing_left, committed_parts, records
 from ..support.waiting import until
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.usefixtures("server_environment")
 
 
 @pytest.fixture
@@ -67,36 +67,30 @@ def test_a_finished_result_is_not_calculated_again(series, probe, sink):
 
 def test_a_new_flow_takes_over_while_the_old_chunks_still_run(scheduler, series, probe, sink):
     """The flow dies, its workers do not: their chunks stop, and the result is right."""
-    probe.tell("all", "sleep 0.2")
     probe.tell(4, "wait go")
     with programs.worker(scheduler, threads=2) as worker:
         with programs.extraction(*arguments(series, probe, sink, scheduler)) as flow:
             until(lambda: 4 in probe.counts, 120, "the chunk that is to be orphaned")
             flow.kill()
-        held = probe.calls
         probe.forget(4)
         summary = extract(
             **series.arguments, **probe.arguments, sink=str(sink), cluster="threads:1"
         )
         assert_complete(series, sink, summary["parts"]["calculated"])
+        assert probe.counts[4] == 2
         probe.release("go")
-        worker.says(r"LeaseLostError.*no longer owns", 60)
-        worker.says("was given back|taken over", 5)
-        assert len(probe.calls) - len(held) <= 8
-    assert list(tidemill.read_matrix(str(sink)).index) == series.ids
-    assert_nothing_left(sink)
+        worker.says(r"LeaseLostError\b.*no longer owns .*(given back|taken over)", 60)
+    assert_complete(series, sink, summary["parts"]["calculated"])
 
 
 def test_orphans_stop_when_nobody_renews_the_lease(scheduler, series, probe, sink):
-    probe.tell("all", "sleep 1")
-    probe.tell(0, "sleep 0.1")
-    many = make_input(sink.parent / "many", n_ids=60, ids_per_part=1)
+    """No new flow comes, the lease goes stale: the chunk stops after the part in hand."""
+    probe.tell("all", "sleep 4")
     script = [sys.executable, FOLDER / "impatient.py", "extract"]
     with programs.worker(scheduler, threads=1) as worker:
-        with programs.program([*script, *arguments(many, probe, sink, scheduler)]) as flow:
-            until(lambda: committed_parts(sink) >= 2, 120, "two parts")
+        with programs.program([*script, *arguments(series, probe, sink, scheduler)]) as flow:
+            until(lambda: committed_parts(sink) >= 1, 120, "one part")
             flow.kill()
-        worker.says(r"LeaseLostError.*does not renew it any more", 60)
+        worker.says(r"LeaseLostError\b.*does not renew it any more", 60)
         stopped = len(probe.calls)
-    assert stopped < 30
-    assert committed_parts(sink) < 30
+    assert committed_parts(sink) < stopped <= 3

@@ -18,7 +18,7 @@ from ..support.inputs import make_input
 from ..support.sinks import assert_nothing_left, records
 from ..support.waiting import until
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = pytest.mark.usefixtures("server_environment")
 
 
 def assert_complete(sink, ids):
@@ -103,7 +103,7 @@ def _unfinished(probe, pid, sink):
     return {one for process, one in probe.calls if process == pid}
 
 
-def test_poison_on_threads_costs_the_process_once(prefect_server, tmp_path, sink, probe):
+def test_poison_on_threads_costs_the_process_once(tmp_path, sink, probe):
     series = make_input(tmp_path, n_ids=6)
     probe.tell(3, "kill")
     arguments = [series.path, sink, *series.options, *probe.options, "--cluster=threads:2"]

@@ -33,10 +33,9 @@ def probe(values, folder):
 
 
 def _commands(folder, series):
-    for name in ("all", str(series)):
-        path = folder / f"{name}.do"
-        if path.exists():
-            yield from path.read_text().split(";")
+    """Commands for the series, then those for all."""
+    texts = [path.read_text() for name in (series, "all") if (path := folder / f"{name}.do").exists()]
+    return [command for text in texts for command in text.split(";")]
 
 
 def _obey(folder, series, verb, argument=""):

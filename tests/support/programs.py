@@ -141,15 +141,16 @@ def worker(
     *,
     nanny: bool = True,
     environment: Mapping[str, str] | None = None,
+    ready: str = r"Registered to:\s+tcp",
 ) -> Iterator[Program]:
-    """A ``dask worker`` that knows of no Prefect server."""
+    """A ``dask worker`` that knows of no Prefect server; ``ready`` is what it says when it is."""
     command = [
         BIN / "dask", "worker", address, f"--nthreads={threads}", "--no-dashboard",
         "--host=127.0.0.1", "--memory-limit=0", "--nanny" if nanny else "--no-nanny",
         f"--local-directory={tempfile.gettempdir()}",
     ]  # fmt: skip
     with program(command, {"PREFECT_API_URL": "", **(environment or {})}) as started:
-        started.says(r"Registered to:\s+tcp")
+        started.says(ready)
         yield started
 
 

@@ -2,7 +2,8 @@
 
 ``costs.json`` holds, for every calculator and intermediate, the seconds per series of one thread
 at ten lengths from 10 to 10,000,000: for one parameter combination, and for the whole grid of the
-table. Between them costs are interpolated, in logarithms; ``benchmarks/calibrate_costs.py`` measures.
+table. Between them costs are interpolated, in logarithms.
+``benchmarks/calibrate_costs.py`` measures them.
 """
 
 from __future__ import annotations

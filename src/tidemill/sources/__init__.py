@@ -1,0 +1,1 @@
+"""Read files and frames: statistics first, then batches of complete ids."""

@@ -16,7 +16,7 @@ from tidemill.errors import ResourceError, TidemillError
 
 __all__ = ["is_transient", "translated"]
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _TRANSIENT = frozenset(
     {
         errno.EAGAIN,

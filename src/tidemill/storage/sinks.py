@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tidemill.errors import SinkError, shorten
 from tidemill.storage.delta import check_table, open_table
@@ -72,6 +73,28 @@ def _check_input(layout: SinkLayout, location: str | os.PathLike[str]) -> None:
         raise SinkError(
             f"the input {location} lies inside the sink {layout.url}; choose a sink elsewhere"
         )
+    if any(char in source for char in "*?[") and _is_matched(layout, source):
+        raise SinkError(
+            f"the sink {layout.url} is matched by the input {location}, so it would be overwritten "
+            "or read as input; choose a sink elsewhere"
+        )
+
+
+def _is_matched(layout: SinkLayout, pattern: str) -> bool:
+    """Whether a glob matches the sink's file, or the parts in its folder."""
+    file = layout.url if layout.kind == "file" else f"{layout.url}/part-0.parquet"
+    if "://" in pattern:  # where * goes on over slashes
+        return fnmatch.fnmatchcase(file, pattern)
+    return _matches(file.split("/"), pattern.split("/"))
+
+
+def _matches(steps: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path matches a glob, step by step; ``**`` stands for any number of folders."""
+    if not pattern or not steps:
+        return not pattern and not steps
+    if pattern[0] == "**":
+        return any(_matches(steps[skipped:], pattern[1:]) for skipped in range(len(steps) + 1))
+    return fnmatch.fnmatchcase(steps[0], pattern[0]) and _matches(steps[1:], pattern[1:])
 
 
 def _resolved(location: str | os.PathLike[str]) -> str:
@@ -120,6 +143,11 @@ def _check_file(layout: SinkLayout) -> None:
         raise SinkError(
             f"the sink {layout.url} is a folder, but its name asks for a single "
             f"{layout.format} file; choose another name, or one without that ending for a table"
+        )
+    if layout.home.exists(layout.name) and not any(layout.state.folder()):
+        raise SinkError(
+            f"the sink {layout.url} is a file that tidemill did not write; choose another name, or "
+            "move the file away"
         )
 
 

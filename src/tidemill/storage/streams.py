@@ -93,7 +93,7 @@ def local_output(path: Path) -> Iterator[BinaryIO]:
 
 
 def drop_unfinished(folder: Path, pattern: str) -> None:
-    """Delete what :func:`local_output` left of files of that pattern when its process was killed."""
+    """Delete what :func:`local_output` left of such files when its process was killed."""
     for hidden in folder.glob(f".{pattern}.{'[0-9a-f]' * 12}"):
         hidden.unlink(missing_ok=True)
 

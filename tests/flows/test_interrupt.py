@@ -1,0 +1,33 @@
+"""Ctrl-C on the command."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..support import programs
+from ..support.inputs import make_input
+from ..support.sinks import attempt_marks, committed_parts, lease, records, unfinished
+from ..support.waiting import until
+
+SECONDS_TO_STOP = 30.0
+
+
+@pytest.mark.leaves_nothing
+@pytest.mark.usefixtures("server_environment")
+@pytest.mark.parametrize("cluster", ["none", "threads:2", "processes:1"])
+def test_ctrl_c_stops_soon_and_keeps_what_is_committed(cluster, tmp_path, sink, probe):
+    series = make_input(tmp_path, n_ids=200)
+    probe.tell("all", "sleep 0.3")
+    options = [*series.options, *probe.options, f"--cluster={cluster}"]
+    with programs.extraction(series.path, sink, *options) as command:
+        until(lambda: committed_parts(sink) >= 3, 120, "three parts")
+        command.interrupt()
+        assert command.wait(SECONDS_TO_STOP) == 130, command.output
+        left = programs.session_members(command.pid)
+        assert left == [], command.output
+        assert "stopped" in command.output
+        assert "Traceback" not in command.output
+    assert lease(sink)["released"]
+    assert 3 <= committed_parts(sink) < 200
+    assert attempt_marks(sink) == unfinished(sink) == []
+    assert records(sink)[-1]["state"] == "cancelled"

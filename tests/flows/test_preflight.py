@@ -1,0 +1,131 @@
+"""What is found out before any chunk is submitted."""
+
+from __future__ import annotations
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import distributed
+import pytest
+
+from tidemill import cluster as clusters
+from tidemill import operations
+from tidemill.errors import ArgumentError, ClusterError
+from tidemill.flows.extract import extract
+
+from ..support import programs
+from ..support.inputs import make_input
+from ..support.sinks import assert_nothing_left, committed_parts, records
+from ..support.waiting import until
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture
+def series(tmp_path):
+    return make_input(tmp_path, n_ids=4)
+
+
+@pytest.fixture
+def run(series, probe, sink):
+    """Call the flow on a cluster."""
+
+    def call(cluster, **more):
+        request = {**series.arguments, **probe.arguments, **more}
+        return extract(**request, sink=str(sink), cluster=cluster)
+
+    return call
+
+
+def test_a_worker_without_the_module_is_refused(scheduler, run, probe, sink):
+    with (
+        programs.worker(scheduler, environment={"PYTHONPATH": ""}),
+        pytest.raises(ClusterError, match=r"worker tcp://127\.0\.0\.1:\d+: .*install it") as refused,
+    ):
+        run(scheduler)
+    assert "probing_calculators" in str(refused.value)
+    assert not probe.calls
+    assert records(sink)[-1]["state"] == "failed"
+    assert_nothing_left(sink)
+
+
+def test_a_worker_that_joins_later_is_checked(scheduler, run, probe, sink):
+    probe.tell(1, "wait go")
+    with ThreadPoolExecutor(1) as pool, programs.worker(scheduler, threads=1) as fit:
+        running = pool.submit(run, scheduler)
+        until(lambda: 1 in probe.counts, 90, "the run to begin")
+        with programs.worker(
+            scheduler, threads=4, environment={"PYTHONPATH": ""}, ready="is closed: "
+        ) as unfit:
+            unfit.says(r"worker tcp://\S+ is closed: .*probing_calculators.*install it")
+            unfit.wait(60)
+            with programs.worker(scheduler, threads=1):
+                until(lambda: committed_parts(sink) >= 3, 60, "the worker that is fit to help")
+        probe.release("go")
+        summary = running.result(90)
+        assert "Traceback" not in fit.output
+    assert summary["rows"] == 4
+    assert set(probe.counts.values()) == {1}
+
+
+def test_a_later_run_does_not_meet_the_checks_of_an_earlier_one(scheduler, run, sink):
+    with programs.worker(scheduler) as first:
+        run(scheduler)
+        first.says("Removing Worker plugin tidemill-preflight")
+    with programs.worker(scheduler, environment={"PYTHONPATH": ""}) as second:
+        assert "tidemill-preflight" not in second.output.partition("Registered to")[0]
+        assert run(scheduler, settings="minimal", modules=[])["columns"] == 10
+
+
+def test_no_worker_is_an_error_after_a_while(scheduler, run, monkeypatch, sink):
+    monkeypatch.setattr(
+        operations, "wait_for_workers", lambda client: clusters.wait_for_workers(client, 1.0)
+    )
+    with pytest.raises(ClusterError, match=f"no worker for 1 s; start one with: dask worker {scheduler}"):
+        run(scheduler)
+    assert_nothing_left(sink)
+
+
+def test_workers_that_go_away_in_mid_run_are_an_error(scheduler, run, probe, monkeypatch, sink):
+    monkeypatch.setattr(operations, "NO_WORKER_SECONDS", 3.0)
+    probe.tell(1, "wait go")
+    with ThreadPoolExecutor(1) as pool:
+        with programs.worker(scheduler, nanny=False):
+            running = pool.submit(run, scheduler)
+            until(lambda: 1 in probe.counts, 90, "the run to begin")
+        with pytest.raises(ClusterError, match=r"has had no worker for 3 s; .*Finished parts are kept"):
+            running.result(60)
+    assert records(sink)[-1]["state"] == "failed"
+
+
+def test_an_unreachable_scheduler_is_a_quick_error(run, monkeypatch, sink):
+    monkeypatch.setattr(clusters, "CONNECT_SECONDS", 2.0)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound but not listening: nobody answers
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(ClusterError, match=f"{address}.*cannot be reached.*dask scheduler"):
+            run(address)
+    assert time.monotonic() - began < 15
+    assert_nothing_left(sink)
+
+
+def test_an_ambient_client_is_refused(run, probe, sink):
+    with (
+        distributed.Client(
+            processes=False, n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+        ) as ambient,
+        pytest.raises(ClusterError, match="is the default of this process") as refused,
+    ):
+        run("threads:1")
+    assert ambient.cluster.status.name == "closed"
+    assert "close it" in str(refused.value)
+    assert not probe.calls
+
+
+@pytest.mark.parametrize("cluster", ["thread", "processes:0", "tcp://nowhere", "missing.yaml"])
+def test_an_unknown_cluster_is_refused(cluster, run, sink):
+    with pytest.raises(ArgumentError, match="cluster="):
+        run(cluster)
+    assert not sink.exists()

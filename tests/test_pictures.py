@@ -1,0 +1,73 @@
+"""Pictures are drawn from any matrix, and their labels do not touch."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from tidemill.demo import demo_options
+from tidemill.errors import ArgumentError
+from tidemill.pictures import (
+    Strip,
+    _figure,
+    _label_calculators,
+    feature_map,
+    seconds_per_calculator,
+)
+
+
+@pytest.fixture
+def matrix(rng) -> pd.DataFrame:
+    columns = [f"x__{name}__q_{i}" for name in ("quantile", "c3", "mean") for i in range(7)]
+    return pd.DataFrame(rng.normal(size=(40, len(columns))), columns=columns)
+
+
+def is_drawn(path) -> bool:
+    """Whether the picture is readable and not of one colour."""
+    return len(np.unique(imread(path))) > 2
+
+
+def test_feature_map_of_any_ids(matrix, tmp_path):
+    matrix.index = [f"sensor number {i}" for i in range(len(matrix))]
+    assert is_drawn(feature_map(matrix, tmp_path / "map.png", "sensor", "A title"))
+
+
+def test_feature_map_with_a_strip_and_names_of_ids(matrix, tmp_path):
+    line = matrix.iloc[:, 0].tolist()
+    strip = Strip(line, line, line, "degrees")
+    path = feature_map(matrix, tmp_path / "map.png", strip=strip, id_ticks={0: "first", 39: "last"})
+    assert is_drawn(path)
+
+
+def test_features_that_are_not_defined_or_do_not_vary_are_left_out(matrix, tmp_path):
+    matrix.iloc[:, 0] = 1.0
+    matrix.iloc[:, 1] = np.nan
+    matrix.iloc[::2, 2] = np.nan
+    assert is_drawn(feature_map(matrix, tmp_path / "map.png"))
+
+
+def test_a_matrix_of_one_row_has_no_map(matrix, tmp_path):
+    with pytest.raises(ArgumentError, match="none of the 21 features varies over 1 ids"):
+        feature_map(matrix.iloc[:1], tmp_path / "map.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_calculators_keep_their_distance(tmp_path):
+    names = [f"calculator_{i}" for i in range(300)] + ["large"] * 100
+    with _figure(tmp_path / "labels.png", (5, 5)) as figure:
+        axes = figure.add_subplot()
+        _label_calculators(axes, names)
+        ticks = np.sort(axes.get_yticks())
+        labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert np.diff(ticks).min() >= 0.0165 * len(names)
+    assert "large" in labels
+
+
+@pytest.mark.parametrize("count", [1, 18, 60])
+def test_seconds_per_calculator(count, tmp_path):
+    seconds = {f"need:{i}" if i % 3 else f"calculator_{i}": 1e-3 / (i + 1) for i in range(count)}
+    assert is_drawn(seconds_per_calculator(seconds, tmp_path / "seconds.png"))
+
+
+def test_the_demo_finds_its_data_wherever_the_package_is(tmp_path):
+    assert demo_options(tmp_path)["source"].startswith("demo://")
