@@ -13,7 +13,7 @@ from prefect import flow
 
 from tidemill.cluster import parse_cluster
 from tidemill.job import Job, extract_here
-from tidemill.operations import Steps, engine_logs, one_api
+from tidemill.operations import Location, Locations, Steps, engine_logs, one_api
 from tidemill.request import make_request
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
 
@@ -22,8 +22,8 @@ __all__ = ["extract", "extract_on_dask"]
 
 @flow(name="extract", persist_result=False)
 def extract(
-    source: str | list[str],
-    sink: str,
+    source: Locations,
+    sink: Location,
     column_id: str,
     column_sort: str | None = None,
     column_kind: str | None = None,

@@ -242,7 +242,7 @@ def _result(address: str, future: Any, seconds: float) -> Report:
 def _plugin(check: Callable[[], Report], known: frozenset[str], token: str) -> Any:
     import asyncio
 
-    from distributed import WorkerPlugin
+    from distributed import Status, WorkerPlugin
 
     class Preflight(WorkerPlugin):
         """Checks a worker that joins while a run is under way."""
@@ -253,9 +253,9 @@ def _plugin(check: Callable[[], Report], known: frozenset[str], token: str) -> A
             report = await asyncio.to_thread(check)
             if report["problems"]:
                 # An error raised here would only be logged, and the worker would get chunks.
+                worker.status = Status.paused
                 reason = f"it is not fit for a run: {shorten(report['problems'])}"
-                log.error("worker %s is closed: %s", worker.address, reason)
-                await worker.close(nanny=True, reason=reason)
+                worker.loop.add_callback(worker.close, nanny=True, reason=reason)
 
         async def is_wanted(self, worker: Worker) -> bool:
             status = await worker.scheduler.get_task_status(keys=[token])

@@ -78,7 +78,11 @@ def run_chunk(run: Run, parts: Sequence[int]) -> ChunkResult:
         result.reused += marker is not None
         if marker is None:
             calculator = calculator or _calculator(plan)
-            marker = _calculate_and_commit(run, plan, plan.parts[index], calculator, checkpoint)
+            try:
+                marker = _calculate_and_commit(run, plan, plan.parts[index], calculator, checkpoint)
+            except OSError:
+                run.lease_view().check(now=True)  # another run may have tidied the files away
+                raise
             result.calculated += 1
         result.quarantined += len(marker.quarantined)
         result.rows += marker.rows

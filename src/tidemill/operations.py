@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from types import FrameType
+from typing import Annotated, Any, Self
 
 import distributed
 from prefect.client.orchestration import get_client
@@ -16,6 +20,7 @@ from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
+from pydantic import BeforeValidator
 
 from tidemill.cluster import (
     NO_WORKER_SECONDS,
@@ -25,7 +30,7 @@ from tidemill.cluster import (
     parse_cluster,
     wait_for_workers,
 )
-from tidemill.errors import ClusterError, InputError
+from tidemill.errors import ArgumentError, ClusterError, InputError
 from tidemill.job import PartsWatch, stop_workers
 from tidemill.preflight import Check, versions
 from tidemill.progress import Progress, tell
@@ -33,6 +38,8 @@ from tidemill.run import Run
 from tidemill.storage.owners import Process
 
 __all__ = [
+    "Location",
+    "Locations",
     "Steps",
     "api_url",
     "current_client",
@@ -54,6 +61,23 @@ OTHER_TASK_RUNS = 3  # calculate_chunk_size, partition and reduce
 POLL_SECONDS = 0.05
 WORKERS_SECONDS = 2.0
 _SETTLED = frozenset({"finished", "error", "cancelled", "lost"})
+
+
+def _refuse_frames(value: Any) -> Any:
+    """Name the remedy; the server's model would take a frame for the list of its columns."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if not isinstance(value, str | list | tuple):
+        raise ArgumentError(
+            f"{type(value).__name__} given, but the flow takes paths and URLs of files; "
+            "tidemill.extract_features takes frames"
+        )
+    return value
+
+
+#: Types of the flows' parameters for input and output.
+Location = Annotated[str, BeforeValidator(_refuse_frames)]
+Locations = Annotated[str | list[str], BeforeValidator(_refuse_frames)]
 
 
 class _EngineLogHandler(APILogHandler):
@@ -185,7 +209,8 @@ def run_chunks(
     task_runs = 0
     try:
         for parts in chunks:
-            waiting[submit(list(parts))] = _Chunk(list(parts), 1)
+            with _interrupt_afterwards():
+                waiting[submit(list(parts))] = _Chunk(list(parts), 1)
             task_runs += 1
             on_wait()
         workers = _WorkerWatch(client)
@@ -198,13 +223,30 @@ def run_chunks(
                     continue
                 log.warning("a chunk of %d parts was lost: %s", len(chunk.parts), cause)
                 again = _again(chunk, cause, task_runs)
-                waiting[submit(chunk.parts)] = again
+                with _interrupt_afterwards():
+                    waiting[submit(chunk.parts)] = again
                 task_runs += 1
             time.sleep(POLL_SECONDS)
     finally:
         for future in waiting:
             _dask(future).cancel()
     return task_runs
+
+
+@contextmanager
+def _interrupt_afterwards() -> Iterator[None]:
+    """Hold Ctrl-C back: the serialisers of a submission would turn it into an error of theirs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    handler = signal.signal(signal.SIGINT, lambda *caught: held.append(caught))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if held and callable(handler):
+        handler(*held[0])
 
 
 def _dask(future: Any) -> distributed.Future[Any]:

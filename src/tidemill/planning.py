@@ -315,11 +315,11 @@ def size_chunks(parts: Sequence[Part], n_threads: int, max_chunks: int = MAX_CHU
     total = sum(part.seconds for part in parts)
     ids = sum(part.ids for part in parts)
     wishes = {
-        f"chunks of about {CHUNK_SECONDS:g} s": -(-total // CHUNK_SECONDS),
-        f"{CHUNKS_PER_THREAD} chunks per thread": min(
+        f"about {CHUNK_SECONDS:g} s of predicted work per chunk": -(-total // CHUNK_SECONDS),
+        f"up to {CHUNKS_PER_THREAD} chunks per thread, none below {LEAST_CHUNK_SECONDS:g} s": min(
             CHUNKS_PER_THREAD * n_threads, total // LEAST_CHUNK_SECONDS
         ),
-        f"one chunk per thread of at least {WORTH_SECONDS:g} s": min(
+        f"up to one chunk per thread, none below {WORTH_SECONDS:g} s": min(
             n_threads, total // WORTH_SECONDS
         ),
     }

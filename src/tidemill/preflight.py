@@ -69,7 +69,9 @@ class Check:
                 trial()
             except Exception as error:  # noqa: BLE001  every failure is a line of the report
                 name = "" if isinstance(error, TidemillError) else f"{type(error).__name__}: "
-                problems.append(f"{trial.__name__.strip('_').replace('_', ' ')}: {name}{error}")
+                found = f"{name}{error}"
+                if not any(problem.endswith(found) for problem in problems):
+                    problems.append(f"{trial.__name__.strip('_').replace('_', ' ')}: {found}")
             seconds[trial.__name__] = time.perf_counter() - began
         return {
             "problems": problems,

@@ -210,7 +210,7 @@ def test_chunk_size_says_how_it_came_about():
     size = size_chunks(some_parts([1.0] * 1000), 16)
     assert size.chunk_size == 209
     assert size.formula == "ceil(10000 ids / 48 chunks) = 209 ids per chunk"
-    assert size.reason == "3 chunks per thread"
+    assert size.reason == "up to 3 chunks per thread, none below 10 s"
 
 
 def test_memory_of_a_part():

@@ -56,9 +56,9 @@ def test_a_worker_that_joins_later_is_checked(scheduler, run, probe, sink):
         running = pool.submit(run, scheduler)
         until(lambda: 1 in probe.counts, 90, "the run to begin")
         with programs.worker(
-            scheduler, threads=4, environment={"PYTHONPATH": ""}, ready="is closed: "
+            scheduler, threads=4, environment={"PYTHONPATH": ""}, ready="not fit for a run"
         ) as unfit:
-            unfit.says(r"worker tcp://\S+ is closed: .*probing_calculators.*install it")
+            unfit.says(r"Stopping worker at tcp://\S+ .*probing_calculators.*install it")
             unfit.wait(60)
             with programs.worker(scheduler, threads=1):
                 until(lambda: committed_parts(sink) >= 3, 60, "the worker that is fit to help")
