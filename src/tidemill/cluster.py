@@ -45,6 +45,7 @@ NO_WORKER_SECONDS = 60.0
 #: A scheduler that was named by its address has this long to answer.
 CONNECT_SECONDS = 15.0
 
+LOOPBACK = "127.0.0.1:0"
 _KEYWORDS = frozenset(
     {
         "address",
@@ -112,14 +113,15 @@ def parse_cluster(cluster: str | os.PathLike[str]) -> ClusterSpec:
 
 def _local_keywords(kind: str, size: int | None) -> dict[str, Any]:
     n = size or os.cpu_count() or 1
-    # The dashboard would listen on all interfaces at a fixed port by default.
-    shared: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+    # Both dashboards would listen on all interfaces by default.
+    shared = {"dashboard_address": LOOPBACK, "worker_dashboard_address": LOOPBACK}
+    shape: dict[str, Any]
     if kind == "threads":
         # No memory limit: a worker inside this process would pause itself for what others hold.
         shape = {"processes": False, "n_workers": 1, "threads_per_worker": n, "memory_limit": 0}
-        del shared["host"]
     else:
-        shape = {"processes": True, "n_workers": n, "threads_per_worker": 1}
+        host = LOOPBACK.partition(":")[0]
+        shape = {"processes": True, "n_workers": n, "threads_per_worker": 1, "host": host}
     return {"cluster_class": "distributed.LocalCluster", "cluster_kwargs": {**shared, **shape}}
 
 

@@ -73,6 +73,7 @@ class MatrixCalculator:
             for calculator, parameters in chosen
         )
         self.errors = ErrorTable()
+        self._cells = np.empty(0)
 
     @property
     def needs_times(self) -> bool:
@@ -103,15 +104,23 @@ class MatrixCalculator:
     ) -> npt.NDArray[np.float64]:
         """Rows ``first`` to ``last`` (exclusive) of the batch's matrix, float64[last - first, m].
 
-        ``checkpoint`` is called between blocks and may raise to stop the work.
+        ``checkpoint`` is called between blocks and may raise to stop the work. The array is a view
+        that the next call overwrites.
         """
-        tile = np.empty((last - first, len(self.columns)))
+        tile = self._tile(last - first)
         column = 0
         for kind, program in self.programs.items():
             part = tile[:, column : column + len(program.columns)]
             column += len(program.columns)
             self._fill(part, batch, kind, first, last, checkpoint)
         return tile
+
+    def _tile(self, rows: int) -> npt.NDArray[np.float64]:
+        """Memory for a tile, used again: new pages cost as much as the cheapest calculators."""
+        cells = rows * len(self.columns)
+        if len(self._cells) < cells:
+            self._cells = np.empty(cells)
+        return self._cells[:cells].reshape(rows, len(self.columns))
 
     def _fill(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
@@ -30,24 +29,21 @@ def part_schema(plan: Plan) -> pa.Schema:
     return pa.schema([id_field, *(pa.field(name, pa.float64()) for name in plan.columns)])
 
 
-def by_column(tiles: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
-    """Rows of several tiles as columns, float64[m, k].
+def by_column(tile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """A copy of the rows of a tile as columns, float64[m, k].
 
     Copied a few hundred rows at a time, which stay in the cache: 3 to 7 times faster than in one.
 
     Examples
     --------
-    >>> by_column([np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])])
-    array([[1., 3.],
-           [2., 4.]])
+    >>> by_column(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    array([[1., 3., 5.],
+           [2., 4., 6.]])
     """
-    columns = np.empty((tiles[0].shape[1], sum(len(tile) for tile in tiles)))
-    row = 0
-    for tile in tiles:
-        for first in range(0, len(tile), TRANSPOSED_ROWS):
-            rows = tile[first : first + TRANSPOSED_ROWS]
-            columns[:, row : row + len(rows)] = rows.T
-            row += len(rows)
+    columns = np.empty(tile.shape[::-1])
+    for first in range(0, len(tile), TRANSPOSED_ROWS):
+        rows = tile[first : first + TRANSPOSED_ROWS]
+        columns[:, first : first + len(rows)] = rows.T
     return columns
 
 
@@ -93,7 +89,7 @@ class PartWriter:
         self._writer.close()
 
     def write(self, ids: pa.Array, tile: npt.NDArray[np.float64]) -> None:
-        """Add rows: ``ids`` [k] and ``tile`` float64[k, m]."""
+        """Add rows: ``ids`` [k] and ``tile`` float64[k, m], which may be overwritten afterwards."""
         if not len(ids):
             return
         if self._range[0] is None:
@@ -102,7 +98,7 @@ class PartWriter:
         names = self.schema.names
         self.digest += row_sum(ids, tile, names[1:], names[0])
         self.rows += len(ids)
-        self._held.append((ids, tile))
+        self._held.append((ids, by_column(tile)))
         self._held_rows += len(ids)
         if self._held_rows * max(tile.shape[1], 1) >= GROUP_CELLS:
             self._flush()
@@ -111,7 +107,8 @@ class PartWriter:
         if not self._held:
             return
         ids = pa.concat_arrays([ids for ids, _ in self._held])
-        columns = by_column([tile for _, tile in self._held])
+        tiles = [columns for _, columns in self._held]
+        columns = tiles[0] if len(tiles) == 1 else np.concatenate(tiles, axis=1)
         self._held, self._held_rows = [], 0
         arrays = [ids.cast(self.schema[0].type), *(pa.array(column) for column in columns)]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self.schema))

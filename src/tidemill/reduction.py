@@ -59,7 +59,7 @@ class _Totals:
     rows: int = 0
     calculated: set[int] = field(default_factory=set)  # parts, by this run
     part_seconds: float = 0.0  # of those, one thread
-    seconds: Counter[str] = field(default_factory=Counter)  # by calculator
+    seconds: Counter[str] = field(default_factory=Counter)  # by calculator, of this run's parts
     quarantined: list[Mapping[str, Any]] = field(default_factory=list)
     errors: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     cases: list[Mapping[str, str]] = field(default_factory=list)
@@ -70,7 +70,7 @@ class _Totals:
         if marker.run_id == run.run_id:
             self.calculated.add(marker.index)
             self.part_seconds += marker.seconds
-        self.seconds.update(marker.seconds_by_calculator)
+            self.seconds.update(marker.seconds_by_calculator)
         self.quarantined += marker.quarantined
         for error in marker.errors:
             kind = {name: error[name] for name in ("kind", "calculator", "message")}
@@ -202,6 +202,7 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         run_id=run.run_id,
         started=run.started,
         sink=run.sink,
+        source=plan.source.url,
         source_fingerprint=plan.source.fingerprint,
         result_key=plan.result_key,
         settings=plan.settings,

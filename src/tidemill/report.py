@@ -72,10 +72,12 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         ("Size", matrix),
         ("Parts", ", ".join(f"{count:,} {name}" for name, count in parts.items())),
         ("Steps", _joined(summary["seconds"])),
-        ("Slowest", _joined(dict(slowest_calculators(summary["seconds_by_calculator"])))),
         ("Cluster", f"{summary['cluster']}, {summary['task_runs']} Prefect task runs"),
         ("Digest", summary["digest"][:16]),
     ]
+    if summary["seconds_by_calculator"]:
+        slowest = dict(slowest_calculators(summary["seconds_by_calculator"]))
+        lines.insert(4, ("Slowest", _joined(slowest)))
     if summary["quarantined"]:
         lines.append(("Quarantined", _quarantine_text(summary["quarantined"])))
     if summary["errors"]:
@@ -112,7 +114,7 @@ def history_text(sink: str, records: Sequence[RunRecord]) -> str:
     lines += [f"{name:<20} {value}" for name, value in _record_lines(newest)]
     lines += [
         "",
-        f"{'started':<20} {'state':<10} {'rows':>10} {'columns':>8}  {'parts':<40} digest",
+        f"{'started':<20} {'state':<10} {'rows':>10} {'columns':>8}  {'parts':<58} digest",
     ]
     lines += [_history_line(record) for record in records]
     return "\n".join(lines)
@@ -141,7 +143,7 @@ def _history_line(record: RunRecord) -> str:
     parts = ", ".join(f"{count} {name}" for name, count in record.parts.items())
     return (
         f"{record.started[:19]:<20} {record.state:<10} {record.rows:>10,} {record.columns:>8,}"
-        f"  {parts:<40} {record.digest[:16]}"
+        f"  {parts:<58} {record.digest[:16]}"
     )
 
 

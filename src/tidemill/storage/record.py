@@ -30,6 +30,7 @@ class RunRecord:
     state: str = "running"  # running, finished, failed, cancelled
     message: str = ""  # why it failed
     sink: str = ""
+    source: str = ""  # folder or URL of the input
     source_fingerprint: str = ""
     result_key: str = ""
     interval: str | None = None
