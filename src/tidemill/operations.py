@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated, Any, Self
 
@@ -116,18 +117,24 @@ def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
         If a Dask client that is the default of this process would be used instead.
     """
     url = api_url()
-    with temporary_settings({PREFECT_API_URL: url}):
-        yield task_runner(spec, url)
+    with (
+        temporary_settings({PREFECT_API_URL: url}),
+        # Dask would leave a folder of its own in the system's folder for temporary files.
+        TemporaryDirectory(prefix="tidemill-dask-", ignore_cleanup_errors=True) as scratch,
+    ):
+        yield task_runner(spec, url, scratch)
 
 
-def task_runner(spec: ClusterSpec, url: str) -> DaskTaskRunner:
-    """A ``DaskTaskRunner`` for a parsed ``cluster`` argument."""
+def task_runner(spec: ClusterSpec, url: str, scratch: str) -> DaskTaskRunner:
+    """A ``DaskTaskRunner`` for a parsed ``cluster`` argument; ``scratch`` is for workers here."""
     _refuse_ambient_client(spec)
     logging.getLogger("distributed").setLevel(logging.WARNING)
     keywords: dict[str, Any] = dict(spec.keywords)
+    if spec.kind in {"threads", "processes"}:
+        keywords["cluster_kwargs"] = {**keywords["cluster_kwargs"], "local_directory": scratch}
     if spec.kind == "processes":
         environment = {"PREFECT_API_URL": url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-        keywords["cluster_kwargs"] = {**keywords["cluster_kwargs"], "env": environment}
+        keywords["cluster_kwargs"]["env"] = environment
     return DaskTaskRunner(**keywords)
 
 

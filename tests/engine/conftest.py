@@ -15,6 +15,8 @@ from moto.server import ThreadedMotoServer
 from tidemill import cli
 from tidemill.calculators import registry
 
+from ..support.probes import Probe, probing
+
 #: Storage option to the environment variable that holds it.
 S3_OPTIONS = {
     "aws_access_key_id": "TEST_KEY_ID",
@@ -54,6 +56,13 @@ def own_calculators() -> Iterator[None]:
     yield
     registry._known.clear()
     registry._known.update(before)
+
+
+@pytest.fixture
+def probe(tmp_path) -> Iterator[Probe]:
+    """A calculator that counts its calls and does what the test says."""
+    with probing(tmp_path) as probe:
+        yield probe
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..support import programs
-from ..support.probes import FOLDER, Probe
+from ..support.probes import Probe, probing
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,11 +30,9 @@ def sink(tmp_path) -> Path:
 
 
 @pytest.fixture
-def probe(tmp_path, monkeypatch) -> Probe:
-    monkeypatch.syspath_prepend(FOLDER)
-    folder = tmp_path / "probe"
-    folder.mkdir()
-    return Probe(folder)
+def probe(tmp_path) -> Iterator[Probe]:
+    with probing(tmp_path) as probe:
+        yield probe
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,9 @@ def run(series, probe, sink):
 def test_a_worker_without_the_module_is_refused(scheduler, run, probe, sink):
     with (
         programs.worker(scheduler, environment={"PYTHONPATH": ""}),
-        pytest.raises(ClusterError, match=r"worker tcp://127\.0\.0\.1:\d+: .*install it") as refused,
+        pytest.raises(
+            ClusterError, match=r"worker tcp://127\.0\.0\.1:\d+: .*install it"
+        ) as refused,
     ):
         run(scheduler)
     assert "probing_calculators" in str(refused.value)
@@ -82,7 +84,9 @@ def test_no_worker_is_an_error_after_a_while(scheduler, run, monkeypatch, sink):
     monkeypatch.setattr(
         operations, "wait_for_workers", lambda client: clusters.wait_for_workers(client, 1.0)
     )
-    with pytest.raises(ClusterError, match=f"no worker for 1 s; start one with: dask worker {scheduler}"):
+    with pytest.raises(
+        ClusterError, match=f"no worker for 1 s; start one with: dask worker {scheduler}"
+    ):
         run(scheduler)
     assert_nothing_left(sink)
 
@@ -94,7 +98,9 @@ def test_workers_that_go_away_in_mid_run_are_an_error(scheduler, run, probe, mon
         with programs.worker(scheduler, nanny=False):
             running = pool.submit(run, scheduler)
             until(lambda: 1 in probe.counts, 90, "the run to begin")
-        with pytest.raises(ClusterError, match=r"has had no worker for 3 s; .*Finished parts are kept"):
+        with pytest.raises(
+            ClusterError, match=r"has had no worker for 3 s; .*Finished parts are kept"
+        ):
             running.result(60)
     assert records(sink)[-1]["state"] == "failed"
 

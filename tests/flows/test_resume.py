@@ -47,9 +47,7 @@ def test_only_missing_parts_are_calculated_on_another_cluster(first, second, ser
         flow.kill()
     probe.forget(5)
     done, before = committed_parts(sink), probe.counts
-    summary = extract(
-        **series.arguments, **probe.arguments, sink=str(sink), cluster=second
-    )
+    summary = extract(**series.arguments, **probe.arguments, sink=str(sink), cluster=second)
     assert_complete(series, sink, 8 - done)
     assert summary["parts"]["reused"] == done
     new = probe.counts - before

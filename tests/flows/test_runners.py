@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import pandas as pd
 import pytest
 
@@ -52,7 +50,9 @@ def test_all_runners_give_one_matrix(cluster, series, expected, digests, sink):
     runs, summary = named_run(
         extract, **series.arguments, sink=str(sink), settings=SETTINGS, cluster=cluster
     )
-    pd.testing.assert_frame_equal(tidemill.read_matrix(str(sink)), expected, check_exact=True, check_names=False)
+    pd.testing.assert_frame_equal(
+        tidemill.read_matrix(str(sink)), expected, check_exact=True, check_names=False
+    )
     digests[cluster] = summary["digest"]
     assert len(set(digests.values())) == 1, digests
     assert summary["parts"] == {"total": 3, "calculated": 3, "reused": 0, "quarantined": 0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -49,40 +50,30 @@ def test_a_killed_worker_costs_only_the_part_in_hand(kind, request, tmp_path, si
     assert_nothing_left(sink)
 
 
+@contextmanager
 def _cluster(kind, request):
-    from contextlib import contextmanager, nullcontext
-
+    """Two worker processes of our own, or one that was started by hand."""
     if kind == "processes":
-        return nullcontext("processes:2")
-
-    @contextmanager
-    def started():
-        address = request.getfixturevalue("scheduler")
-        with programs.worker(address, threads=1):
-            yield address
-
-    return started()
+        yield "processes:2"
+        return
+    address = request.getfixturevalue("scheduler")
+    with programs.worker(address, threads=1):
+        yield address
 
 
 def test_poison_ends_alone_in_quarantine(scheduler, tmp_path, sink, probe):
     """Three threads of one worker: the poison takes two innocents down with it, once."""
     series = make_input(tmp_path, n_ids=9)
     probe.tell(4, "wait go; kill")
-    innocents = (0, 1, 2, 3, 5, 6, 7, 8)
-    for one in innocents:
-        probe.tell(one, "sleep 0.3")
+    innocents = [0, 1, 2, 3, 5, 6, 7, 8]
+    for one in (5, 6, 7, 8):  # whoever of them is met first is in flight when the poison kills
+        probe.tell(one, "wait go; sleep 1")
     with ThreadPoolExecutor(1) as pool, programs.worker(scheduler, threads=3) as worker:
         run = pool.submit(
             named_run, extract, **series.arguments, **probe.arguments, sink=str(sink),
             cluster=scheduler,
         )  # fmt: skip
-        until(lambda: 4 in probe.counts, 90, "the poison to begin")
-        before = len(probe.calls)
-        for one in innocents:
-            probe.tell(one, "wait go; sleep 1")
-        until(lambda: len(probe.calls) >= before + 2 or len(probe.counts) == 9, 60, "company")
-        victim = next(pid for pid, one in probe.calls if one == 4)
-        in_flight = _unfinished(probe, victim, sink)
+        in_flight = until(lambda: _in_flight(probe), 90, "the poison and two innocents")
         probe.release("go")
         runs, summary = run.result(180)
         output = worker.output
@@ -91,16 +82,19 @@ def test_poison_ends_alone_in_quarantine(scheduler, tmp_path, sink, probe):
     assert poison["id"] == "4"
     assert "died of signal 9" in poison["reason"]
     assert records(sink)[-1]["quarantined"] == [poison]
-    assert output.count("was killed by signal 9") == 1, output
-    # Once on the worker, once in a child with its range, once in a child on its own.
-    assert probe.counts[4] <= 3
-    assert all(probe.counts[one] <= 1 + (one in in_flight) for one in innocents), probe.counts
+    assert output.count("was killed by signal 9") == 1
+    # On the worker, and in one child: its part holds no other series.
+    assert probe.counts == dict.fromkeys(innocents, 1) | dict.fromkeys(in_flight, 2)
     assert len(runs.task_runs()) == summary["task_runs"]
+    chunks = [run.name for run in runs.task_runs() if run.name.startswith("chunk")]
+    assert len(set(chunks)) == len(chunks)
     assert_nothing_left(sink)
 
 
-def _unfinished(probe, pid, sink):
-    return {one for process, one in probe.calls if process == pid}
+def _in_flight(probe):
+    """The poison and its two companions, when all three have begun."""
+    waiting = set(probe.counts) - {0, 1, 2, 3}
+    return waiting if len(waiting) == 3 and 4 in waiting else None
 
 
 def test_poison_on_threads_costs_the_process_once(tmp_path, sink, probe):

@@ -1,17 +1,35 @@
-"""The tests' side of :mod:`probing_calculators`: commands for series, and a count of their calls."""
+"""The tests' side of :mod:`probing_calculators`: commands for series, and their calls."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tidemill.calculators import registry
 
 from .waiting import until
 
 MODULE = "probing_calculators"
 FOLDER = Path(__file__).parent  # on PYTHONPATH of whoever imports the module
+
+
+@contextmanager
+def probing(folder: Path) -> Iterator[Probe]:
+    """A new probe below ``folder``; this process finds the module as long as this lasts."""
+    (folder / "probe").mkdir()
+    sys.path.insert(0, str(FOLDER))
+    try:
+        yield Probe(folder / "probe")
+    finally:
+        sys.path.remove(str(FOLDER))
+        sys.modules.pop(MODULE, None)
+        registry._known.pop("probe", None)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,9 @@ def probe(values, folder):
 
 def _commands(folder, series):
     """Commands for the series, then those for all."""
-    texts = [path.read_text() for name in (series, "all") if (path := folder / f"{name}.do").exists()]
+    texts = [
+        path.read_text() for name in (series, "all") if (path := folder / f"{name}.do").exists()
+    ]
     return [command for text in texts for command in text.split(";")]
 
 

@@ -93,7 +93,7 @@ def program(
             yield Program(process, log)
         finally:
             end(process)
-            print(f"--- {command}\n{log.read_text(errors='replace')}")  # seen if the test fails
+            print(f"--- {command}\n{log.read_text(errors='replace')}")  # noqa: T201 - seen if the test fails
     finally:
         log.unlink()
 

@@ -1,0 +1,149 @@
+"""Parts in a process of their own: what kills or hangs it is found and left out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from dataclasses import asdict
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidemill import isolation
+from tidemill.errors import CalculationError, DataError, LeaseLostError
+from tidemill.execution import load_kernels, run_chunk
+from tidemill.isolation import Selection
+from tidemill.storage.markers import attempts, committed
+
+from ..support import programs
+from ..support.inputs import make_input, write_input
+from ..support.jobs import leave_dead_attempt, opened
+from ..support.waiting import until
+
+POSITIONS = st.integers(0, 40)
+
+
+@given(
+    first=POSITIONS,
+    length=POSITIONS,
+    skip=st.sets(POSITIONS),
+    solo=st.none() | st.tuples(POSITIONS, POSITIONS),
+    most=st.integers(1, 9),
+)
+def test_ranges_cover_all_but_the_skipped(first, length, skip, solo, most):
+    last = first + length
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(isolation, "RANGE_IDS", most)
+        ranges = list(Selection(dict.fromkeys(skip, "died"), solo).ranges(first, last))
+    covered = [position for start, stop in ranges for position in range(start, stop)]
+    assert covered == [position for position in range(first, last) if position not in skip]
+    assert all(0 < stop - start <= most for start, stop in ranges)
+    alone = range(*solo) if solo else ()
+    assert all(stop - start == 1 for start, stop in ranges if {start, stop - 1} & set(alone))
+
+
+@pytest.fixture
+def series(tmp_path):
+    return make_input(tmp_path, n_ids=6, ids_per_part=6)
+
+
+@pytest.fixture
+def suspect(series, tmp_path, probe):
+    """A job whose only part killed an earlier process."""
+    with opened(series, tmp_path / "matrix", **probe.arguments, isolation_seconds=8.0) as job:
+        load_kernels(job.run)
+        leave_dead_attempt(job.run, 0)
+        yield job
+
+
+def test_an_innocent_part_takes_one_child(suspect, probe):
+    result = run_chunk(suspect.run, [0])
+    assert (result.calculated, result.rows, result.quarantined) == (1, 6, 0)
+    assert set(probe.counts.values()) == {1}
+    assert attempts(suspect.run.key) == []
+
+
+@pytest.mark.parametrize(
+    ("commands", "reason"),
+    [("kill", "died of signal 9"), ("wait forever", "did not finish within 8 s")],
+)
+def test_the_poison_is_alone_in_quarantine(commands, reason, suspect, probe):
+    probe.tell(3, commands)
+    result = run_chunk(suspect.run, [0])
+    assert (result.rows, result.quarantined) == (5, 1)
+    marker = committed(suspect.run.key)[0]
+    ((quarantined),) = marker.quarantined
+    assert quarantined["id"] == "3"
+    assert reason in quarantined["reason"]
+    with suspect.run.key.data.open_input(marker.path) as file:
+        assert pq.read_table(file)["id"].to_pylist() == [0, 1, 2, 4, 5]
+    assert probe.counts[3] == 2  # in its range, and alone
+    assert len(probe.processes) == 3
+    assert not any(map(psutil.pid_exists, probe.processes))
+
+
+def test_two_poisons_are_both_found(suspect, probe):
+    probe.tell(0, "kill")
+    probe.tell(5, "kill")
+    assert run_chunk(suspect.run, [0]).rows == 4
+    (marker,) = committed(suspect.run.key).values()
+    assert sorted(one["id"] for one in marker.quarantined) == ["0", "5"]
+
+
+def test_too_much_poison_is_an_error(suspect, probe, monkeypatch):
+    monkeypatch.setattr(isolation, "POISON_LIMIT", 1)
+    probe.tell("all", "kill")
+    with pytest.raises(CalculationError, match="more than 1 series of part 1 kill their process"):
+        run_chunk(suspect.run, [0])
+    assert committed(suspect.run.key) == {}
+
+
+def test_a_childs_error_is_the_parents(suspect, probe):
+    probe.tell(2, "wrong")
+    with pytest.raises(CalculationError, match="a fault that stays"):
+        run_chunk(suspect.run, [0])
+
+
+def test_bad_data_keep_their_class(series, tmp_path):
+    frame = series.frame.copy()
+    frame.loc[40, "value"] = float("inf")
+    bad = write_input(series.path, frame, 6, series.length)
+    with opened(bad, tmp_path / "matrix") as job:
+        leave_dead_attempt(job.run, 0)
+        with pytest.raises(DataError, match=r"[Ii]nf"):
+            run_chunk(job.run, [0])
+
+
+def test_a_lost_lease_ends_the_child(suspect, probe):
+    probe.tell(1, "wait forever")
+    stop = threading.Timer(
+        0.0, lambda: (probe.wait_for_calls(2), suspect.lease.release("cancelled"))
+    )
+    stop.start()
+    with pytest.raises(LeaseLostError, match="cancelled"):
+        run_chunk(suspect.run, [0])
+    stop.join()
+    assert not any(map(psutil.pid_exists, probe.processes))
+
+
+PARENT = """\
+import json, sys
+from tidemill.execution import run_chunk
+from tidemill.run import Run
+run_chunk(Run(**json.loads(sys.argv[1])), [0])
+"""
+
+
+def test_a_child_ends_with_its_parent(suspect, probe):
+    probe.tell(1, "wait forever")
+    command = [sys.executable, "-c", PARENT, json.dumps(asdict(suspect.run))]
+    with programs.program(command) as parent:
+        probe.wait_for_calls(2)
+        (child,) = probe.processes
+        assert child != parent.pid
+        parent.kill()
+        until(lambda: not psutil.pid_exists(child), 15, "the child to end")
