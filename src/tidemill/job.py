@@ -8,12 +8,13 @@ they can be tasks: ``choose_chunks``, ``partition``, ``execution.run_chunk`` and
 from __future__ import annotations
 
 import getpass
+import hashlib
 import logging
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -28,10 +29,10 @@ from tidemill.plan import Plan
 from tidemill.planning import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
 from tidemill.preparation import make_plan
 from tidemill.progress import Progress, tell
-from tidemill.reduction import RunSummary, reduce, write_failure
+from tidemill.reduction import RunSummary, is_shown, reduce, write_failure
 from tidemill.request import Request
 from tidemill.run import Run
-from tidemill.storage.layout import SinkLayout, indexed
+from tidemill.storage.layout import KeyLayout, SinkLayout, indexed
 from tidemill.storage.lease import Lease, acquire
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import check_sink, last_published
@@ -86,7 +87,7 @@ class Job:
         layout = SinkLayout.of(request.sink, request.storage_options)
         check_sink(layout, request.locations)
         plan = make_plan(request)
-        check_room(plan, layout)
+        check_room(layout, plan)
         run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         owner = f"{getpass.getuser()} (cluster={cluster})"
         with acquire(layout.lease, owner=owner, run_id=run_id, wait_seconds=wait_for_sink) as lease:
@@ -100,7 +101,7 @@ class Job:
                 storage_options=dict(request.storage_options),
                 isolation_seconds=request.isolation_seconds,
             )
-            record_plan(run, plan)
+            plan = record_plan(run, plan)
             job = cls(request, run, lease)
             _OPEN[run_id] = job
             try:
@@ -112,13 +113,14 @@ class Job:
                 del _OPEN[run_id]
 
 
-def output_bytes(plan: Plan) -> int:
-    """Bytes that the matrix of a plan takes, about: features hardly compress."""
-    return 8 * sum(part.ids for part in plan.parts) * len(plan.columns)
+def output_bytes(plan: Plan, parts: Iterable[int] | None = None) -> int:
+    """Bytes that the rows of some parts take, about: features hardly compress."""
+    wanted = range(len(plan.parts)) if parts is None else parts
+    return 8 * sum(plan.parts[index].ids for index in wanted) * len(plan.columns)
 
 
-def check_room(plan: Plan, layout: SinkLayout) -> None:
-    """Check that the matrix fits on the disk of a local sink.
+def check_room(layout: SinkLayout, plan: Plan) -> None:
+    """Check that what is still to be written fits on the disk of a local sink.
 
     Raises
     ------
@@ -126,9 +128,12 @@ def check_room(plan: Plan, layout: SinkLayout) -> None:
         If it does not, naming the bytes needed and free.
     """
     free = disk_free(layout)
-    if free is not None and output_bytes(plan) > free:
+    needed = output_bytes(plan, _missing(layout, plan))
+    if layout.kind == "file" and needed:
+        needed += output_bytes(plan)  # the file is written beside its parts
+    if free is not None and needed > free:
         raise ResourceError(
-            f"the matrix takes about {output_bytes(plan):,} bytes, and {free:,} are free for "
+            f"about {needed:,} bytes are still to be written, and {free:,} are free for "
             f"{layout.url}; choose a sink on a larger disk, or settings with fewer features"
         )
 
@@ -150,31 +155,51 @@ def stop_workers(run: Run, reason: str) -> None:
 def _work_dir(request: Request, layout: SinkLayout, plan: Plan) -> str:
     if request.work_dir is None:
         return layout.key(plan.result_key).work.url
-    return f"{request.work_dir.rstrip('/')}/tidemill-{plan.result_key[:16]}"
+    sink = hashlib.sha256(layout.url.encode()).hexdigest()[:8]  # sinks may share a work_dir
+    return f"{request.work_dir.rstrip('/')}/tidemill-{sink}-{plan.result_key[:16]}"
 
 
-def record_plan(run: Run, plan: Plan) -> None:
-    """Write the plan where workers read it; parts that an earlier attempt recorded are kept.
+def record_plan(run: Run, plan: Plan) -> Plan:
+    """Write the plan where workers read it; the plan that holds.
 
-    Parts are a pure function of source and settings, but also of the version of tidemill: those
-    that were started are finished as they were cut.
+    Parts are a pure function of source and settings, but also of part_bytes and of the version of
+    tidemill. Where parts are committed already, the rest is finished as they were cut. Markers
+    without a plan that can be read say nothing about ids, so they go before the plan is written.
     """
     key = run.key
+    recorded = _recorded_plan(key)
+    if recorded is None:
+        key.state.delete_all(key.markers)
+    elif committed(key):
+        if recorded.parts != plan.parts:
+            log.warning("going on with the %d parts that were recorded first", len(recorded.parts))
+        plan = replace(plan, parts=recorded.parts, layout=recorded.layout)
+    key.state.write(key.plan, plan.to_json().encode())
+    return plan
+
+
+def _recorded_plan(key: KeyLayout) -> Plan | None:
+    """The plan of an earlier attempt; None if there is none or it is damaged."""
     try:
-        recorded = Plan.from_json(key.state.read(key.plan))
+        return Plan.from_json(key.state.read(key.plan))
     except FileNotFoundError:
-        recorded = plan
-    kept = replace(plan, parts=recorded.parts, layout=recorded.layout)
-    key.state.write(key.plan, kept.to_json().encode())
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        log.warning("%s/%s is damaged (%s); starting over", key.state.url, key.plan, error)
+        return None
 
 
 def missing_parts(run: Run) -> list[int]:
     """Indexes of parts without a commit marker; none if a file sink shows the result already."""
-    shown = last_published(run.layout)
-    if run.layout.kind == "file" and shown is not None and shown.result_key == run.result_key:
+    return _missing(run.layout, load_plan(run))
+
+
+def _missing(layout: SinkLayout, plan: Plan) -> list[int]:
+    shown = last_published(layout)
+    if shown is not None and is_shown(layout, plan.result_key, shown):
         return []
-    done = committed(run.key)
-    return [part.index for part in load_plan(run).parts if part.index not in done]
+    done = committed(layout.key(plan.result_key))
+    return [part.index for part in plan.parts if part.index not in done]
 
 
 def choose_chunks(run: Run, threads: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated, Any, Self
 
+import dask
 import distributed
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
@@ -117,24 +118,31 @@ def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
         If a Dask client that is the default of this process would be used instead.
     """
     url = api_url()
+    with temporary_settings({PREFECT_API_URL: url}), _own_scratch():
+        yield task_runner(spec, url)
+
+
+@contextmanager
+def _own_scratch() -> Iterator[None]:
+    """A folder for Dask that goes with the run; it would leave one behind for good."""
+    option = "temporary-directory"
     with (
-        temporary_settings({PREFECT_API_URL: url}),
-        # Dask would leave a folder of its own in the system's folder for temporary files.
-        TemporaryDirectory(prefix="tidemill-dask-", ignore_cleanup_errors=True) as scratch,
+        TemporaryDirectory(
+            prefix="tidemill-dask-", dir=dask.config.get(option), ignore_cleanup_errors=True
+        ) as folder,
+        dask.config.set({option: folder}),
     ):
-        yield task_runner(spec, url, scratch)
+        yield
 
 
-def task_runner(spec: ClusterSpec, url: str, scratch: str) -> DaskTaskRunner:
-    """A ``DaskTaskRunner`` for a parsed ``cluster`` argument; ``scratch`` is for workers here."""
+def task_runner(spec: ClusterSpec, url: str) -> DaskTaskRunner:
+    """A ``DaskTaskRunner`` for a parsed ``cluster`` argument."""
     _refuse_ambient_client(spec)
     logging.getLogger("distributed").setLevel(logging.WARNING)
     keywords: dict[str, Any] = dict(spec.keywords)
-    if spec.kind in {"threads", "processes"}:
-        keywords["cluster_kwargs"] = {**keywords["cluster_kwargs"], "local_directory": scratch}
     if spec.kind == "processes":
         environment = {"PREFECT_API_URL": url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-        keywords["cluster_kwargs"]["env"] = environment
+        keywords["cluster_kwargs"] = {**keywords["cluster_kwargs"], "env": environment}
     return DaskTaskRunner(**keywords)
 
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from tidemill.digests import RowSum, content_digest
-from tidemill.errors import DataError, SinkError, shorten
+from tidemill.errors import DataError, SinkError, SourceChangedError, shorten
 from tidemill.execution import load_plan
 from tidemill.partition import drop_spill
 from tidemill.parts import part_schema
 from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
-from tidemill.storage.markers import Marker, attempts, clear_attempts, committed
+from tidemill.storage.layout import SinkLayout
+from tidemill.storage.markers import Marker, committed
 from tidemill.storage.publish import Published, last_published, publish
-from tidemill.storage.record import CASES, RunRecord, cpu_features, write_record
-from tidemill.storage.streams import drop_unfinished
+from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
+from tidemill.tidying import tidy
 
 __all__ = ["RunSummary", "reduce", "write_failure"]
 
@@ -63,10 +65,12 @@ class _Totals:
     quarantined: list[Mapping[str, Any]] = field(default_factory=list)
     errors: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     cases: list[Mapping[str, str]] = field(default_factory=list)
+    checksums: dict[str, str] = field(default_factory=dict)  # file -> SHA-256
 
     def add(self, marker: Marker, run: Run) -> None:
         """Add one part."""
         self.rows += marker.rows
+        self.checksums[marker.path] = marker.checksum
         if marker.run_id == run.run_id:
             self.calculated.add(marker.index)
             self.part_seconds += marker.seconds
@@ -104,17 +108,20 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     """
     began = time.perf_counter()
     plan = load_plan(run)
-    check_unchanged(plan.source)
     shown = last_published(run.layout)
     markers = committed(run.key)
-    if shown is not None and _is_shown_already(run, shown, markers):
-        return _finish(run, plan, shown, {}, facts, began)
-    if missing := [part.index for part in plan.parts if part.index not in markers]:
-        raise SinkError(
-            f"{len(missing)} of {len(plan.parts)} parts are missing ({shorten(missing)}); "
-            "run again: finished parts are kept"
-        )
-    ordered = [markers[part.index] for part in plan.parts]
+    missing = [part.index for part in plan.parts if part.index not in markers]
+    if missing and shown is not None and is_shown(run.layout, run.result_key, shown):
+        return _finish(run, plan, shown, _earlier_totals(run), facts, began)
+    with _distrust(run):
+        check_unchanged(plan.source)
+        if missing:
+            raise SinkError(
+                f"{len(missing)} of {len(plan.parts)} parts are missing ({shorten(missing)}); "
+                "run again: finished parts are kept"
+            )
+        ordered = [markers[part.index] for part in plan.parts]
+        _check_bounds(plan, ordered)
     _check_rows(ordered)
     schema = part_schema(plan)
     sums = (RowSum.from_text(marker.digest) for marker in ordered)
@@ -127,7 +134,48 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         digest=content_digest(sums, plan.columns, str(schema[0].type)),
         check=lambda: run.lease_view().check(now=True),
     )
-    return _finish(run, plan, published, markers, facts, began)
+    return _finish(run, plan, published, _totals(run, ordered), facts, began)
+
+
+def is_shown(layout: SinkLayout, result_key: str, shown: Published) -> bool:
+    """Whether a file sink shows this result: its parts go, the file is what they became."""
+    return layout.kind == "file" and shown.result_key == result_key
+
+
+@contextmanager
+def _distrust(run: Run) -> Iterator[None]:
+    """Drop the parts when what they were read from, or how they were cut, is not what it should be.
+
+    The next attempt then reads everything again, instead of publishing them after all.
+    """
+    try:
+        yield
+    except (SourceChangedError, _MixedPartsError):
+        run.key.state.delete_all(run.key.markers)
+        drop_spill(load_plan(run), run.work_dir)
+        raise
+
+
+class _MixedPartsError(SinkError):
+    """Parts hold ids or rows that are not theirs."""
+
+
+def _check_bounds(plan: Plan, markers: Sequence[Marker]) -> None:
+    """Every id lies in the range of its part, and so in no other part."""
+    wrong = [
+        part.index
+        for part, marker in zip(plan.parts, markers, strict=True)
+        if marker.rows
+        and not (
+            (part.lower is None or marker.lower >= part.lower)
+            and (part.upper is None or marker.upper < part.upper)
+        )
+    ]
+    if wrong:
+        raise _MixedPartsError(
+            f"parts {shorten(wrong)} hold ids outside of their range, as an attempt with other "
+            "parts would leave them; they were dropped, run again"
+        )
 
 
 def _check_rows(markers: Sequence[Marker]) -> None:
@@ -141,27 +189,40 @@ def _check_rows(markers: Sequence[Marker]) -> None:
     )
 
 
-def _is_shown_already(run: Run, shown: Published, markers: Mapping[int, Marker]) -> bool:
-    """Whether a file sink shows this result: its parts are gone, the file is what they became."""
-    return run.layout.kind == "file" and shown.result_key == run.result_key and not markers
+def _totals(run: Run, markers: Sequence[Marker]) -> _Totals:
+    totals = _Totals()
+    for marker in markers:
+        totals.add(marker, run)
+    return totals
+
+
+def _earlier_totals(run: Run) -> _Totals:
+    """What the run that published this result recorded: its markers are gone."""
+    totals = _Totals()
+    for record in history(run.layout):
+        if record.result_key == run.result_key and record.state == "finished":
+            totals.quarantined = list(record.quarantined)
+            totals.cases = list(record.error_cases)
+            for error in record.errors:
+                key = (error["kind"], error["calculator"], error["message"])
+                totals.errors[key] = error["count"]
+            break
+    return totals
 
 
 def _finish(
     run: Run,
     plan: Plan,
     published: Published,
-    markers: Mapping[int, Marker],
+    totals: _Totals,
     facts: Mapping[str, Any],
     began: float,
 ) -> RunSummary:
-    totals = _Totals()
-    for marker in markers.values():
-        totals.add(marker, run)
-    _tidy(run)
     seconds = {**facts["seconds"], "reduce": time.perf_counter() - began}
     record = _record(run, plan, published, totals, {**facts, "seconds": seconds})
-    record = replace(record, part_checksums={one.path: one.checksum for one in markers.values()})
     write_record(run.layout, record)
+    run.lease_view().check(now=True)  # what follows deletes files: never those of another run
+    tidy(run, plan)
     log.info("published %d rows of %d columns in %s", record.rows, record.columns, run.sink)
     return _summary(run, record, published, facts)
 
@@ -190,6 +251,7 @@ def _record(
         quarantined=tuple(totals.quarantined),
         errors=tuple(totals.error_counts()),
         error_cases=tuple(totals.cases),
+        part_checksums=totals.checksums,
         digest=published.digest,
         version=published.version,
         notes=() if published.is_new else ("the sink showed this result already",),
@@ -231,18 +293,6 @@ def _summary(
         version=published.version,
         note="; ".join(record.notes),
     )
-
-
-def _tidy(run: Run) -> None:
-    """Remove spill, the state of older results, and what killed processes left unfinished."""
-    drop_spill(load_plan(run), run.work_dir)
-    clear_attempts(run.key, attempts(run.key))
-    run.layout.forget(keep=run.result_key)
-    layout, parts = run.layout, run.key.data
-    for store, pattern in ((layout.home, layout.name), (parts, "part-*.parquet")):
-        folder = store.local_path()
-        if folder is not None and pattern:
-            drop_unfinished(folder, pattern)
 
 
 def write_failure(run: Run, plan: Plan, error: BaseException, cluster: str) -> None:

@@ -117,12 +117,13 @@ class SinkLayout:
     def forget(self, keep: str) -> None:
         """Delete the state of all results but the one with the result key ``keep``.
 
-        Part files in a Delta table are left: the table's history may still show them, and Delta's
-        vacuum deletes them in time.
+        Markers go first: without their plan they would say nothing. Part files in a Delta table are
+        left, because the table's history may still show them; a full vacuum deletes them in time.
         """
         keys = self.state.child("keys")
         for folder in keys.folder()[1]:
             if folder != keep[:16]:
+                keys.delete_all(f"{folder}/{KeyLayout.markers}")
                 keys.delete_all(folder)
         for folder in self.state.folder()[1]:
             if folder.startswith("parts-") and folder != f"parts-{keep[:16]}":

@@ -164,7 +164,7 @@ def _busy(store: Store, holder: Holder) -> SinkBusyError:
     sink = store.url.removesuffix("/lease").removesuffix("/_tidemill")
     return SinkBusyError(
         f"{sink} is being written by {holder.describe()}; wait until it ends, let this run wait "
-        "with wait_seconds, or cancel the other run (if its process was killed, the sink is free "
+        "with wait_for_sink, or cancel the other run (if its process was killed, the sink is free "
         f"{holder.stale_seconds:.0f} s later)"
     )
 

@@ -20,6 +20,7 @@ from tidemill.storage.sinks import check_sink
 __all__ = [
     "Published",
     "check_sink",
+    "drop_parts",
     "last_published",
     "publish",
     "publish_delta",
@@ -139,12 +140,15 @@ def publish_file(
     check: Check | None = None,
     interval: str | None = None,
 ) -> Published:
-    """Replace the file by one with the parts' rows, then remove the parts; see :func:`publish`."""
+    """Replace the file by one with the parts' rows; see :func:`publish`.
+
+    The parts stay until the run is recorded: :func:`drop_parts` removes them.
+    """
     if interval is not None:
         raise ValueError(f"a file cannot hold intervals; {layout.url} must be a folder for that")
     found = list(markers)
     write_file(layout, key, found, schema, check)
-    published = _record(
+    return _record(
         layout,
         Published(
             run_id=run_id,
@@ -156,9 +160,13 @@ def publish_file(
             published=time.time(),
         ),
     )
-    key.data.delete_all()
-    key.state.delete_all(key.markers)
-    return published
+
+
+def drop_parts(layout: SinkLayout, key: KeyLayout) -> None:
+    """Remove the parts of a file sink, whose file holds their rows; markers go first."""
+    if layout.kind == "file":
+        key.state.delete_all(key.markers)
+        key.data.delete_all()
 
 
 def last_published(layout: SinkLayout) -> Published | None:

@@ -14,7 +14,13 @@ import pytest
 
 from tidemill.errors import LeaseLostError, SinkError
 from tidemill.storage.layout import SinkLayout
-from tidemill.storage.publish import check_sink, last_published, publish, read_matrix
+from tidemill.storage.publish import (
+    check_sink,
+    drop_parts,
+    last_published,
+    publish,
+    read_matrix,
+)
 
 KEY = "a" * 64
 COLUMNS = ["value__cwt_coefficients__coeff_0__w_2__widths_(2, 5)", 'x__agg__attr_"max"']
@@ -25,7 +31,7 @@ def go(layout, key, markers, schema, **options):
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
-def test_a_file_is_written_in_order_and_parts_are_removed(place, write_parts, suffix):
+def test_a_file_is_written_in_order_and_its_parts_can_be_dropped(place, write_parts, suffix):
     layout = SinkLayout.of(f"{place[0]}/matrix{suffix}", place[1])
     key = layout.key(KEY)
     markers, schema = write_parts(key, range(10), COLUMNS)
@@ -37,6 +43,8 @@ def test_a_file_is_written_in_order_and_parts_are_removed(place, write_parts, su
     assert list(frame.index) == list(range(10))
     assert list(frame.columns) == COLUMNS
     assert np.array_equal(frame.to_numpy(), np.random.default_rng(7).normal(size=(10, 2)))
+    assert len(key.data.list()) == len(markers)  # they stay until the run is recorded
+    drop_parts(layout, key)
     assert key.data.list() == []
     assert [entry.path for entry in layout.home.folder()[0]] == [layout.name]
     assert last_published(layout) == published

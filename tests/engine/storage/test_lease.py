@@ -52,7 +52,7 @@ def test_a_second_run_is_refused_at_once_with_the_owners_name(folder):
         with pytest.raises(SinkBusyError) as caught:
             take(folder, "two")
         assert time.monotonic() - began < 1.0
-        for words in ("run one", "ann", "since 20", str(os.getpid()), "wait_seconds", "matrix is"):
+        for words in ("run one", "ann", "since 20", str(os.getpid()), "wait_for_sink", "matrix is"):
             assert words in str(caught.value)
         assert lease.generation == 1
     with take(folder, "two") as lease:
