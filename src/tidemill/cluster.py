@@ -193,11 +193,13 @@ def fit_workers(
     """
     reports = _check_all(client, check, name, seconds)
     # The scheduler forgets this with the client: a flow that is killed leaves no check behind.
-    token = client.submit(os.getpid, key=f"{name}-lives", pure=False)
-    client.register_plugin(_plugin(check, frozenset(reports), token.key), name=name)
+    key = f"{name}-lives"
+    token = client.submit(os.getpid, key=key, pure=False)
+    client.register_plugin(_plugin(check, frozenset(reports), key), name=name)
     try:
         yield reports
     finally:
+        token.release()
         try:
             client.unregister_worker_plugin(name)
         except Exception as error:  # noqa: BLE001  the scheduler may be gone; the check is harmless

@@ -186,7 +186,7 @@ def calculate_for_parent(request: dict[str, Any], announce: Announce) -> dict[st
     plan = load_plan(run)
     raw = request["selection"]
     skip = {int(position): reason for position, reason in raw["skip"].items()}
-    selection = Selection(skip, tuple(raw["solo"]) if raw["solo"] else None)
+    selection = Selection(skip, [(first, last) for first, last in raw["solo"]])
     part = plan.parts[request["part"]]
     return calculate_part(
         run,

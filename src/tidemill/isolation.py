@@ -23,8 +23,10 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+import tidemill.errors
 from tidemill.blocks import Quarantined
 from tidemill.errors import CalculationError, TidemillError
+from tidemill.storage.faults import is_transient
 
 __all__ = ["Selection", "calculate_isolated"]
 
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 RANGE_IDS = 256
 #: More poison than this in one part is a broken calculator or installation, not poison.
 POISON_LIMIT = 20
+#: Children for one part: two for each poison, and some for ranges that died without one.
+MOST_CHILDREN = 3 * POISON_LIMIT
 
 
 @dataclass(slots=True)
@@ -41,14 +45,14 @@ class Selection:
     """Which ids of a part a child leaves out, and which it takes one by one (by position)."""
 
     skip: dict[int, str] = field(default_factory=dict)  # position -> reason
-    solo: tuple[int, int] | None = None  # range of positions taken one by one
+    solo: list[tuple[int, int]] = field(default_factory=list)  # ranges taken one by one
 
     def ranges(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Ranges within positions ``first`` to ``last`` (exclusive), without skipped ids.
 
         Examples
         --------
-        >>> list(Selection(skip={3: "died"}, solo=(1, 3)).ranges(0, 6))
+        >>> list(Selection(skip={3: "died"}, solo=[(1, 3)]).ranges(0, 6))
         [(0, 1), (1, 2), (2, 3), (4, 6)]
         """
         start = first
@@ -68,8 +72,19 @@ class Selection:
             if position <= at < position + len(ids)
         ]
 
+    def narrow(self, first: int, last: int, *, reason: str, hung: bool) -> None:
+        """Leave out the id on which a child ended, or look at its range one by one.
+
+        Where a range of several ids only took too long, the whole part is slow: then every id is
+        taken alone, instead of one child for each such range.
+        """
+        if last - first == 1:
+            self.skip[first] = f"its process {reason}"
+        else:
+            self.solo.append((0, sys.maxsize) if hung else (first, last))
+
     def _alone(self, position: int) -> bool:
-        return self.solo is not None and self.solo[0] <= position < self.solo[1]
+        return any(first <= position < last for first, last in self.solo)
 
 
 @dataclass(slots=True)
@@ -79,6 +94,7 @@ class _Outcome:
     result: dict[str, Any] | None = None  # what it calculated, if it finished
     last: tuple[int, int] | None = None  # the range it announced last
     reason: str = ""
+    hung: bool = False  # it was ended because a range took too long
 
 
 def calculate_isolated(
@@ -100,7 +116,7 @@ def calculate_isolated(
     number = request["part"] + 1  # as in all log lines
     selection = Selection()
     deaths_while_reading = 0
-    while True:
+    for _ in range(MOST_CHILDREN):
         outcome = _run_child({**request, "selection": asdict(selection)}, seconds, checkpoint)
         if outcome.result is not None:
             return outcome.result
@@ -113,21 +129,13 @@ def calculate_isolated(
                     f"({outcome.reason}); check the input files and the memory of the worker"
                 )
             continue
-        _narrow(selection, outcome)
+        selection.narrow(*outcome.last, reason=outcome.reason, hung=outcome.hung)
         if len(selection.skip) > POISON_LIMIT:
-            raise CalculationError(
-                f"more than {POISON_LIMIT} series of part {number} kill their process "
-                f"({outcome.reason}); check the custom calculators and the installation"
-            )
-
-
-def _narrow(selection: Selection, outcome: _Outcome) -> None:
-    assert outcome.last is not None
-    first, last = outcome.last
-    if last - first == 1:
-        selection.skip[first] = f"its process {outcome.reason}"
-    else:
-        selection.solo = (first, last)
+            break
+    raise CalculationError(
+        f"part {number} still kills its process with {len(selection.skip)} series left out "
+        f"({outcome.reason}); check the custom calculators, the memory and the installation"
+    )
 
 
 def _run_child(request: dict[str, Any], seconds: float, checkpoint: Callable[[], None]) -> _Outcome:
@@ -141,6 +149,7 @@ def _run_child(request: dict[str, Any], seconds: float, checkpoint: Callable[[],
                 line = lines.get(timeout=1.0)
             except queue.Empty:
                 if time.monotonic() > deadline:
+                    outcome.hung = True
                     outcome.reason = f"did not finish within {seconds:.0f} s"
                     return outcome
                 continue
@@ -157,12 +166,18 @@ def _take(outcome: _Outcome, said: dict[str, Any]) -> None:
     if "range" in said:
         outcome.last = (said["range"][0], said["range"][1])
     elif "error" in said:
-        import tidemill.errors
-
-        kind = getattr(tidemill.errors, said["error"], CalculationError)
-        raise kind(said["message"])
+        raise _as_error(said)
     else:
         outcome.result = said["result"]
+
+
+def _as_error(said: dict[str, Any]) -> Exception:
+    """The child's own error: ours by its name, one that may pass as such, others by their text."""
+    kind = getattr(tidemill.errors, said["error"], None)
+    if isinstance(kind, type) and issubclass(kind, TidemillError):
+        return kind(said["message"])
+    text = f"{said['error']}: {said['message']}"
+    return ConnectionError(text) if said["transient"] else CalculationError(text)
 
 
 @contextmanager
@@ -230,8 +245,9 @@ def main() -> None:
     try:
         result = calculate_for_parent(request, lambda first, last: say(range=[first, last]))
         say(result=result)
-    except TidemillError as error:
-        say(error=type(error).__name__, message=str(error))
+    except Exception as error:  # noqa: BLE001  only a death without a word speaks of poison
+        kind = type(error).__name__
+        say(error=kind, message=str(error), transient=is_transient(error))
 
 
 if __name__ == "__main__":

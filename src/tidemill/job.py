@@ -27,11 +27,13 @@ from tidemill.execution import load_kernels, load_plan, run_chunk
 from tidemill.partition import check_space, run_spill_task, spill_tasks
 from tidemill.plan import Plan
 from tidemill.planning import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
+from tidemill.preflight import check_memory
 from tidemill.preparation import make_plan
 from tidemill.progress import Progress, tell
 from tidemill.reduction import RunSummary, is_shown, reduce, write_failure
 from tidemill.request import Request
 from tidemill.run import Run
+from tidemill.storage.faults import is_transient
 from tidemill.storage.layout import KeyLayout, SinkLayout, indexed
 from tidemill.storage.lease import Lease, acquire
 from tidemill.storage.markers import committed
@@ -289,13 +291,22 @@ class PartsWatch:
         if not now and time.monotonic() - self._last < LOOK_SECONDS:
             return
         self._last = time.monotonic()
+        try:
+            self._read_new()
+        except Exception as error:
+            if not is_transient(error):  # a look is no reason to end a run
+                raise
+            log.debug("could not look at the parts: %s", error)
+            return
+        ids = sum(self._rows.values())
+        tell(Progress("calculate_features", len(self._rows), self._total, ids))
+
+    def _read_new(self) -> None:
         key = self.run.key
         names = (indexed(entry.path) for entry in key.state.list(key.markers))
         new = {name[0] for name in names if name is not None} - set(self._rows)
         found = committed(key, new) if new else {}
         self._rows.update({index: marker.rows for index, marker in found.items()})
-        ids = sum(self._rows.values())
-        tell(Progress("calculate_features", len(self._rows), self._total, ids))
 
 
 def extract_here(
@@ -311,6 +322,7 @@ def extract_here(
     threads = threads or os.cpu_count() or 1
     seconds: dict[str, float] = {}
     with Job.open(request, wait_for_sink) as job:
+        check_memory(load_plan(job.run), threads)
         with _timed(seconds, "calculate_chunk_size"):
             chunks = choose_chunks(job.run, threads)["chunks"]
         with _timed(seconds, "partition"):

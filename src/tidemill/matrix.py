@@ -42,6 +42,8 @@ class ErrorTable:
     def add(self, series_id: object, kind: str, calculator: str, message: str) -> None:
         """Count one failure and keep its id while there is room."""
         key = (kind, calculator, message)
+        if key not in self.counts and len(self.counts) >= CASES_KEPT:
+            key = (kind, calculator, "other messages")
         self.counts[key] += 1
         if self.kept < CASES_KEPT:
             self.ids.setdefault(key, []).append(str(series_id))

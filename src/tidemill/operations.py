@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -33,10 +34,12 @@ from tidemill.cluster import (
     wait_for_workers,
 )
 from tidemill.errors import ArgumentError, ClusterError, InputError
+from tidemill.execution import load_plan
 from tidemill.job import PartsWatch, stop_workers
-from tidemill.preflight import Check, versions
+from tidemill.preflight import Check, check_memory, versions
 from tidemill.progress import Progress, tell
 from tidemill.run import Run
+from tidemill.storage.faults import is_transient
 from tidemill.storage.owners import Process
 
 __all__ = [
@@ -318,13 +321,64 @@ class _WorkerWatch:
 
 
 def map_on_workers(client: distributed.Client) -> Callable[..., list[Any]]:
-    """A ``map`` that runs plain functions on the workers: 3 ms each against 300 ms a task run."""
+    """A ``map`` that runs plain functions on the workers: 3 ms each against 300 ms a task run.
+
+    What was lost with its worker is run again by the scheduler, what met a fault that may pass is
+    run again here, a few times; a bad input is not.
+    """
 
     def run_all(function: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
-        futures = client.map(function, items, pure=False, retries=2)
-        return list(client.gather(futures))
+        futures = client.map(function, items, pure=False)
+        try:
+            _wait_for_all(client, futures)
+            return list(client.gather(futures))
+        finally:
+            client.cancel(futures)
 
     return run_all
+
+
+def _wait_for_all(client: distributed.Client, futures: Sequence[Any]) -> None:
+    waiting = dict.fromkeys(futures, 1)  # future -> submissions
+    workers = _WorkerWatch(client)
+    while waiting:
+        workers.look()
+        for future in [one for one in waiting if one.status in _SETTLED]:
+            submissions = waiting.pop(future)
+            if future.status == "finished":
+                continue
+            error = future.exception() if future.status == "error" else None
+            if error is not None and not is_transient(error):
+                raise _lost_worker(error) if isinstance(error, distributed.KilledWorker) else error
+            if submissions >= SUBMISSIONS:
+                raise error or ClusterError(f"the partition step's task was {future.status}")
+            future.retry()
+            waiting[future] = submissions + 1
+        time.sleep(POLL_SECONDS)
+
+
+def _lost_worker(error: BaseException) -> ClusterError:
+    return ClusterError(
+        f"the partition step lost its worker too often ({error}); look at the workers' memory and "
+        "logs, then run again: finished map tasks are kept"
+    )
+
+
+def _check_hosts(
+    client: distributed.Client, run: Run, reports: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Workers that share a host share its memory: one of each host looks at that for all."""
+    plan = load_plan(run)
+    threads: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for address, report in reports.items():
+        threads[report["host"]] += report["threads"]
+        first.setdefault(report["host"], address)
+    checks = [
+        client.submit(check_memory, plan, threads[host], workers=[address], pure=False)
+        for host, address in first.items()
+    ]
+    client.gather(checks)
 
 
 def _warn_of_mixed_processors(reports: Mapping[str, Mapping[str, Any]]) -> None:
@@ -369,6 +423,7 @@ class Steps:
         with fit_workers(client, check, f"tidemill-preflight-{address.run_id}") as reports:
             steps = cls(address, spec, client, count_threads(client))
             _warn_of_mixed_processors(reports)
+            _check_hosts(client, address, reports)
             log.info("preflight: %d threads of %d workers are fit", steps.threads, len(reports))
             kernels = max((report["kernel_seconds"] for report in reports.values()), default=0.0)
             steps.seconds["preflight"] = time.perf_counter() - began - kernels

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from tidemill.errors import ResourceError, TidemillError
+from tidemill.plan import Plan
 from tidemill.planning import part_memory_bytes
 from tidemill.run import Run
 from tidemill.storage.owners import Process
@@ -36,6 +37,24 @@ def _worker_threads() -> int:
         return worker.get_worker().state.nthreads if worker is not None else 1
     except ValueError:  # called outside of a task
         return 1
+
+
+def check_memory(plan: Plan, threads: int) -> None:
+    """Check that ``threads`` threads have memory on this host: half of what is free, and no more.
+
+    Raises
+    ------
+    ResourceError
+        Naming what the largest part takes, and what is free.
+    """
+    largest = max(part_memory_bytes(plan.source, plan.layout, part) for part in plan.parts)
+    free = psutil.virtual_memory().available
+    if largest * threads > free / 2:
+        raise ResourceError(
+            f"{threads} threads need {largest:,} bytes each for the largest part, and {free:,} "
+            "bytes of memory are free; use fewer threads on a host or a smaller part_bytes (a "
+            "single series cannot be cut)"
+        )
 
 
 def versions() -> dict[str, str]:
@@ -76,6 +95,7 @@ class Check:
         return {
             "problems": problems,
             "host": socket.gethostname(),
+            "threads": _worker_threads(),
             "pid": os.getpid(),
             "cpu_features": cpu_features(),
             "kernel_seconds": seconds.get("_load_kernels", 0.0),
@@ -135,19 +155,9 @@ class Check:
         shutil.disk_usage(folder)
 
     def _memory(self) -> None:
-        """Each thread needs the memory of the largest part, and no more than half is for that."""
         from tidemill.execution import load_plan
 
-        plan = load_plan(self.run)
-        largest = max(part_memory_bytes(plan.source, plan.layout, part) for part in plan.parts)
-        threads = _worker_threads()
-        free = psutil.virtual_memory().available
-        if largest * threads > free / 2:
-            raise ResourceError(
-                f"{threads} threads need {largest:,} bytes each for the largest part, and "
-                f"{free:,} bytes of memory are free; use fewer threads per worker or a smaller "
-                "part_bytes (a single series cannot be cut)"
-            )
+        check_memory(load_plan(self.run), _worker_threads())
 
     def _load_kernels(self) -> None:
         from tidemill.execution import load_kernels

@@ -63,8 +63,8 @@ class Program:
             raise AssertionError(f"{error}:\n{self.output}") from None
 
     def interrupt(self) -> None:
-        """Press Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
+        """Press Ctrl-C: a terminal tells the whole group."""
+        os.killpg(self.pid, signal.SIGINT)
 
     def kill(self) -> None:
         """End the process itself, and no child, as the kernel's memory killer does."""
