@@ -3,8 +3,8 @@
     python benchmarks/calibrate_costs.py [--output costs.json] [--seconds 0.02]
 
 One thread, random walks of 10 to 10,000,000 values. For each length the time of a block of series
-is taken several times and the least kept. No curve is fitted: beyond the core's cache a transform or a
-sort of one long series takes up to ten times what a curve through the short ones says.
+is taken several times and the least kept. No curve is fitted: beyond the core's cache a transform
+or a sort of one long series takes up to ten times what a curve through the short ones says.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Prefect deployments and cluster files, as package data."""

@@ -83,6 +83,7 @@ class Batch:
     # kind -> bool[k]: False where the id lacks the kind altogether (its features are NaN,
     # unlike those of a series that on_nan="omit" emptied). A kind not listed is present throughout.
     quarantined: tuple[Quarantined, ...] = ()  # ids left out of ``ids``
+    input_rows: int = 0  # it was made of, before any policy dropped some
 
     @property
     def n_rows(self) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -96,24 +97,30 @@ def _parameter(part: str) -> tuple[str, Any]:
     return name, text[1:-1] if text.startswith('"') else ast.literal_eval(text)
 
 
-def check_kinds(kinds: Iterable[str]) -> None:
-    """Refuse kinds that would make a column's parts ambiguous.
+def check_kinds(kinds: Iterable[object]) -> tuple[str, ...]:
+    """Turn kinds into names, if these leave no doubt about the parts of a column.
 
     Raises
     ------
     ArgumentError
-        If a kind contains ``__``.
+        If a name is empty, contains ``__`` or ends with ``_``, or if two kinds read the same.
 
     Examples
     --------
-    >>> check_kinds(["a", "b_c"])
+    >>> check_kinds([1, "b_c"])
+    ('1', 'b_c')
     """
-    bad = [kind for kind in kinds if "__" in str(kind)]
+    names = tuple(map(str, kinds))
+    bad = [name for name in names if not name or "__" in name or name.endswith("_")]
     if bad:
         raise ArgumentError(
-            f"kind {shorten(map(repr, bad))} contains '__', which separates the parts of a feature "
-            "column; rename it"
+            f"kind {shorten(map(repr, bad))} contains '__', ends with '_' or is empty, but '__' "
+            "separates the parts of a feature column; rename it"
         )
+    twice = [repr(name) for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ArgumentError(f"several kinds read as {shorten(twice)}; rename all but one")
+    return names
 
 
 def check_width(n_columns: int) -> None:

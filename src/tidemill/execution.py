@@ -26,6 +26,7 @@ from tidemill.parts import PartWriter
 from tidemill.plan import Part, Plan
 from tidemill.pools import one_pool_thread
 from tidemill.run import Run
+from tidemill.sources.identity import check_part_unchanged
 from tidemill.sources.reading import read_part
 from tidemill.storage.markers import (
     Attempt,
@@ -149,6 +150,7 @@ def _calculate_and_commit(
         else:
             written = calculate_part(run, plan, part, name, calculator, checkpoint=checkpoint)
         checkpoint()
+        check_part_unchanged(plan.source, part)
         marker = commit_part(key, Marker(**written))
     clear_attempts(key, suspects)
     log.info(
@@ -213,7 +215,7 @@ def calculate_part(
     """Write the rows of one part under ``name``; the JSON values of its commit marker."""
     started = time.perf_counter()
     quarantined: list[Quarantined] = []
-    position = 0
+    position = input_rows = 0
     with (
         one_pool_thread(),
         run.key.data.open_output(name) as sink,
@@ -221,6 +223,7 @@ def calculate_part(
     ):
         for batch in read_part(plan, part, run.work_dir, needs_times=calculator.needs_times):
             quarantined += batch.quarantined
+            input_rows += batch.input_rows
             for first, last in _ranges(calculator, batch, selection, position):
                 if announce is not None:
                     announce(position + first, position + last)
@@ -233,6 +236,7 @@ def calculate_part(
         "index": part.index,
         "path": name,
         "rows": writer.rows,
+        "input_rows": input_rows,
         "bytes": writer.file.size,
         "checksum": writer.file.checksum,
         "seconds": time.perf_counter() - started,

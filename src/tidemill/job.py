@@ -24,7 +24,7 @@ from typing import Any, Self
 from tidemill.calculators.registry import find
 from tidemill.errors import LeaseLostError, ResourceError
 from tidemill.execution import load_kernels, load_plan, run_chunk
-from tidemill.partition import check_space, run_spill_task, spill_tasks
+from tidemill.partition import check_space, check_spill, run_spill_task, spill_tasks
 from tidemill.plan import Plan
 from tidemill.planning import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
 from tidemill.preflight import check_memory
@@ -256,6 +256,7 @@ def partition(run: Run, map_function: MapFunction) -> dict[str, Any]:
         return facts
     check_space(plan, run.work_dir)
     results = map_function(SpillTask(run), spill_tasks(plan))
+    check_spill(plan, run.work_dir)
     facts["tasks"] = len(results)
     for name in ("reused", "bytes", "rows"):
         facts[name] = sum(int(result[name]) for result in results)

@@ -24,14 +24,24 @@ import pyarrow.types as pt
 
 from tidemill.errors import ResourceError, SourceChangedError
 from tidemill.plan import IdKey, Plan, Source, Span
+from tidemill.sources.identity import check_unchanged
 from tidemill.sources.keys import KeyArray, read_keys
 from tidemill.sources.reading import file_name, located, read_schema, read_span, used_columns
-from tidemill.sources.spilled import SpillFolder, SpillMarker, map_tasks, row_width
+from tidemill.sources.spilled import (
+    SpillFolder,
+    SpillMarker,
+    check_rows,
+    complete_markers,
+    find_markers,
+    map_tasks,
+    row_width,
+)
 from tidemill.sources.values import normal_ids, parse_type
 
 __all__ = [
     "TASK_MEMORY_BYTES",
     "check_space",
+    "check_spill",
     "drop_spill",
     "run_spill_task",
     "spill_bytes",
@@ -90,22 +100,45 @@ def run_spill_task(plan: Plan, task: int, spill_dir: str) -> dict[str, Any]:
         return asdict(marker) | {"reused": True}
     started = time.perf_counter()
     name = f"{task:05d}-{uuid.uuid4().hex[:12]}.arrow"
+    spans = map_tasks(plan.source)[task]
     with folder.store.open_output(name) as sink:
-        rounds, rows = _deal(plan, folder, map_tasks(plan.source)[task], sink)
+        rounds, rows = _deal(plan, folder, spans, sink)
+        check_unchanged(plan.source, {span.file for span in spans})  # else nothing becomes visible
     size = folder.store.info(name).size
     seconds = time.perf_counter() - started
     written = SpillMarker(task, name, rounds, rows, size, seconds)
     return asdict(folder.mark(written)) | {"reused": False}
 
 
+def check_spill(plan: Plan, spill_dir: str) -> None:
+    """Check after the last map task that the spill holds every row of the input.
+
+    A spill of another number of rows is dropped, so that the next attempt writes it anew.
+
+    Raises
+    ------
+    ResourceError
+        If it does not, or if a map task is not complete.
+    """
+    if plan.layout != "spilled":
+        return
+    folder = SpillFolder.of(plan, spill_dir)
+    markers = complete_markers(folder)
+    try:
+        check_rows(folder, markers)
+    except ResourceError:
+        folder.store.delete_all()
+        raise
+
+
 def drop_spill(plan: Plan, spill_dir: str) -> None:
-    """Delete all spill files of a plan."""
+    """Delete all spill files of a plan, and nothing else below ``spill_dir``."""
     SpillFolder.of(plan, spill_dir).store.delete_all()
 
 
 def spill_bytes(source: Source) -> int:
     """Bytes that the spill of an input takes, about."""
-    return sum(file.rows for file in source.files) * row_width(source)
+    return source.rows * row_width(source)
 
 
 def check_space(plan: Plan, spill_dir: str) -> None:
@@ -116,11 +149,12 @@ def check_space(plan: Plan, spill_dir: str) -> None:
     ResourceError
         If it does not, naming the bytes needed and free, and the folder.
     """
-    path = SpillFolder.of(plan, spill_dir).store.local_path()
+    folder = SpillFolder.of(plan, spill_dir)
+    path = folder.store.local_path()
     if plan.layout != "spilled" or path is None:
         return
-    written = sum(file.stat().st_size for file in path.glob("*.arrow")) if path.is_dir() else 0
-    needed = max(spill_bytes(plan.source) - written, 0)
+    written = sum(marker.rows for marker in find_markers(folder))
+    needed = max(plan.source.rows - written, 0) * row_width(plan.source)
     free = shutil.disk_usage(_existing(path)).free
     if needed > free:
         raise ResourceError(
@@ -302,12 +336,13 @@ def _integer_cells(keys: KeyArray) -> tuple[CellOf, npt.NDArray[np.int32]] | Non
 
 
 def _float_cells(keys: KeyArray) -> tuple[CellOf, npt.NDArray[np.int32]] | None:
-    first, scale = float(keys[0]), CELLS / float(keys[-1] - keys[0])
-    if not np.isfinite(scale):
+    first, last = float(keys[0]), float(keys[-1])
+    if not (np.isfinite(last - first) and np.isfinite(scale := CELLS / (last - first))):
         return None
 
     def cell_of(values: KeyArray) -> npt.NDArray[np.int64]:
-        return (np.clip((values - first) * scale, -1, CELLS + 1) + 1).astype(np.int64)
+        with np.errstate(over="ignore"):  # infinitely far is beyond the last boundary, too
+            return (np.clip((values - first) * scale, -1, CELLS + 1) + 1).astype(np.int64)
 
     held = np.bincount(cell_of(keys), minlength=CELLS + 3)
     return cell_of, np.where(held, -1, np.cumsum(held)).astype(np.int32)

@@ -60,6 +60,11 @@ class Source:
     fingerprint: str  # sha256 over files and columns
     schema: str = ""  # of the used columns as they are read: Arrow IPC, base64
 
+    @property
+    def rows(self) -> int:
+        """Rows of all files: by the footers, or as counted (CSV)."""
+        return sum(file.rows for file in self.files)
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -82,6 +87,17 @@ class Part:
     ids: int  # estimate
     bytes: int  # of input, uncompressed
     seconds: float  # predicted by the shipped cost table, one thread
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """Indexes of the input files that it is read from, ascending; none in the spilled layout.
+
+        Examples
+        --------
+        >>> Part(0, None, None, (Span(2, 0, 1), Span(1, 4, 5)), 10, 1, 240, 0.1).files
+        (1, 2)
+        """
+        return tuple(sorted({span.file for span in self.spans}))
 
 
 @dataclass(frozen=True, slots=True)

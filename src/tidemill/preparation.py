@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.calculators import costs
+from tidemill.calculators.registry import identities
 from tidemill.errors import ArgumentError
 from tidemill.plan import RESULTS_VERSION, Plan, Source
 from tidemill.planning import Seconds, make_parts
@@ -44,6 +45,7 @@ def check_door(request: Request) -> None:
     settings = Settings.from_any(request.settings)
     settings.columns(source.kinds)
     _check_times(settings, source)
+    _identities(settings.canonical())
 
 
 def make_plan(request: Request) -> Plan:
@@ -63,11 +65,12 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
     settings = Settings.from_any(request.settings)
     columns = settings.columns(source.kinds)
     _check_times(settings, source)
+    key = result_key(source, settings.canonical(), asdict(request.policies))
     statistics = gather_statistics(source)
     cost = _seconds(settings, source, len(columns))
     layout, parts = make_parts(source, statistics, cost, part_bytes=request.part_bytes)
     plan = Plan(
-        result_key=result_key(source, settings.canonical(), asdict(request.policies)),
+        result_key=key,
         source=source,
         settings=settings.canonical(),
         policies=request.policies,
@@ -87,8 +90,14 @@ def result_key(
     interval: str | None = None,
     window: str | None = None,
 ) -> str:
-    """SHA-256 of all that decides the values of a result, and of nothing else."""
-    facts = {
+    """SHA-256 of all that decides the values of a result, and of nothing else.
+
+    Raises
+    ------
+    SettingsError
+        If the code of a custom calculator cannot be read and it has no version.
+    """
+    facts: dict[str, Any] = {
         "source": source.fingerprint,
         "columns": asdict(source.columns),
         "kinds": source.kinds,
@@ -98,7 +107,14 @@ def result_key(
         "window": window,
         "results_version": RESULTS_VERSION,
     }
+    if own := _identities(settings):
+        facts["calculators"] = own
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _identities(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The custom calculators of canonical settings, and what tells a changed one."""
+    return identities(name for features in settings.values() for name, _ in features)
 
 
 def _open(request: Request) -> Source:

@@ -122,6 +122,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
             )
         ordered = [markers[part.index] for part in plan.parts]
         _check_bounds(plan, ordered)
+        _check_input_rows(plan, ordered)
     _check_rows(ordered)
     schema = part_schema(plan)
     sums = (RowSum.from_text(marker.digest) for marker in ordered)
@@ -175,6 +176,17 @@ def _check_bounds(plan: Plan, markers: Sequence[Marker]) -> None:
         raise _MixedPartsError(
             f"parts {shorten(wrong)} hold ids outside of their range, as an attempt with other "
             "parts would leave them; they were dropped, run again"
+        )
+
+
+def _check_input_rows(plan: Plan, markers: Sequence[Marker]) -> None:
+    """Every row of the input went into one part: the net below all that could go wrong before."""
+    read, there = sum(marker.input_rows for marker in markers), plan.source.rows
+    if read != there:
+        raise _MixedPartsError(
+            f"the parts were made of {read:,} rows, but the input {plan.source.url} has {there:,}: "
+            "the id statistics in its files' footers may be wrong. Nothing is published and the "
+            "parts were dropped; write the files anew if it happens again"
         )
 
 

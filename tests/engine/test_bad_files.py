@@ -157,7 +157,7 @@ def intruder(own_calculators):
     """Register a calculator that does something in the middle of the work."""
 
     def plan(act: Callable[[], object]) -> dict[str, None]:
-        @calculator
+        @calculator(version="1")
         def intruding(values):
             act()
             return 0.0

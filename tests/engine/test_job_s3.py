@@ -119,7 +119,7 @@ def test_no_secret_is_written_anywhere(sink, ordered, bucket):
 def failing_on(*values: float) -> dict[str, None]:
     """Settings with a calculator that fails on series that start with one of these values."""
 
-    @calculator
+    @calculator(version="1")
     def failing(series):
         if series[0] in values:
             raise ValueError("as planned")
@@ -183,7 +183,7 @@ def data_of(bucket: Bucket) -> dict[str, bytes]:
 def test_an_input_that_changes_in_mid_run(bucket):
     bucket.put("in/a.parquet", FRAME)
 
-    @calculator
+    @calculator(version="1")
     def changing(values):
         bucket.put("in/a.parquet", FRAME.assign(x=FRAME["x"] + 1))
         return 0.0

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill import partition
-from tidemill.errors import DataError, ResourceError, SourceChangedError
+from tidemill.errors import DataError, ResourceError, SourceChangedError, SourceError
 from tidemill.partition import (
     Boundaries,
     check_space,
+    check_spill,
     drop_spill,
     run_spill_task,
     spill_bytes,
@@ -31,6 +32,7 @@ from tidemill.sources.files import open_source
 from tidemill.sources.reading import read_part
 from tidemill.sources.spilled import SpillFolder
 from tidemill.sources.statistics import gather_statistics
+from tidemill.storage.stores import Store
 
 N_IDS, N_FILES, N_TIMES = 50, 4, 20
 
@@ -103,6 +105,170 @@ def test_of_two_attempts_at_once_one_file_stays(plan, tmp_path):
     assert [e.path for e in folder.store.list() if e.path.endswith("arrow")] == [first["name"]]
 
 
+def spill_all(plan, spill_dir):
+    return [run_spill_task(plan, task, spill_dir) for task in spill_tasks(plan)]
+
+
+def lose_file(folder, name):
+    folder.store.delete(name)
+
+
+def cut_file(folder, name):
+    folder.store.write(name, folder.store.read(name)[:-100])
+
+
+def damage_marker(folder, name):
+    folder.store.write(f"{name[:5]}.json", b'{"task": 0, "na')
+
+
+def strange_marker(folder, name):
+    folder.store.write(f"{name[:5]}.json", b'["task"]')
+
+
+@pytest.mark.parametrize("harm", [lose_file, cut_file, damage_marker, strange_marker])
+def test_a_task_whose_file_or_marker_was_harmed_is_done_anew(plan, tmp_path, harm):
+    spill_dir = str(tmp_path / "spill")
+    folder = SpillFolder.of(plan, spill_dir)
+    first = spill_all(plan, spill_dir)[1]
+    for n_anew in (1, 2):
+        harm(folder, folder.find_marker(1).name)
+        if n_anew == 1 or harm in (lose_file, cut_file):
+            assert folder.find_marker(1) is None
+            with pytest.raises(ResourceError, match="3 of 4 map tasks are complete"):
+                check_spill(plan, spill_dir)
+        again = run_spill_task(plan, 1, spill_dir)
+        assert again["name"] != first["name"]
+        assert folder.find_marker(1).name == again["name"]
+        assert run_spill_task(plan, 1, spill_dir) == again | {"reused": True}
+    check_spill(plan, spill_dir)
+    assert read_all(plan, spill_dir) == expected(plan)
+
+
+def test_a_marker_whose_answer_was_lost_is_ones_own(plan, tmp_path, monkeypatch):
+    create, calls = Store.create, []
+
+    def create_and_lose_the_answer(store, path, data):
+        calls.append(path)
+        return create(store, path, data) and False
+
+    monkeypatch.setattr(Store, "create", create_and_lose_the_answer)
+    spill_dir = str(tmp_path / "spill")
+    results = spill_all(plan, spill_dir)
+    assert calls == [f"{task:05d}.json" for task in range(N_FILES)]
+    found = [SpillFolder.of(plan, spill_dir).find_marker(task).name for task in range(N_FILES)]
+    assert found == [result["name"] for result in results]
+    assert read_all(plan, spill_dir) == expected(plan)
+
+
+def test_a_marker_that_is_swept_away_while_it_is_read_is_written_again(plan, tmp_path, monkeypatch):
+    create, answers = Store.create, [False]
+    monkeypatch.setattr(Store, "create", lambda *args: answers.pop() if answers else create(*args))
+    spill_dir = str(tmp_path / "spill")
+    name = run_spill_task(plan, 0, spill_dir)["name"]
+    assert SpillFolder.of(plan, spill_dir).find_marker(0).name == name
+
+
+def test_a_damaged_spill_file_is_named(plan, tmp_path):
+    spill_dir = str(tmp_path / "spill")
+    results = spill_all(plan, spill_dir)
+    folder = SpillFolder.of(plan, spill_dir)
+    size = results[2]["bytes"]
+    folder.store.write(results[2]["name"], b"ARROW1" + bytes(size - 6))
+    with pytest.raises(ResourceError, match=rf"{results[2]['name']} is damaged .*delete this file"):
+        read_all(plan, spill_dir)
+    folder.store.delete(results[2]["name"])
+    assert not run_spill_task(plan, 2, spill_dir)["reused"]
+    assert read_all(plan, spill_dir) == expected(plan)
+
+
+def test_a_spill_with_other_rows_than_the_input_is_refused(plan, tmp_path):
+    spill_dir = str(tmp_path / "spill")
+    spill_all(plan, spill_dir)
+    folder = SpillFolder.of(plan, spill_dir)
+    wrong = dataclasses.replace(folder.find_marker(3), rows=N_IDS * N_TIMES - 1)
+    folder.store.write("00003.json", json.dumps(dataclasses.asdict(wrong)).encode())
+    message = "holds 3999 rows, but the input has 4000: delete this folder"
+    with pytest.raises(ResourceError, match=message):
+        read_all(plan, spill_dir)
+    with pytest.raises(ResourceError, match=message):
+        check_spill(plan, spill_dir)
+    assert not any(result["reused"] for result in spill_all(plan, spill_dir))
+    check_spill(plan, spill_dir)
+    assert read_all(plan, spill_dir) == expected(plan)
+
+
+def test_rows_of_csv_are_those_counted(tmp_path):
+    for number in range(2):
+        frame = pd.DataFrame({"id": [1, 2, 3] * 4, "time": np.arange(12) + 12 * number})
+        frame.assign(x=frame["id"] / 2).to_csv(tmp_path / f"{number}.csv", index=False)
+    plan = make_plan(tmp_path)
+    spill_dir = str(tmp_path / "spill")
+    assert sum(result["rows"] for result in spill_all(plan, spill_dir)) == plan.source.rows == 24
+    check_spill(plan, spill_dir)
+    files = tuple(dataclasses.replace(file, rows=11) for file in plan.source.files)
+    other = dataclasses.replace(plan, source=dataclasses.replace(plan.source, files=files))
+    with pytest.raises(SourceError, match=r"0\.csv gave 12 rows where it should have 11"):
+        run_spill_task(other, 0, str(tmp_path / "other"))
+
+
+def test_a_spill_that_was_dealt_otherwise_is_not_used(plan, tmp_path, monkeypatch):
+    spill_dir = str(tmp_path / "spill")
+    spill_all(plan, spill_dir)
+    assert all(result["reused"] for result in spill_all(plan, spill_dir))
+
+    def check_all_is_done_anew(plan):
+        assert not any(result["reused"] for result in spill_all(plan, spill_dir))
+        assert read_all(plan, spill_dir) == expected(plan)
+
+    check_all_is_done_anew(dataclasses.replace(plan, result_key="another"))
+    with monkeypatch.context() as patch:
+        patch.setattr(spilled, "SPILL_FORMAT", spilled.SPILL_FORMAT + 1)
+        check_all_is_done_anew(plan)
+    with monkeypatch.context() as patch:
+        patch.setattr(spilled, "MAX_BUCKETS", 7)
+        check_all_is_done_anew(plan)
+    shares = N_FILES * N_TIMES * N_IDS * 24 // N_FILES
+    for task_bytes in (shares * 7 // 10, shares * 13 // 10):  # the second: as many tasks as before
+        monkeypatch.setattr(spilled.map_tasks, "__defaults__", (task_bytes,))
+        check_all_is_done_anew(plan)
+    assert len({path.parent for path in (tmp_path / "spill").rglob("*.arrow")}) == 6
+
+
+def test_what_others_spilled_below_the_same_folder_is_left_alone(plan, tmp_path, monkeypatch):
+    spill_dir = str(tmp_path / "spill")
+    others = [
+        dataclasses.replace(plan, result_key="another"),
+        make_plan(tmp_path / "in", part_bytes=5000),
+    ]
+    for one in (plan, *others):
+        spill_all(one, spill_dir)
+    (tmp_path / "spill/notes.txt").write_text("not a spill")
+    lots = SimpleNamespace(total=9, used=9, free=spill_bytes(plan.source) - 1)
+    new = dataclasses.replace(plan, result_key="new")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: lots)
+        check_space(plan, spill_dir)
+        with pytest.raises(ResourceError, match="needs about 96000 bytes"):
+            check_space(new, spill_dir)  # what others spilled is of no use to it
+    drop_spill(new, spill_dir)
+    drop_spill(plan, spill_dir)
+    assert SpillFolder.of(plan, spill_dir).find_marker(0) is None
+    for one in others:
+        check_spill(one, spill_dir)
+        assert read_all(one, spill_dir) == expected(one)
+    assert (tmp_path / "spill/notes.txt").exists()
+
+
+def test_only_files_with_a_marker_count_as_written(plan, tmp_path, monkeypatch):
+    spill_dir = str(tmp_path / "spill")
+    run_spill_task(plan, 0, spill_dir)
+    SpillFolder.of(plan, spill_dir).store.write("00001-dead.arrow", bytes(200_000))
+    none = SimpleNamespace(total=9, used=9, free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: none)
+    with pytest.raises(ResourceError, match="needs about 72000 bytes"):
+        check_space(plan, spill_dir)
+
+
 def test_a_spill_that_was_made_anew_is_found_by_the_same_process(plan, tmp_path):
     spill_dir = str(tmp_path / "spill")
     for _ in range(2):
@@ -154,10 +320,8 @@ def test_errors_name_the_file(plan, tmp_path):
     ids = table["id"].to_pylist()
     bad = table.set_column(0, "id", pa.array([None, *ids[1:]]))
     pq.write_table(bad, tmp_path / "in/2.parquet", row_group_size=300)
-    size = (tmp_path / "in/2.parquet").stat().st_size
-    files = list(plan.source.files)
-    files[2] = dataclasses.replace(files[2], size=size)
-    source = dataclasses.replace(plan.source, files=tuple(files))
+    files = open_source(tmp_path / "in", column_id="id").files
+    source = dataclasses.replace(plan.source, files=files)
     with pytest.raises(DataError, match=r"in/2\.parquet: column 'id' is null in 1 of 300 rows"):
         run_spill_task(dataclasses.replace(plan, source=source), 2, str(tmp_path / "spill"))
     assert not list((tmp_path / "spill").rglob("*.arrow"))
@@ -197,6 +361,13 @@ def test_many_boundaries(spread, kind):
     ids = np.concatenate([ids, lowers, lowers - 1])
     as_kind = [np.array([kind(one) for one in array.tolist()]) for array in (lowers, ids)]
     check_boundaries(np.unique(as_kind[0]), as_kind[1])
+
+
+@pytest.mark.parametrize("spread", [1e-300, 1e150, 1e308])
+def test_many_boundaries_at_the_ends_of_float64(spread):
+    lowers = np.linspace(-1.7, 1.7, 500) * spread
+    largest = np.finfo(np.float64).max
+    check_boundaries(lowers, np.concatenate([lowers, [-largest, largest, 0.0, 5e-324]]))
 
 
 def check_boundaries(lowers, ids):

@@ -24,7 +24,7 @@ def test_ctrl_c_stops_soon_and_keeps_what_is_committed(cluster, environment, tmp
     probe.tell("all", "sleep 0.3")
     options = [*series.options, *probe.options, f"--cluster={cluster}"]
     with programs.extraction(series.path, sink, *options, environment=environment) as command:
-        until(lambda: committed_parts(sink) >= 3, 120, "three parts")
+        until(lambda: committed_parts(sink) >= 3, 120, "three parts are there", command)
         command.interrupt()
         assert command.wait(SECONDS_TO_STOP) == 130, command.output
         until(lambda: not programs.session_members(command.pid), 10, "all its processes to end")

@@ -25,7 +25,7 @@ def test_the_second_run_is_refused_or_waits(tmp_path, sink, probe):
     probe.tell(2, "wait go")
     options = [*series.options, *probe.options, "--cluster=threads:1"]
     with programs.extraction(series.path, sink, *options) as first:
-        until(lambda: 2 in probe.counts, 120, "the first run to work")
+        until(lambda: 2 in probe.counts, 120, "the first run works", first)
         request = {**other.arguments, "sink": str(sink), "settings": "minimal"}
         with pytest.raises(SinkBusyError) as refused:
             extract(**request, cluster="none")

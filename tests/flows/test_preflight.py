@@ -56,14 +56,14 @@ def test_a_worker_that_joins_later_is_checked(scheduler, run, probe, sink):
     probe.tell(1, "wait go")
     with ThreadPoolExecutor(1) as pool, programs.worker(scheduler, threads=1) as fit:
         running = pool.submit(run, scheduler)
-        until(lambda: 1 in probe.counts, 90, "the run to begin")
+        until(lambda: 1 in probe.counts, 90, "the run begins", running)
         with programs.worker(
             scheduler, threads=4, environment={"PYTHONPATH": ""}, ready="not fit for a run"
         ) as unfit:
             unfit.says(r"Stopping worker at tcp://\S+ .*probing_calculators.*install it")
             unfit.wait(60)
             with programs.worker(scheduler, threads=1):
-                until(lambda: committed_parts(sink) >= 3, 60, "the worker that is fit to help")
+                until(lambda: committed_parts(sink) >= 3, 60, "the fit worker helps", running)
         probe.release("go")
         summary = running.result(90)
         assert "Traceback" not in fit.output
@@ -97,7 +97,7 @@ def test_workers_that_go_away_in_mid_run_are_an_error(scheduler, run, probe, mon
     with ThreadPoolExecutor(1) as pool:
         with programs.worker(scheduler, nanny=False):
             running = pool.submit(run, scheduler)
-            until(lambda: 1 in probe.counts, 90, "the run to begin")
+            until(lambda: 1 in probe.counts, 90, "the run begins", running)
         with pytest.raises(
             ClusterError, match=r"has had no worker for 3 s; .*Finished parts are kept"
         ):

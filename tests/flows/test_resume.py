@@ -43,7 +43,12 @@ def assert_complete(series, sink, calculated):
 def test_only_missing_parts_are_calculated_on_another_cluster(first, second, series, probe, sink):
     probe.tell(5, "wait go")
     with programs.extraction(*arguments(series, probe, sink, first)) as flow:
-        until(lambda: 5 in probe.counts and committed_parts(sink) >= 3, 120, "three parts")
+        until(
+            lambda: 5 in probe.counts and committed_parts(sink) >= 3,
+            120,
+            "three parts are there",
+            flow,
+        )
         flow.kill()
     probe.forget(5)
     done, before = committed_parts(sink), probe.counts
@@ -68,7 +73,7 @@ def test_a_new_flow_takes_over_while_the_old_chunks_still_run(scheduler, series,
     probe.tell(4, "wait go")
     with programs.worker(scheduler, threads=2) as worker:
         with programs.extraction(*arguments(series, probe, sink, scheduler)) as flow:
-            until(lambda: 4 in probe.counts, 120, "the chunk that is to be orphaned")
+            until(lambda: 4 in probe.counts, 120, "the chunk to be orphaned", flow)
             flow.kill()
         probe.forget(4)
         summary = extract(
@@ -87,7 +92,7 @@ def test_orphans_stop_when_nobody_renews_the_lease(scheduler, series, probe, sin
     script = [sys.executable, FOLDER / "impatient.py", "extract"]
     with programs.worker(scheduler, threads=1) as worker:
         with programs.program([*script, *arguments(series, probe, sink, scheduler)]) as flow:
-            until(lambda: committed_parts(sink) >= 1, 120, "one part")
+            until(lambda: committed_parts(sink) >= 1, 120, "one part is there", flow)
             flow.kill()
         worker.says(r"LeaseLostError\b.*does not renew it any more", 60)
         stopped = len(probe.calls)

@@ -35,7 +35,7 @@ def test_a_killed_worker_costs_only_the_part_in_hand(kind, request, tmp_path, si
             named_run, extract, **series.arguments, **probe.arguments, sink=str(sink),
             cluster=cluster,
         )  # fmt: skip
-        until(lambda: 5 in probe.counts, 90, "series 5 to begin")
+        until(lambda: 5 in probe.counts, 90, "series 5 begins", run)
         probe.forget(5)
         victim = next(pid for pid, one in probe.calls if one == 5)
         assert victim != os.getpid()
@@ -73,7 +73,7 @@ def test_poison_ends_alone_in_quarantine(scheduler, tmp_path, sink, probe):
             named_run, extract, **series.arguments, **probe.arguments, sink=str(sink),
             cluster=scheduler,
         )  # fmt: skip
-        in_flight = until(lambda: _in_flight(probe), 90, "the poison and two innocents")
+        in_flight = until(lambda: _in_flight(probe), 90, "the poison meets two innocents", run)
         probe.release("go")
         runs, summary = run.result(180)
         output = worker.output
@@ -121,7 +121,7 @@ def test_a_series_that_hangs_in_isolation_is_quarantined(scheduler, tmp_path, si
             named_run, extract, **series.arguments, **probe.arguments, sink=str(sink),
             cluster=scheduler, isolation_seconds=10.0,
         )  # fmt: skip
-        until(lambda: 2 in probe.counts, 90, "the series that hangs")
+        until(lambda: 2 in probe.counts, 90, "the series hangs", run)
         os.kill(next(pid for pid, one in probe.calls if one == 2), signal.SIGKILL)
         _, summary = run.result(180)
     assert_complete(sink, [0, 1, 3])

@@ -13,7 +13,7 @@ from typing import Any
 
 from tidemill.calculators import registry
 
-from .waiting import until
+from .waiting import Running, until
 
 MODULE = "probing_calculators"
 FOLDER = Path(__file__).parent  # on PYTHONPATH of whoever imports the module
@@ -82,5 +82,5 @@ class Probe:
     def processes(self) -> set[int]:
         return {pid for pid, _ in self.calls}
 
-    def wait_for_calls(self, n: int, seconds: float = 90.0) -> None:
-        until(lambda: len(self.calls) >= n, seconds, f"{n} calls of the probe")
+    def wait_for_calls(self, n: int, running: Running | None = None) -> None:
+        until(lambda: len(self.calls) >= n, 90, f"{n} calls of the probe", running)

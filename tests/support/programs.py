@@ -37,6 +37,12 @@ class Program:
     def pid(self) -> int:
         return self.process.pid
 
+    def done(self) -> bool:
+        return self.process.poll() is not None
+
+    def result(self) -> str:
+        return f"exit code {self.process.returncode}, output:\n{self.output}"
+
     def wait(self, seconds: float = 120.0) -> int:
         """The exit code; fails with the output if it does not end in time."""
         try:
@@ -53,8 +59,8 @@ class Program:
 
         def look() -> re.Match[str] | None:
             found = re.search(pattern, self.output)
-            if found is None and self.process.poll() is not None:
-                raise AssertionError(f"ended with {self.process.returncode}:\n{self.output}")
+            if found is None and self.done():
+                raise AssertionError(self.result())
             return found
 
         try:

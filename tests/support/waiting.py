@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], seconds: float, what: str) -> T:
-    """Poll until the condition holds, and return what it gave; fail after ``seconds``."""
+class Running(Protocol):
+    """What may end before its time: a future, or a program."""
+
+    def done(self) -> bool: ...
+
+    def result(self) -> object: ...
+
+
+def until(
+    condition: Callable[[], T], seconds: float, what: str, running: Running | None = None
+) -> T:
+    """Poll until the condition holds, and return what it gave; fail after ``seconds``.
+
+    Fails at once, with its error, when what should be ``running`` has ended.
+    """
     give_up = time.monotonic() + seconds
     while not (found := condition()):
+        if running is not None and running.done() and not (found := condition()):
+            raise AssertionError(f"it ended before {what}: {running.result()}")
         if time.monotonic() > give_up:
             raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
         time.sleep(0.05)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.blocks import SeriesBlock
-from tidemill.calculators.custom import calculate_custom
+from tidemill.calculators.custom import calculate_custom, failure_message
 from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.registry import find
 from tidemill.calculators.spec import Calculator
@@ -174,7 +174,7 @@ class Program:
         name = step.calculator.name
 
         def on_failure(series: int, params: Mapping[str, Any] | None, error: Exception) -> None:
-            message = f"{type(error).__name__}: {error}"
+            message = failure_message(error)
             if self._on_error == "raise":
                 shown = "" if not params else f" with {dict(params)!r}"
                 raise CalculationError(

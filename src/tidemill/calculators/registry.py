@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
+from tidemill.calculators.custom import digest_of_code, identity
 from tidemill.calculators.spec import Calculator, Parameter
 from tidemill.calculators.table import PLANNED, ROWS
 from tidemill.errors import ArgumentError, SettingsError, shorten
@@ -19,6 +21,7 @@ __all__ = [
     "PRESETS",
     "calculator",
     "find",
+    "identities",
     "preset",
     "register",
     "register_function",
@@ -89,6 +92,25 @@ def find(name: str) -> Calculator:
     raise SettingsError(f"no calculator is called {name!r}; {hint}")
 
 
+def identities(names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of each custom calculator among ``names``, which changes as its values may.
+
+    The calculators of the table have none: the version of the results stands for them.
+
+    Raises
+    ------
+    SettingsError
+        If the code of one cannot be read and it has no version.
+
+    Examples
+    --------
+    >>> identities(["mean", "quantile"])
+    {}
+    """
+    rows = [find(name) for name in sorted(set(names))]
+    return {row.name: identity(row) for row in rows if row.function is not None}
+
+
 @cache
 def _load_entry_points() -> None:
     for entry in entry_points(group=ENTRY_POINTS):
@@ -108,6 +130,10 @@ def register(calculator: Calculator) -> Calculator:
         raise ArgumentError(f"name={name!r} is a calculator of tsfresh; choose another name")
     if not name.isidentifier() or "__" in name:
         raise ArgumentError(f"name={name!r} is not allowed; give a Python name without '__'")
+    if calculator.function is not None:
+        # Now, because the file may have been edited by the time that a run asks.
+        code = "" if calculator.version else digest_of_code(calculator.function)
+        calculator = replace(calculator, code=code)
     _known[name] = calculator
     return calculator
 
@@ -118,7 +144,11 @@ def calculator(function: Function, /) -> Function: ...
 
 @overload
 def calculator(
-    *, name: str | None = None, needs: tuple[str, ...] = (), minimum_length: int = 1
+    *,
+    name: str | None = None,
+    needs: tuple[str, ...] = (),
+    minimum_length: int = 1,
+    version: str | None = None,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -129,6 +159,7 @@ def calculator(
     name: str | None = None,
     needs: tuple[str, ...] = (),
     minimum_length: int = 1,
+    version: str | None = None,
 ) -> Any:
     """Register a plain function ``f(values, **params) -> float`` as a calculator.
 
@@ -143,11 +174,26 @@ def calculator(
         ``("times",)``: the function gets int64[n] nanoseconds as its second argument.
     minimum_length
         Series with fewer values get NaN and the function is not called.
+    version
+        Of the function's code, any text. Give another one whenever the function's values change.
+
+    Notes
+    -----
+    A run does not use results of another version of the code. Without ``version``, that is seen
+    from the function's source text (without a source, its bytecode), the defaults of its
+    parameters, the variables of functions that enclose it, and the version of the installed
+    distribution that it comes from. Helpers that it calls, and other names of its module, are *not*
+    looked at: if these change, give a new ``version``. A function whose code cannot be read, such
+    as one written in C, needs one for runs on files.
+
+    With ``on_error="nan"`` an error leaves NaN in its cell. MemoryError and OSError (a lost
+    connection, a timeout, a missing file) stop the run all the same, so that the next attempt
+    calculates the value. Raise ConnectionError for errors of a client library that are neither.
 
     Raises
     ------
     ArgumentError
-        If the name or ``needs`` is not allowed.
+        If the name, ``needs`` or ``version`` is not allowed.
 
     Examples
     --------
@@ -159,7 +205,7 @@ def calculator(
     """
 
     def declare(plain: Function) -> Function:
-        register(_custom(plain, name or plain.__name__, needs, minimum_length))
+        register(_custom(plain, name or plain.__name__, needs, minimum_length, version))
         return plain
 
     return declare if function is None else declare(function)
@@ -172,7 +218,7 @@ def register_function(function: Callable[..., Any]) -> Calculator:
         return known
     if known is not None and known.name in _BUILT_IN and _is_tsfresh(function):
         return known
-    return register(_custom(function, function.__name__, (), 1))
+    return register(_custom(function, function.__name__))
 
 
 def _is_tsfresh(function: Callable[..., Any]) -> bool:
@@ -180,8 +226,16 @@ def _is_tsfresh(function: Callable[..., Any]) -> bool:
 
 
 def _custom(
-    function: Callable[..., Any], name: str, needs: tuple[str, ...], minimum_length: int
+    function: Callable[..., Any],
+    name: str,
+    needs: tuple[str, ...] = (),
+    minimum_length: int = 1,
+    version: object = None,
 ) -> Calculator:
+    if version is None:
+        version = ""
+    elif not isinstance(version, str) or not version:
+        raise ArgumentError(f"version={version!r} is not allowed; give a text, such as '1'")
     if not set(needs) <= {"times"}:
         raise ArgumentError(f"needs={needs!r} is not allowed; give () or ('times',)")
     summary = (inspect.getdoc(function) or name).partition("\n")[0]
@@ -196,6 +250,7 @@ def _custom(
         source=function.__module__,
         function=function,
         any_parameters=combiner,
+        version=version,
     )
 
 

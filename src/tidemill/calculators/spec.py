@@ -111,6 +111,8 @@ class Calculator:
     source: str = ""  # where the definition stands
     function: Callable[..., Any] | None = None  # of a custom calculator, instead of a kernel
     any_parameters: bool = False  # a tsfresh-style combiner: parameters are not declared
+    version: str = ""  # of a custom calculator's code, if its author gives one
+    code: str = ""  # SHA-256 of a custom calculator's code; "": it has a version, or is unreadable
 
     @property
     def needs_times(self) -> bool:

@@ -141,7 +141,7 @@ def assemble(
             column: _read(rows, array, clock, name, policies)
             for (column, array), name in zip(values.items(), names.values, strict=True)
         }
-        return _batch(rows, series, kinds)
+        return _batch(rows, series, kinds, len(ids))
 
 
 def _default_names(
@@ -336,7 +336,9 @@ def _refuse_values(rows: _Rows, name: str, faulty: npt.NDArray[np.int64]) -> Non
     )
 
 
-def _batch(rows: _Rows, series: Mapping[str, _Series], kinds: tuple[str, ...]) -> Batch:
+def _batch(
+    rows: _Rows, series: Mapping[str, _Series], kinds: tuple[str, ...], input_rows: int
+) -> Batch:
     """Make the blocks of all kinds, without the ids that are quarantined."""
     per_kind = {kind: _of_kind(rows, series, kind, place) for place, kind in enumerate(kinds)}
     quarantined = _quarantined(rows, per_kind)
@@ -345,7 +347,7 @@ def _batch(rows: _Rows, series: Mapping[str, _Series], kinds: tuple[str, ...]) -
     present = {} if not rows.kinds else _present(rows, keep)
     blocks = {kind: _block(kind, one, keep) for kind, one in per_kind.items()}
     ids = rows.ids if keep.all() else rows.ids.filter(pa.array(keep))
-    return Batch(ids, blocks, present, tuple(quarantined.values()))
+    return Batch(ids, blocks, present, tuple(quarantined.values()), input_rows)
 
 
 def _of_kind(rows: _Rows, series: Mapping[str, _Series], kind: str, place: int) -> _Series:

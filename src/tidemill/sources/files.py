@@ -11,19 +11,23 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from tidemill.errors import SourceChangedError, SourceError, shorten
+from tidemill.errors import SourceError, shorten
 from tidemill.plan import Columns, Source, SourceFile, Span
 from tidemill.sources.csv import csv_schema, value_types
 from tidemill.sources.discovery import Found, Location, discover
+from tidemill.sources.identity import (
+    check_part_unchanged,
+    check_unchanged,
+    content_digest,
+    in_threads,
+)
 from tidemill.sources.reading import (
     file_name,
     located,
@@ -34,7 +38,7 @@ from tidemill.sources.reading import (
 from tidemill.sources.values import as_float64, check_kinds, check_nulls, id_type
 from tidemill.storage.stores import Store
 
-__all__ = ["check_unchanged", "in_threads", "open_source"]
+__all__ = ["check_part_unchanged", "check_unchanged", "open_source"]
 
 #: Local input up to this size is identified by its whole content (a quarter of a second): a value
 #: mended in place can leave size and footer of a Parquet file as they were. Above, the
@@ -42,11 +46,8 @@ __all__ = ["check_unchanged", "in_threads", "open_source"]
 DIGEST_BYTES = 256 * 2**20
 #: Bytes at the end of a Parquet file that hold most footers.
 TAIL_BYTES = 2**16
-LOCAL_THREADS, REMOTE_THREADS = 8, 32
 
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
-T = TypeVar("T")
-S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +117,6 @@ def open_source(
     return _with_rows_and_kinds(source)
 
 
-def in_threads(function: Callable[[T], S], items: Iterable[T], store: Store) -> list[S]:
-    """Results in the order of ``items``; more threads where the network is waited for."""
-    with ThreadPoolExecutor(LOCAL_THREADS if store.is_local else REMOTE_THREADS) as pool:
-        return list(pool.map(function, items))
-
-
 # What identifies a file
 
 Digest = Callable[[Store, Found, bytes], str]
@@ -135,8 +130,7 @@ def _digest_by_content(store: Store, file: Found, tail: bytes) -> str:
     del tail
     path = store.local_path(file.path)
     assert path is not None, "only local files are read in full"
-    with path.open("rb") as stream:
-        return f"content:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+    return content_digest(path)
 
 
 def _digest_by_version(store: Store, file: Found, tail: bytes) -> str:
@@ -148,48 +142,6 @@ def _digest_by_version(store: Store, file: Found, tail: bytes) -> str:
 def _fingerprint(files: Sequence[SourceFile], columns: Columns) -> str:
     facts = [[(file.path, file.size, file.digest) for file in files], asdict(columns)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def check_unchanged(source: Source) -> None:
-    """Check that all files are as they were when the source was opened.
-
-    A file with another modification time but the same content passes, if the content was read.
-
-    Raises
-    ------
-    SourceChangedError
-        Naming the files that changed or are gone.
-    """
-    store = Store.open(source.url, source.storage_options)
-    looked_at = in_threads(lambda file: _changed(store, file), source.files, store)
-    changed = [path for path in looked_at if path is not None]
-    if changed:
-        raise SourceChangedError(
-            f"{len(changed)} of {len(source.files)} input files in {source.url} changed or went "
-            f"since the run was planned ({shorten(changed, 3)}); start a new run, which plans anew"
-        )
-
-
-def _changed(store: Store, file: SourceFile) -> str | None:
-    try:
-        now = _find(store, file.path)
-    except FileNotFoundError:
-        return file.path
-    if now.size != file.size:
-        return file.path
-    if now.version == file.version:
-        return None
-    same = file.digest.startswith("content:") and file.digest == _digest_by_content(store, now, b"")
-    return None if same else file.path
-
-
-def _find(store: Store, path: str) -> Found:
-    local = store.local_path(path)
-    if local is not None:
-        info = local.stat()
-        return Found(path, info.st_size, str(info.st_mtime_ns))
-    entry = store.info(path)
-    return Found(path, entry.size, entry.version)
 
 
 # Footers and schemas

@@ -359,7 +359,8 @@ def _together(batches: Mapping[str, Batch]) -> Batch:
         present[kind] = np.asarray(place.is_valid().to_numpy(zero_copy_only=False))
         blocks[kind] = _taken(batch.blocks[kind], place.fill_null(-1).to_numpy())
     lacking = {kind: has for kind, has in present.items() if not has.all()}
-    return Batch(ids, blocks, lacking, tuple(quarantined.values()))
+    rows = sum(batch.input_rows for batch in batches.values())
+    return Batch(ids, blocks, lacking, tuple(quarantined.values()), rows)
 
 
 def _alike(ids: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:

@@ -101,11 +101,27 @@ def _ascends(array: pa.Array, numbers: npt.NDArray[Any] | None) -> bool:
 def _table_codes(
     numbers: npt.NDArray[Any], low: int, spread: int, type_: pa.DataType
 ) -> tuple[npt.NDArray[np.int64], pa.Array]:
-    shifted = (numbers - numbers.dtype.type(low)).astype(np.int64)
+    shifted = _offsets(numbers, low).view(np.int64)
     seen = np.bincount(shifted, minlength=spread) > 0
-    unique = pa.array((np.flatnonzero(seen) + low).astype(numbers.dtype))
+    found = np.flatnonzero(seen).view(np.uint64) + np.uint64(low % 2**64)
+    unique = pa.array(found.astype(numbers.dtype))
     unique = unique.cast(type_) if pt.is_boolean(type_) else unique.view(type_)
     return shifted if seen.all() else (np.cumsum(seen) - 1)[shifted], unique
+
+
+def _offsets(numbers: npt.NDArray[Any], low: int) -> npt.NDArray[np.uint64]:
+    """How far integers lie above the lowest of them.
+
+    Widened first, since a difference of int8 seldom fits int8; then in modular arithmetic, which
+    is right even where the difference does not fit int64.
+
+    Examples
+    --------
+    >>> _offsets(np.array([-128, 127], np.int8), -128)
+    array([  0, 255], dtype=uint64)
+    """
+    widened: npt.NDArray[np.uint64] = numbers.astype(np.int64).view(np.uint64)
+    return widened - np.uint64(low % 2**64)
 
 
 def _hashed_codes(array: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
@@ -276,8 +292,7 @@ def _stable_order(keys: npt.NDArray[Any]) -> Ints:
     row for 1e6 shuffled timestamps.
     """
     if keys.dtype.kind in "iu":
-        # Modular arithmetic: right even where the difference does not fit int64.
-        offsets = keys.astype(np.int64).view(np.uint64) - np.uint64(int(keys.min()) % 2**64)
+        offsets = _offsets(keys, int(keys.min()))
         step = max(int(np.gcd.reduce(offsets)), 1)
         spread = int(offsets.max()) // step + 1
         if spread <= len(keys) + SPARE_CODES:

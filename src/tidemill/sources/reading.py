@@ -21,6 +21,7 @@ from tidemill.errors import DataError, SourceChangedError, SourceError
 from tidemill.plan import Columns, Part, Plan, Source, Span
 from tidemill.sources.assemble import assemble
 from tidemill.sources.csv import read_csv
+from tidemill.sources.identity import check_file_unchanged
 from tidemill.sources.keys import read_keys
 from tidemill.sources.spilled import read_spilled, row_width
 from tidemill.storage.stores import Store
@@ -50,7 +51,8 @@ def read_part(
     ------
     Batch
         About ``2**20`` rows, or a whole row group or id where these are larger; in the
-        spilled layout all rows of the part.
+        spilled layout all rows of the part. Over all parts of a plan, ``input_rows`` adds up to
+        the rows of the input.
 
     Raises
     ------
@@ -108,14 +110,30 @@ def read_span(
 ) -> Iterator[pa.RecordBatch]:
     """Stream columns of some groups of one file, in batches of at most ``rows`` rows."""
     rows = rows or batch_rows(source)
+    name = file_name(source, span.file)
     if source.format == "csv":
-        name = file_name(source, span.file)
+        counted = source.files[span.file].rows  # 0 while they are being counted
         with _open(source, span.file) as file:
-            yield from read_csv(file, name, read_schema(source), columns)
+            batches = read_csv(file, name, read_schema(source), columns)
+            yield from _counted(batches, counted, name) if counted else batches
         return
-    with located(file_name(source, span.file)), open_parquet(source, span.file) as parquet:
+    with located(name), open_parquet(source, span.file) as parquet:
         for group in range(span.first, span.last):
-            yield from parquet.iter_batches(rows, [group], list(columns), use_threads=False)
+            batches = parquet.iter_batches(rows, [group], list(columns), use_threads=False)
+            yield from _counted(batches, parquet.metadata.row_group(group).num_rows, name)
+
+
+def _counted(batches: Iterator[pa.RecordBatch], n_rows: int, name: str) -> Iterator[pa.RecordBatch]:
+    """Pass batches on; they must have ``n_rows`` rows in all."""
+    read = 0
+    for batch in batches:
+        read += batch.num_rows
+        yield batch
+    if read != n_rows:
+        raise SourceError(
+            f"{name} gave {read} rows where it should have {n_rows}; the file is damaged: write "
+            "it anew, or take it out of the input"
+        )
 
 
 @contextmanager
@@ -139,18 +157,17 @@ def open_parquet(source: Source, index: int) -> Iterator[pq.ParquetFile]:
 
 def _open(source: Source, index: int) -> pa.NativeFile:
     planned = source.files[index]
-    name = file_name(source, index)
+    store = Store.open(source.url, source.storage_options)
     try:
-        file = Store.open(source.url, source.storage_options).open_input(planned.path)
-        size = file.size()
+        file = store.open_input(planned.path)
     except FileNotFoundError as error:
+        name = file_name(source, index)
         raise SourceChangedError(f"{name} is gone since the run was planned") from error
-    if size != planned.size:
+    try:
+        check_file_unchanged(store, planned)
+    except BaseException:
         file.close()
-        raise SourceChangedError(
-            f"{name} had {planned.size} bytes when the run was planned and has {size} now; "
-            "start a new run, which plans anew"
-        )
+        raise
     return file
 
 

@@ -4,14 +4,19 @@ Every map task reads a share of the input and writes one Arrow IPC file: in each
 batch per bucket, empty ones too, so that batch ``round * n_buckets + bucket`` is known without an
 index. A bucket holds consecutive parts; where it holds several, a batch's rows lie grouped by
 part and its metadata say how many rows each has. The marker ``00012.json``, created exclusively,
-names the file of map task 12: what has no marker does not exist.
+names the file of map task 12: what has no marker does not exist. Work folders are swept by others,
+too: a marker whose file is gone or cut short, or that is damaged itself, is outvoted by
+``00012-1.json``, and so on.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
@@ -23,12 +28,28 @@ from tidemill.errors import ResourceError
 from tidemill.plan import Part, Plan, Source, Span
 from tidemill.storage.stores import Store
 
-__all__ = ["MAX_BUCKETS", "SpillFolder", "SpillMarker", "map_tasks", "read_spilled", "row_width"]
+__all__ = [
+    "MAX_BUCKETS",
+    "SPILL_FORMAT",
+    "SpillFolder",
+    "SpillMarker",
+    "check_rows",
+    "complete_markers",
+    "find_markers",
+    "map_tasks",
+    "read_spilled",
+    "row_width",
+]
+
+#: Raised whenever the files are laid out otherwise; part of the folder's name.
+SPILL_FORMAT = 1
 
 #: A record batch costs about 30 us to write and 300 bytes in the file's footer.
 MAX_BUCKETS = 500
 #: Bytes of input, in memory, that one map task reads.
 TASK_BYTES = 256 * 2**20
+#: Threads that read markers; they wait for the network, not for the processor.
+READERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,46 +66,87 @@ class SpillMarker:
 
 @dataclass(frozen=True, slots=True)
 class SpillFolder:
-    """Where the spill of one plan lies; plans with other parts have other folders."""
+    """Where the spill of one plan lies. Whatever decides its files is part of the folder's name.
+
+    So a spill is used again by a later attempt on the same plan that deals its rows in the same
+    way, and by nobody else.
+    """
 
     store: Store
     n_tasks: int
     n_parts: int
+    n_rows: int  # of the input
 
     @classmethod
     def of(cls, plan: Plan, spill_dir: str) -> SpillFolder:
         """The spill folder of ``plan`` below ``spill_dir``."""
+        tasks = map_tasks(plan.source)
         bounds = [part.lower for part in plan.parts]
-        facts = json.dumps([plan.source.fingerprint, bounds])
-        digest = hashlib.sha256(facts.encode()).hexdigest()[:16]
+        spans = [[(span.file, span.first, span.last) for span in task] for task in tasks]
+        made_of = [plan.result_key, plan.source.fingerprint, bounds]
+        dealt_as = [SPILL_FORMAT, spans, _n_buckets(len(plan.parts))]
+        digest = hashlib.sha256(json.dumps([*made_of, *dealt_as]).encode()).hexdigest()[:16]
         store = Store.open(spill_dir, _options(plan.source, spill_dir)).child(f"spill-{digest}")
-        return cls(store, len(map_tasks(plan.source)), len(plan.parts))
+        return cls(store, len(tasks), len(plan.parts), plan.source.rows)
 
     @property
     def n_buckets(self) -> int:
         """Record batches per round."""
-        return min(self.n_parts, MAX_BUCKETS)
+        return _n_buckets(self.n_parts)
 
     def buckets(self) -> npt.NDArray[np.int64]:
         """Bucket of every part, ascending, int64[n_parts]."""
         return np.arange(self.n_parts) * self.n_buckets // self.n_parts
 
     def find_marker(self, task: int) -> SpillMarker | None:
-        """The marker of a map task, if it is complete."""
-        try:
-            return SpillMarker(**json.loads(self.store.read(f"{task:05d}.json")))
-        except FileNotFoundError:
-            return None
+        """The marker of a map task, if it is complete and its file is there."""
+        for n in itertools.count():
+            try:
+                marker = self._read_marker(task, n)
+            except FileNotFoundError:
+                return None
+            if marker is not None and self._stands(marker):
+                return marker
+        return None
 
     def mark(self, marker: SpillMarker) -> SpillMarker:
         """Create the marker; if another attempt was faster, delete this file, give its marker."""
-        text = json.dumps(asdict(marker)).encode()
-        if self.store.create(f"{marker.task:05d}.json", text):
-            return marker
-        self.store.delete(marker.name)
-        earlier = self.find_marker(marker.task)
-        assert earlier is not None, "an exclusive creation failed, so the marker exists"
-        return earlier
+        content = json.dumps(asdict(marker)).encode()
+        n = 0
+        while not self.store.create(self.marker_path(marker.task, n), content):
+            try:
+                earlier = self._read_marker(marker.task, n)
+            except FileNotFoundError:  # swept away this moment
+                continue
+            if earlier is not None and earlier.name == marker.name:
+                return marker  # an earlier try of this very call succeeded, its answer was lost
+            if earlier is not None and self._stands(earlier):
+                self.store.delete(marker.name)
+                return earlier
+            n += 1
+        return marker
+
+    @staticmethod
+    def marker_path(task: int, n: int = 0) -> str:
+        """File of a task's marker; ``n`` counts those before it that do not hold any more."""
+        return f"{task:05d}-{n}.json" if n else f"{task:05d}.json"
+
+    def _read_marker(self, task: int, n: int) -> SpillMarker | None:
+        """A marker, or None if it is damaged (a power failure)."""
+        try:
+            return SpillMarker(**json.loads(self.store.read(self.marker_path(task, n))))
+        except (ValueError, TypeError):
+            return None
+
+    def _stands(self, marker: SpillMarker) -> bool:
+        try:
+            return self.store.info(marker.name).size == marker.bytes
+        except FileNotFoundError:
+            return False
+
+
+def _n_buckets(n_parts: int) -> int:
+    return min(n_parts, MAX_BUCKETS)
 
 
 def _options(source: Source, location: str) -> Mapping[str, str]:
@@ -172,12 +234,47 @@ def read_spilled(plan: Plan, part: Part, spill_dir: str | None) -> pa.Table:
 
 @lru_cache(maxsize=4)
 def _markers(folder: SpillFolder) -> tuple[SpillMarker, ...]:
-    """The markers of all map tasks, read once per process."""
-    found = [folder.find_marker(task) for task in range(folder.n_tasks)]
-    complete = tuple(marker for marker in found if marker is not None)
-    if len(complete) < folder.n_tasks:
-        raise _missing(folder, f"{len(complete)} of {folder.n_tasks} map tasks are complete")
-    return complete
+    """The markers of all map tasks, read and checked once per process."""
+    markers = complete_markers(folder)
+    check_rows(folder, markers)
+    return markers
+
+
+def complete_markers(folder: SpillFolder) -> tuple[SpillMarker, ...]:
+    """The markers of all map tasks, in their order.
+
+    Raises
+    ------
+    ResourceError
+        If a task has none.
+    """
+    found = find_markers(folder)
+    if len(found) < folder.n_tasks:
+        raise _missing(folder, f"{len(found)} of {folder.n_tasks} map tasks are complete")
+    return found
+
+
+def find_markers(folder: SpillFolder) -> tuple[SpillMarker, ...]:
+    """The markers of the map tasks that are complete, in their order."""
+    with ThreadPoolExecutor(READERS, "tidemill-spill-markers") as pool:
+        found = list(pool.map(folder.find_marker, range(folder.n_tasks)))
+    return tuple(marker for marker in found if marker is not None)
+
+
+def check_rows(folder: SpillFolder, markers: Sequence[SpillMarker]) -> None:
+    """Check that the map tasks wrote as many rows as the input has.
+
+    Raises
+    ------
+    ResourceError
+        If they did not.
+    """
+    rows = sum(marker.rows for marker in markers)
+    if rows != folder.n_rows:
+        raise ResourceError(
+            f"the spill in {folder.store.url} holds {rows} rows, but the input has "
+            f"{folder.n_rows}: delete this folder, if it is still there, and run again"
+        )
 
 
 def _missing(folder: SpillFolder, what: str) -> ResourceError:
@@ -190,13 +287,30 @@ def _missing(folder: SpillFolder, what: str) -> ResourceError:
 def _read(
     folder: SpillFolder, part: Part, markers: Sequence[SpillMarker], source: Source
 ) -> pa.Table:
-    batches = [batch for marker in markers for batch in _part_batches(folder, part, marker)]
+    batches: list[pa.RecordBatch] = []
+    for marker in markers:
+        with _undamaged(folder, marker):
+            batches += _part_batches(folder, part, marker)
     table = pa.Table.from_batches(batches)
     kind = source.columns.kind
     if kind is None:
         return table
     place = table.schema.get_field_index(kind)
     return table.set_column(place, kind, _named_kinds(table.column(place), source.kinds))
+
+
+@contextmanager
+def _undamaged(folder: SpillFolder, marker: SpillMarker) -> Iterator[None]:
+    """Name the file in errors of Arrow, which are plain OSErrors where blocks do not unpack."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
+            raise
+        raise ResourceError(
+            f"{folder.store.url_of(marker.name)} is damaged ({error}): delete this file and run "
+            "again, which writes it anew"
+        ) from error
 
 
 def _part_batches(folder: SpillFolder, part: Part, marker: SpillMarker) -> Iterator[pa.RecordBatch]:

@@ -18,7 +18,7 @@ import pyarrow.types as pt
 
 from tidemill.errors import DataError
 from tidemill.plan import Source, Span
-from tidemill.sources.files import in_threads
+from tidemill.sources.identity import in_threads
 from tidemill.sources.keys import KeyArray, Keys, merge_counts, plain, read_keys, sums
 from tidemill.sources.reading import file_name, located, open_parquet, read_span
 from tidemill.sources.spilled import row_width
@@ -161,7 +161,7 @@ def _bounds(
         return None
     try:
         low, high = (_bound_key(bound, type_) for bound in (statistics.min, statistics.max))
-    except (UnicodeDecodeError, pa.ArrowInvalid, DataError):
+    except (ValueError, OverflowError):  # text cut within a character, dates beyond year 9999
         return None
     return None if low is None or high is None else (low, high)
 
@@ -290,10 +290,12 @@ def _with_ranges(weighed: Weighed, alone: Sequence[Group]) -> Weighed:
 def _points(group: Group) -> KeyArray:
     if isinstance(group.lower, str):
         return _key_array([group.lower, group.upper])
-    step = (group.upper - group.lower) / POINTS
-    inner = [group.lower + step * i for i in range(POINTS)]
-    whole = isinstance(group.lower, int)
-    return _key_array([*((int(key) for key in inner) if whole else inner), group.upper])
+    if isinstance(group.lower, int):  # exact: floats would leave the range of int64 at its ends
+        width = group.upper - group.lower
+        inner = [group.lower + width * i // POINTS for i in range(POINTS)]
+    else:  # the difference of two floats may be infinite
+        inner = [group.lower * (1 - i / POINTS) + group.upper * (i / POINTS) for i in range(POINTS)]
+    return _key_array([*inner, group.upper])
 
 
 def _profile(weighed: Weighed, n_kinds: int) -> Profile:

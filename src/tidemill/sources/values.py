@@ -6,7 +6,6 @@ value found and the remedy.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tidemill.errors import DataError, SourceError, shorten
+from tidemill import columns
+from tidemill.errors import ArgumentError, DataError, SourceError, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,6 +39,9 @@ __all__ = [
 LARGEST_INTEGER = 2**53
 #: Bytes that the 32-bit offsets of a string array can address.
 STRING_BYTES = 2**31 - 1
+#: Days since 1970 of the first of January of the years 1 and 10000.
+FIRST_DAY, END_DAY = -719_162, 2_932_897
+DAY_MICROSECONDS = 86_400_000_000
 
 _UTC_MICROSECONDS = pa.timestamp("us", "UTC")
 _ID_TYPES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], pa.DataType]], ...]
@@ -278,13 +281,28 @@ Integer value 9223372036854775808 not in range: 0 to 9223372036854775807; cast t
     if pt.is_dictionary(ids.type):
         ids = ids.dictionary_decode()
     try:
-        return ids.cast(normal)
+        cast = ids.cast(normal)
     except pa.ArrowInvalid as error:
         remedy = "round them" if pt.is_timestamp(normal) else "cast them to strings"
         raise DataError(
             f"column {column!r}: ids of type {ids.type} are written as {normal}, but {error}; "
             f"{remedy}"
         ) from None
+    _check_years(cast, column)
+    return cast
+
+
+def _check_years(ids: pa.Array, column: str) -> None:
+    """Refuse dates that neither a message nor a sink's readers could show."""
+    if not pt.is_temporal(ids.type) or not len(ids):
+        return
+    per_day = 1 if pt.is_date32(ids.type) else DAY_MICROSECONDS
+    numbers = ids.view(_integer_type(ids.type)).to_numpy(zero_copy_only=False)
+    if numbers.min() < FIRST_DAY * per_day or numbers.max() >= END_DAY * per_day:
+        raise DataError(
+            f"column {column!r} holds ids of type {ids.type} beyond the years 1 to 9999: mend or "
+            "drop these rows, or cast them to strings"
+        )
 
 
 def id_key(scalar: pa.Scalar) -> int | float | str:
@@ -353,14 +371,7 @@ def check_kinds(kinds: Iterable[object], where: str) -> tuple[str, ...]:
     >>> check_kinds([1, "speed"], "column_kind='sensor'")
     ('1', 'speed')
     """
-    names = tuple(map(str, kinds))
-    bad = [name for name in names if not name or "__" in name or name.endswith("_")]
-    if bad:
-        raise SourceError(
-            f"{where}: the kinds {shorten(map(repr, bad))} are empty, hold '__' or end with '_', "
-            "which separates the parts of a feature's name: rename them"
-        )
-    twice = [repr(name) for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise SourceError(f"{where}: several kinds read as {shorten(twice)}: rename all but one")
-    return names
+    try:
+        return columns.check_kinds(kinds)
+    except ArgumentError as error:
+        raise SourceError(f"{where}: {error}") from None

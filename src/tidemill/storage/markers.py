@@ -39,7 +39,7 @@ class Marker:
 
     index: int  # of the part in the plan
     path: str  # of its file, below the layout's data folder
-    rows: int
+    rows: int  # of the matrix
     bytes: int  # size of the file
     checksum: str  # of the file
     seconds: float  # that the part took, one thread
@@ -50,6 +50,7 @@ class Marker:
     quarantined: tuple[Mapping[str, Any], ...] = ()  # {id, kind, reason}
     errors: tuple[Mapping[str, Any], ...] = ()  # {kind, calculator, message, count, ids}
     run_id: str = ""
+    input_rows: int = 0  # that the part was made of, before any policy dropped some
 
     def to_json(self) -> Content:
         """The marker as its file holds it."""

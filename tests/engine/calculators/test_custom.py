@@ -8,6 +8,7 @@ import pytest
 
 from tidemill.blocks import SeriesBlock
 from tidemill.calculators import CALCULATORS, Failure, Program, calculator, registry
+from tidemill.calculators.custom import MESSAGE_LENGTH, failure_message
 from tidemill.errors import ArgumentError, CalculationError, SettingsError
 from tidemill.settings import Settings
 
@@ -113,15 +114,110 @@ def test_results_that_are_no_numbers_are_failures(value):
     assert len(failures) == 2
 
 
-def test_a_combiner_with_too_few_values_is_a_failure():
+def _combiner(make_results):
     def several(x, param):
-        return [("n_1", 1.0)]
+        return make_results(x, param)
 
     several.fctype = "combiner"
     calculator(several)
-    _, out, failures = _run([("several", {"n": 1}), ("several", {"n": 2})], "nan")
-    assert np.isnan(out).all()
+    return [("several", {"n": 1, "of": "a"}), ("several", {"n": 2, "of": "a"})]
+
+
+FIRST, SECOND = 'n_1__of_"a"', 'n_2__of_"a"'
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("form", [list, iter])
+def test_a_combiner_may_return_its_values_in_any_order(order, form):
+    features = _combiner(lambda x, _: form([(FIRST, x.min()), (SECOND, x.max())][::order]))
+    _, out, _ = _run(features)
+    np.testing.assert_array_equal(out[:2], [[1, 4], [7, 8]])
+
+
+def test_a_combiner_is_asked_once_for_equal_columns():
+    features = _combiner(lambda _, param: [(f'n_{p["n"]}__of_"a"', len(param)) for p in param])
+    _, out, _ = _run([*features, features[0]])
+    np.testing.assert_array_equal(out[:2], 2)
+
+
+def test_a_combiner_without_parameters_has_no_key():
+    _combiner(lambda x, _: [("", x.sum())])
+    program, out, _ = _run([("several", {})])
+    assert program.columns == ("several",)
+    np.testing.assert_array_equal(out[:2, 0], [7, 15])
+
+
+@pytest.mark.parametrize(
+    ("results", "wrong"),
+    [
+        ([(FIRST, 1)], f"missing: '{SECOND}'"),
+        ([(FIRST, 1), (SECOND, 2), ("n_3", 3)], "not asked for: 'n_3'"),
+        ([(FIRST, 1), (SECOND, 2), (FIRST, 1)], f"repeated: '{FIRST}'"),
+        ([('of_"a"__n_1', 1), (SECOND, 2)], f"missing: '{FIRST}'; not asked for: 'of_"),
+    ],
+)
+def test_a_combiner_with_other_keys_is_a_failure(results, wrong):
+    features = _combiner(lambda *_: results)
+    with pytest.raises(CalculationError, match=r"^several failed for kind 'x'.*the keys") as caught:
+        _run(features)
+    assert wrong in str(caught.value)
+    _, out, failures = _run([*features, ("maximum", {})], "nan")
+    np.testing.assert_array_equal(out[:2], [[np.nan, np.nan, 4], [np.nan, np.nan, 8]])
     assert [failure.series for failure in failures] == [0, 1]
+    assert wrong in failures[0].message
+
+
+@pytest.mark.parametrize("value", [None, "text"])
+def test_a_combiner_whose_values_are_no_numbers_is_a_failure(value):
+    features = _combiner(lambda *_: [(FIRST, 1), (SECOND, value)])
+    _, out, failures = _run(features, "nan")
+    assert np.isnan(out).all()
+    assert len(failures) == 2
+
+
+@pytest.mark.parametrize("on_error", ["raise", "nan"])
+@pytest.mark.parametrize("style", ["simple", "combiner"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("no room"),
+        np._core._exceptions._ArrayMemoryError((10**9,), np.dtype(float)),
+        ConnectionResetError("reset by peer"),
+        TimeoutError("too slow"),
+        FileNotFoundError("nowhere"),
+        KeyboardInterrupt(),
+        SystemExit(3),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_that_are_not_of_the_calculator_stop_the_run(error, style, on_error):
+    """A NaN that is committed for a lost connection would stay for good."""
+
+    def lookup(x, param=None):
+        raise error
+
+    lookup.fctype = style
+    calculator(lookup)
+    with pytest.raises(type(error)) as caught:
+        _run([("lookup", {})], on_error)
+    assert caught.value is error
+    if isinstance(error, Exception):
+        assert error.__notes__ == ["raised by the calculator 'lookup' for the kind 'x'"]
+        del error.__notes__
+
+
+def test_messages_of_failures_are_short():
+    assert failure_message(ValueError("first\nsecond")) == "ValueError: first"
+    assert failure_message(ZeroDivisionError()) == "ZeroDivisionError"
+    cut = failure_message(ValueError("x" * 10**6))
+    assert len(cut) == MESSAGE_LENGTH
+    assert cut.endswith("x...")
+
+
+@pytest.mark.parametrize("version", [3, "", b"1"])
+def test_versions_are_texts(version):
+    with pytest.raises(ArgumentError, match=r"version=.* is not allowed; give a text"):
+        calculator(name="own", version=version)(lambda _: 0)
 
 
 def test_functions_cannot_change_the_data():

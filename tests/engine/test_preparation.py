@@ -1,0 +1,104 @@
+"""What decides whether a run may use the results of another."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import tidemill
+from tidemill.calculators import calculator
+from tidemill.errors import SettingsError
+from tidemill.execution import run_chunk
+from tidemill.job import extract_here, missing_parts
+from tidemill.preparation import check_door, make_plan
+from tidemill.request import make_request
+
+from ..support.inputs import make_input
+from ..support.jobs import opened
+
+pytestmark = pytest.mark.usefixtures("own_calculators")
+
+OWN = {"mine": None, "mean": None}
+
+
+@pytest.fixture
+def series(tmp_path):
+    return make_input(tmp_path, n_ids=3)
+
+
+@pytest.fixture
+def sink(tmp_path):
+    return tmp_path / "matrix"
+
+
+def request_of(series, sink, settings=OWN):
+    arguments = {"settings": settings, **series.arguments}
+    return make_request(arguments.pop("source"), sink, **arguments)
+
+
+def declare_one():
+    @calculator
+    def mine(values):
+        return 1.0
+
+
+def declare_two():
+    @calculator
+    def mine(values):
+        return 2.0
+
+
+def key(series, sink, settings=OWN):
+    return make_plan(request_of(series, sink, settings)).result_key
+
+
+def test_changed_code_of_a_calculator_makes_another_result(series, sink):
+    declare_one()
+    first = key(series, sink)
+    declare_one()
+    assert key(series, sink) == first
+    declare_two()
+    assert key(series, sink) != first
+
+
+def test_calculators_that_the_settings_do_not_name_do_not_count(series, sink):
+    declare_one()
+    first = key(series, sink, "minimal")
+    declare_two()
+    assert key(series, sink, "minimal") == first
+
+
+def test_a_calculator_of_one_kind_counts(series, sink):
+    settings = {"*": [["mean", {}]], "value": [["mine", {}]]}
+    declare_one()
+    first = key(series, sink, settings)
+    declare_two()
+    assert key(series, sink, settings) != first
+
+
+def test_the_next_run_shows_the_values_of_changed_code(series, sink):
+    declare_one()
+    extract_here(request_of(series, sink), threads=1)
+    declare_two()
+    extract_here(request_of(series, sink), threads=1)
+    assert set(tidemill.read_matrix(str(sink))["value__mine"]) == {2.0}
+
+
+def test_parts_of_older_code_are_not_gone_on_with(series, sink):
+    declare_one()
+    with opened(series, sink, settings=OWN) as job:
+        run_chunk(job.run, [0])
+    declare_two()
+    with opened(series, sink, settings=OWN) as job:
+        assert missing_parts(job.run) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("look", [check_door, make_plan])
+def test_code_that_cannot_be_read_is_found_at_the_door(look, series, sink):
+    calculator(name="mine")(math.fsum)
+    with pytest.raises(SettingsError, match=r"calculator 'mine' .*give it a version"):
+        look(request_of(series, sink))
+    assert not sink.exists()
+    calculator(name="mine", version="1")(math.fsum)
+    look(request_of(series, sink))
