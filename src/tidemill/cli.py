@@ -195,7 +195,9 @@ def run_extraction(
 
 def _flow() -> Any:
     from tidemill.flows.extract import extract as flow
+    from tidemill.operations import start_server
 
+    start_server()
     return flow
 
 

@@ -52,6 +52,7 @@ __all__ = [
     "map_on_workers",
     "one_api",
     "run_chunks",
+    "start_server",
     "task_runner",
 ]
 
@@ -107,6 +108,20 @@ def api_url() -> str:
     """URL of the Prefect API that this run talks to, also of an embedded server."""
     with get_client(sync_client=True) as client:
         return str(client.api_url).rstrip("/")
+
+
+def start_server() -> None:
+    """Start Prefect's embedded server, unless another is configured, deaf to Ctrl-C.
+
+    A terminal tells the whole group, and a flow that is stopped waits a minute for a server that
+    is gone. A child keeps the signals blocked that its parent had blocked; at the end it is told
+    by another one.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        api_url()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -41,7 +41,9 @@ def by_read_matrix(sink: Path) -> pd.DataFrame:
 
 
 def by_pandas(sink: Path) -> pd.DataFrame:
-    return pd.read_parquet(sink)
+    # By name, pandas opens the file twice (footer, pages); a replacement may fall in between.
+    with sink.open("rb") as file:
+        return pd.read_parquet(file)
 
 
 Read = Callable[[Path], pd.DataFrame]
