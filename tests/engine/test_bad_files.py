@@ -381,9 +381,7 @@ def small_disk(tmp_path):
 @pytest.mark.parametrize("name", SINKS)
 def test_a_disk_that_is_too_small_is_refused_at_the_door(name, small_disk, tmp_path):
     many = write(wide(30_000, 3), tmp_path / "many.parquet")
-    with pytest.raises(
-        ResourceError, match=r"are still to be written.*are free.*a larger disk"
-    ):
+    with pytest.raises(ResourceError, match=r"are still to be written.*are free.*a larger disk"):
         extract(many, small_disk / name)
     assert not list(small_disk.iterdir())
 
