@@ -31,7 +31,7 @@ POSITIONS = st.integers(0, 40)
     first=POSITIONS,
     length=POSITIONS,
     skip=st.sets(POSITIONS),
-    solo=st.none() | st.tuples(POSITIONS, POSITIONS),
+    solo=st.lists(st.tuples(POSITIONS, POSITIONS), max_size=3),
     most=st.integers(1, 9),
 )
 def test_ranges_cover_all_but_the_skipped(first, length, skip, solo, most):
@@ -42,8 +42,33 @@ def test_ranges_cover_all_but_the_skipped(first, length, skip, solo, most):
     covered = [position for start, stop in ranges for position in range(start, stop)]
     assert covered == [position for position in range(first, last) if position not in skip]
     assert all(0 < stop - start <= most for start, stop in ranges)
-    alone = range(*solo) if solo else ()
-    assert all(stop - start == 1 for start, stop in ranges if {start, stop - 1} & set(alone))
+    alone = {position for bounds in solo for position in range(*bounds)}
+    assert all(stop - start == 1 for start, stop in ranges if {start, stop - 1} & alone)
+
+
+def test_several_ranges_that_died_are_all_looked_at_one_by_one():
+    selection = Selection()
+    for first, last in ((0, 256), (512, 768)):
+        selection.narrow(first, last, reason="died", hung=False)
+    lengths = [last - first for first, last in selection.ranges(0, 1000)]
+    assert lengths == [1] * 256 + [256] + [1] * 256 + [232]
+
+
+def test_a_part_that_is_slow_as_a_whole_is_taken_one_by_one_from_then_on():
+    selection = Selection()
+    selection.narrow(0, 256, reason="did not finish", hung=True)
+    assert {last - first for first, last in selection.ranges(0, 1000)} == {1}
+    selection.narrow(7, 8, reason="did not finish", hung=True)
+    assert list(selection.skip) == [7]
+
+
+def test_an_error_that_may_pass_is_no_poison():
+    said = {"error": "ConnectionResetError", "message": "gone", "transient": True}
+    assert isinstance(isolation._as_error(said), ConnectionError)
+    said = {"error": "DataError", "message": "inf", "transient": False}
+    assert isinstance(isolation._as_error(said), DataError)
+    said = {"error": "ZeroDivisionError", "message": "zero", "transient": False}
+    assert isinstance(isolation._as_error(said), CalculationError)
 
 
 @pytest.fixture
@@ -97,7 +122,9 @@ def test_two_poisons_are_both_found(suspect, probe):
 def test_too_much_poison_is_an_error(suspect, probe, monkeypatch):
     monkeypatch.setattr(isolation, "POISON_LIMIT", 1)
     probe.tell("all", "kill")
-    with pytest.raises(CalculationError, match="more than 1 series of part 1 kill their process"):
+    with pytest.raises(
+        CalculationError, match="part 1 still kills its process with 2 series left out"
+    ):
         run_chunk(suspect.run, [0])
     assert committed(suspect.run.key) == {}
 
