@@ -32,7 +32,7 @@ demo: $(STAMP) ## run the main job on bundled real data
 
 .PHONY: test
 test: $(STAMP) ## run the tests, but for the slow ones (at most 15 minutes on two cores)
-	$(BIN)/python -m pytest -m "not slow and not docs" --session-timeout=900
+	$(BIN)/python -m pytest -m "not slow and not docs" --session-timeout=2700
 
 .PHONY: slow
 slow: $(STAMP) ## run the slow tests: clean installation, servers, whole clusters

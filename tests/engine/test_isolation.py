@@ -71,6 +71,23 @@ def test_an_error_that_may_pass_is_no_poison():
     assert isinstance(isolation._as_error(said), CalculationError)
 
 
+def test_a_child_that_dies_narrows_the_search():
+    selection = Selection()
+    selection.narrow(0, 4, reason="died", hung=False)
+    assert list(selection.ranges(0, 6)) == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 6)]
+    selection.narrow(2, 3, reason="died", hung=False)
+    assert list(selection.ranges(0, 6)) == [(0, 1), (1, 2), (3, 4), (4, 6)]
+    assert selection.skip == {2: "its process died"}
+
+
+def test_a_range_that_takes_too_long_is_no_poison_by_itself():
+    """A part may just be slow: then all its ids are taken alone, at the cost of one child."""
+    selection = Selection()
+    selection.narrow(0, 4, reason="did not finish", hung=True)
+    assert list(selection.ranges(0, 6)) == [(at, at + 1) for at in range(6)]
+    assert selection.skip == {}
+
+
 @pytest.fixture
 def series(tmp_path):
     return make_input(tmp_path, n_ids=6, ids_per_part=6)

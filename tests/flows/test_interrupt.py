@@ -16,7 +16,12 @@ SECONDS_TO_STOP = 30.0
 @pytest.mark.usefixtures("server_environment")
 @pytest.mark.parametrize(
     ("cluster", "environment"),
-    [("none", {}), ("threads:2", {}), ("processes:1", {}), ("threads:2", {"PREFECT_API_URL": ""})],
+    [
+        ("none", {}),
+        ("threads:2", {}),
+        ("processes:1", {}),
+        pytest.param("threads:2", {"PREFECT_API_URL": ""}, marks=pytest.mark.slow),
+    ],
     ids=["none", "threads", "processes", "embedded-server"],
 )
 def test_ctrl_c_stops_soon_and_keeps_what_is_committed(cluster, environment, tmp_path, sink, probe):

@@ -113,6 +113,7 @@ def test_poison_on_threads_costs_the_process_once(tmp_path, sink, probe):
     assert_nothing_left(sink)
 
 
+@pytest.mark.slow
 def test_a_series_that_hangs_in_isolation_is_quarantined(scheduler, tmp_path, sink, probe):
     series = make_input(tmp_path, n_ids=4, ids_per_part=2)
     probe.tell(2, "wait forever")

@@ -106,7 +106,7 @@ def test_the_index_that_pandas_writes_is_no_value(tmp_path):
     [
         ({"x": ["a", "b", "c"]}, "column 'x' has type .*string, but values must be numbers"),
         ({"x": pd.to_datetime([1, 2, 3])}, "column 'x' has type timestamp"),
-        ({"a__b": [1.0, 2.0, 3.0]}, "'a__b'.* hold '__'"),
+        ({"a__b": [1.0, 2.0, 3.0]}, "'a__b'.* contains '__'"),
         ({"id": [[1], [1], [2]]}, "column 'id': ids of type list"),
         ({"time": [[1], [1], [2]]}, "column 'time' has type list.* no order"),
     ],
