@@ -173,7 +173,7 @@ def _take(outcome: _Outcome, said: dict[str, Any]) -> None:
 
 def _as_error(said: dict[str, Any]) -> Exception:
     """The child's own error: ours by its name, one that may pass as such, others by their text."""
-    kind = getattr(tidemill.errors, said["error"], None)
+    kind = None if said["transient"] else getattr(tidemill.errors, said["error"], None)
     if isinstance(kind, type) and issubclass(kind, TidemillError):
         return kind(said["message"])
     text = f"{said['error']}: {said['message']}"
@@ -247,7 +247,8 @@ def main() -> None:
         say(result=result)
     except Exception as error:  # noqa: BLE001  only a death without a word speaks of poison
         kind = type(error).__name__
-        say(error=kind, message=str(error), transient=is_transient(error))
+        cause = error.__cause__ or error  # a calculator's own fault comes wrapped
+        say(error=kind, message=str(error), transient=is_transient(error) or is_transient(cause))
 
 
 if __name__ == "__main__":

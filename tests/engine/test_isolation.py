@@ -111,7 +111,10 @@ def test_an_innocent_part_takes_one_child(suspect, probe):
 
 @pytest.mark.parametrize(
     ("commands", "reason"),
-    [("kill", "died of signal 9"), ("wait forever", "did not finish within 8 s")],
+    [
+        ("kill", "died of signal 9"),
+        pytest.param("wait forever", "did not finish within 8 s", marks=pytest.mark.slow),
+    ],
 )
 def test_the_poison_is_alone_in_quarantine(commands, reason, suspect, probe):
     probe.tell(3, commands)

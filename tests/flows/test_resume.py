@@ -86,6 +86,7 @@ def test_a_new_flow_takes_over_while_the_old_chunks_still_run(scheduler, series,
     assert_complete(series, sink, summary["parts"]["calculated"])
 
 
+@pytest.mark.slow
 def test_orphans_stop_when_nobody_renews_the_lease(scheduler, series, probe, sink):
     """No new flow comes, the lease goes stale: the chunk stops after the part in hand."""
     probe.tell("all", "sleep 4")
