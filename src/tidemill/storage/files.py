@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from tidemill.errors import SinkError
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import Marker
+from tidemill.storage.tables import read_parquet
 
 __all__ = ["write_file"]
 
@@ -43,8 +44,7 @@ def _tables(key: KeyLayout, markers: Iterable[Marker], schema: pa.Schema) -> Ite
     """The rows of the parts, in tables of about 64 MiB."""
     held: list[pa.Table] = []
     for marker in markers:
-        with key.data.open_input(marker.path) as file:
-            held.append(pq.read_table(file).cast(schema))
+        held.append(read_parquet(key.data, marker.path).cast(schema))
         if sum(table.nbytes for table in held) >= _GROUP_BYTES:
             yield pa.concat_tables(held)
             held = []

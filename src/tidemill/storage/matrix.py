@@ -9,11 +9,12 @@ from collections.abc import Mapping
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
+from deltalake import DeltaTable
 
 from tidemill.errors import SinkError, shorten
 from tidemill.storage.delta import INTERVAL, open_table, table_files
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.tables import open_whole, read_parquet, read_parquets
 
 __all__ = ["read_matrix"]
 
@@ -69,8 +70,17 @@ def _read_table(layout: SinkLayout, interval: str | None) -> pa.Table:
     table = open_table(layout)
     if table is None:
         raise _nothing(layout)
-    if interval is None:
-        return table.to_pyarrow_table()
+    if interval is not None:
+        _check_interval(layout, table, interval)
+    by_intervals = INTERVAL in table.metadata().partition_columns
+    schema = pa.schema(table.schema().to_arrow())
+    if not by_intervals:
+        return read_parquets(layout.home, list(table_files(table)), schema)
+    names = [interval] if interval else sorted({str(p[INTERVAL]) for p in table.partitions()})
+    return pa.concat_tables(_read_interval(layout, table, name, schema) for name in names)
+
+
+def _check_interval(layout: SinkLayout, table: DeltaTable, interval: str) -> None:
     if INTERVAL not in table.metadata().partition_columns:
         raise SinkError(f"{layout.url} is not divided into intervals; read it without interval")
     if not table_files(table, interval):
@@ -78,14 +88,26 @@ def _read_table(layout: SinkLayout, interval: str | None) -> pa.Table:
         raise SinkError(
             f"interval={interval!r} is not published at {layout.url}; there are {shorten(known)}"
         )
-    return table.to_pyarrow_table(filters=[(INTERVAL, "=", interval)])
+
+
+def _read_interval(
+    layout: SinkLayout, table: DeltaTable, interval: str, schema: pa.Schema
+) -> pa.Table:
+    """The rows of one interval; the files do not hold its name."""
+    place = schema.get_field_index(INTERVAL)
+    found = read_parquets(layout.home, list(table_files(table, interval)), schema.remove(place))
+    return found.add_column(
+        place,
+        schema.field(place),
+        pa.repeat(pa.scalar(interval, schema.field(place).type), len(found)),
+    )
 
 
 def _read_file(layout: SinkLayout) -> pa.Table:
     try:
-        with layout.home.open_input(layout.name) as file:
-            if layout.format == "parquet":
-                return pq.read_table(file)
+        if layout.format == "parquet":
+            return read_parquet(layout.home, layout.name)
+        with open_whole(layout.home, layout.name) as file:
             return _read_csv(layout, file)
     except FileNotFoundError:
         raise _nothing(layout) from None
@@ -94,7 +116,7 @@ def _read_file(layout: SinkLayout) -> pa.Table:
 def _read_csv(layout: SinkLayout, file: pa.NativeFile) -> pa.Table:
     """All columns are float64 but the id: its type stands beside the file."""
     convert = pacsv.ConvertOptions(strings_can_be_null=False)
-    with layout.home.open_input(layout.name) as again:
+    with open_whole(layout.home, layout.name) as again:
         names = pacsv.open_csv(again).schema.names
     convert.column_types = {name: pa.float64() for name in names[1:]}
     if (id_type := _recorded_id_type(layout)) is not None:
