@@ -20,13 +20,15 @@ import numpy as np
 
 import tidemill.calculators
 from tidemill.blocks import BLOCK_VALUES, SeriesBlock
-from tidemill.calculators import Program, preset
+from tidemill.calculators import Calculator, Program, preset
 from tidemill.calculators.costs import measure_probe
 from tidemill.calculators.table import ROWS
 
 LENGTHS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000, 10_000_000)
-#: Series longer than this are measured once if that takes longer than --seconds.
+#: Series longer than this are measured once if that takes longer than --seconds, and not at all for
+#: calculators whose time grows with the square of the length: 1e7 values would take days.
 LONG = 100_000
+QUADRATIC = frozenset(row.name for row in ROWS if row.quadratic)
 OUTPUT = Path(tidemill.calculators.__file__).with_name("costs.json")
 
 
@@ -56,6 +58,21 @@ def measure(program: Program, block: SeriesBlock, seconds: float) -> dict[str, f
     return best
 
 
+def features_for(row: Calculator, kind: str, length: int) -> list[tuple[str, Any]]:
+    """What is measured of a calculator: one combination, or its grid."""
+    if length > LONG and row.name in QUADRATIC:
+        return []
+    # number_peaks and autocovariance depend on the largest n and lag: "one" takes the last.
+    grid = row.grid[-1:] if kind == "one" else row.grid
+    return [(row.name, params) for params in grid]
+
+
+def extrapolated(seconds: list[float], lengths: tuple[int, ...]) -> list[float]:
+    """Seconds at all lengths; those that were not measured by the square of the length."""
+    last = lengths[len(seconds) - 1]
+    return seconds + [seconds[-1] * (n / last) ** 2 for n in lengths[len(seconds) :]]
+
+
 def rounded(seconds: list[float]) -> list[float]:
     """Three digits are more than a machine repeats."""
     return [float(f"{value:.3g}") for value in seconds]
@@ -63,17 +80,15 @@ def rounded(seconds: list[float]) -> list[float]:
 
 def calibrate(seconds: float, lengths: tuple[int, ...] = LENGTHS) -> dict[str, Any]:
     """The table: for every name the seconds per series, for one combination and for the grid."""
-    # number_peaks and autocovariance depend on the largest n and lag: "one" takes the last.
-    programs = {
-        "one": Program([(row.name, row.grid[-1]) for row in ROWS]),
-        "grid": Program([(row.name, params) for row in ROWS for params in row.grid]),
-    }
     costs: dict[str, dict[str, list[float]]] = {}
-    for kind, program in programs.items():
-        measured = [measure(program, make_block(length), seconds) for length in lengths]
-        for name in measured[0]:
-            spent = [row[name] for row in measured]
-            costs.setdefault(name, {})[kind] = rounded(spent)
+    for kind in ("one", "grid"):
+        spent: dict[str, list[float]] = {}
+        for length in lengths:
+            features = [one for row in ROWS for one in features_for(row, kind, length)]
+            for name, value in measure(Program(features), make_block(length), seconds).items():
+                spent.setdefault(name, []).append(value)
+        for name, values in spent.items():
+            costs.setdefault(name, {})[kind] = rounded(extrapolated(values, lengths))
     # Beside all others the median is read from the sorted values; alone it is selected.
     alone = Program(preset("minimal"))
     selected = [measure(alone, make_block(n), seconds)["need:median"] for n in lengths]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import tidemill
 
-NAMES = ["Settings", "TidemillError", "calculator", "extract_features", "read_matrix"]
+NAMES = [
+    "Settings",
+    "TidemillError",
+    "calculator",
+    "extract_arrays",
+    "extract_features",
+    "feature_costs",
+    "read_matrix",
+]
 
 
 def test_public_names():

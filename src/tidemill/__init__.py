@@ -10,21 +10,33 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tidemill.arrays import extract_arrays
     from tidemill.calculators import calculator
     from tidemill.errors import TidemillError
     from tidemill.extraction import extract_features
+    from tidemill.measurement import feature_costs
     from tidemill.settings import Settings
     from tidemill.storage.publish import read_matrix
 
 __version__ = "0.1.0"
 
-__all__ = ["Settings", "TidemillError", "calculator", "extract_features", "read_matrix"]
+__all__ = [
+    "Settings",
+    "TidemillError",
+    "calculator",
+    "extract_arrays",
+    "extract_features",
+    "feature_costs",
+    "read_matrix",
+]
 
 _HOMES = {
     "Settings": "tidemill.settings",
     "TidemillError": "tidemill.errors",
     "calculator": "tidemill.calculators",
+    "extract_arrays": "tidemill.arrays",
     "extract_features": "tidemill.extraction",
+    "feature_costs": "tidemill.measurement",
     "read_matrix": "tidemill.storage.publish",
 }
 

@@ -15,8 +15,9 @@ import pyarrow as pa
 
 __all__ = ["BLOCK_VALUES", "Batch", "Quarantined", "SeriesBlock"]
 
-#: Values per block, so that a block of float64 stays in a core's cache (256 KiB).
-BLOCK_VALUES = 32_768
+#: Values per block, so that a block of float64 stays in a core's cache (512 KiB). Half of it takes
+#: 2 to 10 % longer for all calculators, 30 % for the cheapest at 1,000 values a series.
+BLOCK_VALUES = 65_536
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +20,8 @@ from tidemill.errors import ArgumentError, TidemillError
 __all__ = ["main"]
 
 _STARTED = time.perf_counter()
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def main() -> None:
@@ -50,51 +52,65 @@ _STORAGE_OPTION = click.option(
     metavar="KEY=VARIABLE",
     help="Option of the object store, and the environment variable that holds its value.",
 )
-_JOB_OPTIONS = (
+_INPUT_OPTIONS = (
     click.argument("source", metavar="INPUT"),
-    click.argument("sink", metavar="OUTPUT"),
     click.option("--column-id", required=True, help="Which series a row belongs to."),
     click.option("--column-sort", help="Orders the rows of a series."),
     click.option("--column-kind", help="Names the kind of each row (long format)."),
     click.option("--column-value", help="Values; default: every other column is a kind."),
-    click.option(
-        "--settings",
-        default="comprehensive",
-        show_default=True,
-        help="minimal, efficient, comprehensive, or a settings file.",
-    ),
+)
+_SETTINGS_OPTION = click.option(
+    "--settings",
+    default="comprehensive",
+    show_default=True,
+    help="minimal, efficient, comprehensive, or a settings file.",
+)
+_POLICY_OPTIONS = tuple(
+    click.option(name, type=click.Choice(choices), default="raise", show_default=True)
+    for name, choices in (
+        ("--on-nan", ["raise", "omit", "quarantine"]),
+        ("--on-duplicate", ["raise", "first", "last", "mean"]),
+        ("--on-error", ["raise", "nan"]),
+    )
+)
+_MODULE_OPTION = click.option(
+    "--module", "modules", multiple=True, help="Module that registers custom calculators."
+)
+_JOB_OPTIONS = (
+    _INPUT_OPTIONS[0],
+    click.argument("sink", metavar="OUTPUT"),
+    *_INPUT_OPTIONS[1:],
+    _SETTINGS_OPTION,
     click.option(
         "--cluster",
         default="threads",
         show_default=True,
         help="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
     ),
-    *(
-        click.option(name, type=click.Choice(choices), default="raise", show_default=True)
-        for name, choices in (
-            ("--on-nan", ["raise", "omit", "quarantine"]),
-            ("--on-duplicate", ["raise", "first", "last", "mean"]),
-            ("--on-error", ["raise", "nan"]),
-        )
-    ),
+    *_POLICY_OPTIONS,
     click.option("--work-dir", help="For temporary data; default: beside OUTPUT."),
     _STORAGE_OPTION,
-    click.option(
-        "--module", "modules", multiple=True, help="Module that registers custom calculators."
-    ),
+    _MODULE_OPTION,
     click.option("--part-bytes", type=int, help="Bytes of input per part."),
 )
+_COSTS_OPTIONS = (
+    *_INPUT_OPTIONS, _SETTINGS_OPTION, *_POLICY_OPTIONS, _STORAGE_OPTION, _MODULE_OPTION,
+)  # fmt: skip
 
 
-def _job_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the arguments that ``extract`` and ``plan`` share."""
-    for decorate in reversed(_JOB_OPTIONS):
-        command = decorate(command)
-    return command
+def _options(options: Sequence[Decorator]) -> Decorator:
+    """Add arguments and options to a command, in their order."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for decorate in reversed(options):
+            command = decorate(command)
+        return command
+
+    return add
 
 
 @cli.command()
-@_job_options
+@_options(_JOB_OPTIONS)
 @click.option("--wait-for-sink", type=float, default=0.0, help="Seconds to wait for another run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the log of Prefect and of the engine.")
@@ -105,7 +121,7 @@ def extract(as_json: bool, verbose: bool, **options: Any) -> None:
 
 
 @cli.command()
-@_job_options
+@_options(_JOB_OPTIONS)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def plan(as_json: bool, cluster: str, **options: Any) -> None:
     """Print what extract would do with the same arguments; runs nothing."""
@@ -113,6 +129,24 @@ def plan(as_json: bool, cluster: str, **options: Any) -> None:
 
     figures = forecast(_request(options), cluster)
     click.echo(json.dumps(asdict(figures), indent=2) if as_json else forecast_text(figures))
+
+
+@cli.command()
+@_options(_COSTS_OPTIONS)
+@click.option("--sample", type=int, help="Ids to calculate; default: those of about 0.3 s.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
+def costs(sample: int | None, as_json: bool, **options: Any) -> None:
+    """Measure what every calculator costs on some of the time series in INPUT."""
+    from tidemill.measurement import file_costs
+    from tidemill.report import costs_text
+
+    # Nothing is written, so there is nothing at the output.
+    rows, measured = file_costs(_request({**options, "sink": "nowhere"}), sample)
+    click.echo(
+        json.dumps([asdict(row) for row in rows], indent=2)
+        if as_json
+        else costs_text(rows, measured)
+    )
 
 
 @cli.command()
@@ -137,11 +171,30 @@ def inspect(output: str, runs: int, storage_options: tuple[str, ...], as_json: b
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-def features(as_json: bool) -> None:
+@click.option("--markdown", is_flag=True, help="Print the page of the documentation.")
+def features(as_json: bool, markdown: bool) -> None:
     """List the calculators: parameters, presets and what they calculate."""
-    from tidemill.report import catalogue, catalogue_text
+    from tidemill.catalogue import catalogue, catalogue_page, catalogue_text
 
-    click.echo(json.dumps(catalogue(), indent=2) if as_json else catalogue_text())
+    if markdown:
+        click.echo(catalogue_page(), nl=False)
+    else:
+        click.echo(json.dumps(catalogue(), indent=2) if as_json else catalogue_text())
+
+
+@cli.command()
+@click.option("--settings", help="A preset or a settings file; default: all presets.")
+@_MODULE_OPTION
+def warmup(settings: str | None, modules: tuple[str, ...]) -> None:
+    """Compile the kernels that settings need, as when an image is made, and say where they lie."""
+    from tidemill.execution import import_modules
+    from tidemill.report import seconds_text
+    from tidemill.warming import warm
+
+    import_modules(modules)
+    done = warm(settings)
+    click.echo(f"{'Compiled':<15} {done.compiled} kernels in {seconds_text(done.seconds)}")
+    click.echo(f"{'Folder':<15} {done.folder}")
 
 
 @cli.command()

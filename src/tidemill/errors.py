@@ -6,6 +6,7 @@
     ├── InputError (ValueError)         what the caller gave; never worth a retry
     │   ├── ArgumentError               an argument's value is not allowed
     │   ├── SettingsError               settings name something that does not exist
+    │   │   └── ParameterError          a parameter's value is not allowed (AssertionError)
     │   ├── SourceError                 the input's files or schema cannot be used
     │   │   └── SourceChangedError      the input changed since it was planned
     │   └── DataError                   values, ids or sort keys break a policy
@@ -15,6 +16,8 @@
     ├── ResourceError                   disk or memory does not suffice
     ├── ClusterError                    workers are missing, unreachable or unfit
     └── CalculationError                a calculator raised and ``on_error="raise"``
+
+``QuadraticWarning`` (UserWarning) is the one warning.
 
 Every message names the argument or file, the value found, what is allowed and what to do.
 """
@@ -30,6 +33,8 @@ __all__ = [
     "DataError",
     "InputError",
     "LeaseLostError",
+    "ParameterError",
+    "QuadraticWarning",
     "ResourceError",
     "SettingsError",
     "SinkBusyError",
@@ -55,6 +60,14 @@ class ArgumentError(InputError):
 
 class SettingsError(InputError):
     """Settings name a calculator, parameter or value that does not exist."""
+
+
+class ParameterError(SettingsError, AssertionError):
+    """A parameter's value is not allowed.
+
+    It is an AssertionError too, because some of tsfresh's calculators raise that, others a
+    ValueError: code that catches either goes on working.
+    """
 
 
 class SourceError(InputError):
@@ -91,6 +104,10 @@ class ClusterError(TidemillError):
 
 class CalculationError(TidemillError):
     """A calculator raised an error and the policy is ``on_error="raise"``."""
+
+
+class QuadraticWarning(UserWarning):
+    """Calculators whose time grows with the square of the length are asked for on long series."""
 
 
 def shorten(items: Iterable[object], limit: int = 10) -> str:

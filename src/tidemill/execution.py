@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from tidemill.blocks import Batch, Quarantined
-from tidemill.calculators.program import warmup
+from tidemill.calculators.program import Program, warmup
 from tidemill.errors import SourceError
 from tidemill.isolation import Selection, calculate_isolated
 from tidemill.matrix import MatrixCalculator
@@ -38,6 +38,7 @@ from tidemill.storage.markers import (
     committed,
     end_attempt,
 )
+from tidemill.warming import announce
 
 __all__ = ["ChunkResult", "run_chunk"]
 
@@ -103,10 +104,25 @@ def _load_plan(run: str) -> Plan:
     return plan
 
 
-def load_kernels(run: Run) -> None:
-    """Load, or compile once per host, the kernels that a run needs, before anything is timed."""
+def load_kernels(run: Run) -> int:
+    """Load, or compile once per host, the kernels that a run needs, before anything is timed.
+
+    Returns
+    -------
+    int
+        Kernels that were compiled here.
+    """
+    from tidemill.calculators.kernels import compiled_here
+
+    before = compiled_here()
     for features in load_plan(run).features().values():
         warmup(features)
+    return compiled_here() - before
+
+
+def announce_kernels(run: Run) -> str:
+    """Say that this process is about to compile kernels for a run; "" if it is not."""
+    return announce(Program(features) for features in load_plan(run).features().values())
 
 
 def import_modules(modules: Sequence[str]) -> None:

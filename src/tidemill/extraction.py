@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import logging
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,23 +16,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.blocks import Batch
+from tidemill.blocks import BLOCK_VALUES, Batch
+from tidemill.calculators.costs import quadratic_warning
 from tidemill.calculators.registry import PRESETS, preset
-from tidemill.errors import ArgumentError
-from tidemill.matrix import MatrixCalculator
+from tidemill.columns import check_width
+from tidemill.errors import ArgumentError, QuadraticWarning
+from tidemill.matrix import ErrorTable, MatrixCalculator
 from tidemill.policies import OnError, Policies
 from tidemill.pools import one_pool_thread
 from tidemill.settings import Settings
+from tidemill.warming import announce
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
 __all__ = ["extract_features"]
 
+log = logging.getLogger(__name__)
+
 #: Stands for every kind without settings of its own.
-_OTHER_KINDS = ""
-#: Chunks per thread: enough to even out series of different length.
-CHUNKS_PER_THREAD = 8
+OTHER_KINDS = ""
+#: Chunks per thread, at most: the last one, for which the others wait, is a small part of all.
+CHUNKS_PER_THREAD = 32
 
 
 def extract_features(
@@ -72,11 +81,12 @@ def extract_features(
     column_id, column_sort, column_kind, column_value : str, optional
         Roles of the columns. Without ``column_sort`` rows keep their order.
     chunksize : int, optional
-        Ids that one thread takes at a time; default: an eighth of a thread's share.
+        Ids that one thread takes at a time; by default as many as have 65,536 values, or more.
     n_jobs : int, optional
         Threads; default: all cores. 0 and 1 both mean the calling thread alone.
     show_warnings : bool
-        Show warnings that custom calculators raise.
+        Show warnings that custom calculators raise. A QuadraticWarning about series that are too
+        long for a calculator is always shown.
     disable_progressbar : bool
         No progress bar (there is none either where standard error is not a terminal).
     impute_function : callable, optional
@@ -122,36 +132,62 @@ def extract_features(
             f"distributor={type(distributor).__name__} is not supported; use n_jobs for threads, "
             "or the flow tidemill.flows.extract.extract with cluster=... for a cluster"
         )
-    threads = _threads(n_jobs)
+    threads = count_threads(n_jobs)
     if chunksize is not None and chunksize < 1:
         raise ArgumentError(f"chunksize={chunksize} is not allowed; give ids from 1 up, or None")
-    settings = _settings(
+    settings = read_settings(
         default_fc_parameters, kind_to_fc_parameters, timed=has_time_index(timeseries_container)
     )
     policies = Policies(on_nan, on_duplicate, on_error)  # type: ignore[arg-type]
-    with _profiled(profile, profiling_filename, profiling_sorting), _warnings(show_warnings):
-        batch = read_frame(
-            timeseries_container, column_id=column_id, column_sort=column_sort,
-            column_kind=column_kind, column_value=column_value, policies=policies,
-            needs_times=settings.needs_times([*settings.kinds, _OTHER_KINDS]),
-        )  # fmt: skip
-        settings.columns(batch.blocks)  # refuses kinds, and a matrix that is too wide
-        features = {kind: settings.features_for(kind) for kind in batch.blocks}
-        columns, matrix = calculate_batch(
-            batch,
-            features,
-            policies.on_error,
-            threads,
-            chunksize,
-            show_progress=not disable_progressbar,
-        )
-        frame = to_frame(
-            batch.ids, columns, matrix, dtype=id_dtype(timeseries_container, column_id)
-        )
+    with _profiled(profile, profiling_filename, profiling_sorting):
+        with _warnings(show_warnings):
+            batch = read_frame(
+                timeseries_container, column_id=column_id, column_sort=column_sort,
+                column_kind=column_kind, column_value=column_value, policies=policies,
+                needs_times=settings.needs_times([*settings.kinds, OTHER_KINDS]),
+            )  # fmt: skip
+        features = features_of(settings, batch)
+        warn_of_long_series(batch, features)
+        with _warnings(show_warnings):
+            columns, matrix = calculate_batch(
+                batch,
+                features,
+                policies.on_error,
+                threads,
+                chunksize,
+                show_progress=not disable_progressbar,
+            )
+            frame = to_frame(
+                batch.ids, columns, matrix, dtype=id_dtype(timeseries_container, column_id)
+            )
     if impute_function is not None:
         imputed = impute_function(frame)
         frame = frame if imputed is None else imputed
     return frame if pivot else _triples(frame)
+
+
+def features_of(settings: Settings, batch: Batch) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """The features of a batch's kinds.
+
+    Raises
+    ------
+    InputError
+        If the settings and the kinds do not fit, or the matrix would be too wide.
+    """
+    settings.check_kinds(list(batch.blocks))
+    features = {kind: settings.features_for(kind) for kind in batch.blocks}
+    check_width(sum(map(len, features.values())))
+    return features
+
+
+def warn_of_long_series(batch: Batch, features: Mapping[str, Any]) -> None:
+    """Warn once where calculators of quadratic time meet long series, before they run.
+
+    Whatever ``show_warnings`` says: that is about warnings of calculators.
+    """
+    lengths = {kind: block.lengths for kind, block in batch.blocks.items()}
+    if text := quadratic_warning(features, lengths, np.ones(len(batch.ids))):
+        warnings.warn(text, QuadraticWarning, stacklevel=3)
 
 
 def calculate_batch(
@@ -165,20 +201,15 @@ def calculate_batch(
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
     """Columns and matrix float64[k, m] of a batch in memory, calculated by ``threads`` threads."""
     n_ids = len(batch.ids)
-    calculators = [MatrixCalculator(features, on_error) for _ in range(threads)]
-    columns = calculators[0].columns
-    matrix = np.empty((n_ids, len(columns)))
-    step = chunksize or max(-(-n_ids // (threads * CHUNKS_PER_THREAD)), 1)
-    chunks = [(first, min(first + step, n_ids)) for first in range(0, n_ids, step)]
+    calculator = MatrixCalculator(features, on_error)
+    matrix = np.empty((n_ids, len(calculator.columns)))
+    chunks = _chunks(batch, threads, chunksize)
 
     def run(first: int, last: int) -> int:
-        calculator = calculators.pop()
-        try:
-            matrix[first:last] = calculator.calculate(batch, first, last)
-        finally:
-            calculators.append(calculator)
+        calculator.calculate(batch, first, last, out=matrix[first:last])
         return last - first
 
+    _compile(calculator, show_progress)
     with one_pool_thread(), _bar(n_ids, show_progress) as advance:
         if threads == 1:
             for chunk in chunks:
@@ -187,10 +218,41 @@ def calculate_batch(
             with ThreadPoolExecutor(threads) as pool:
                 for done in pool.map(run, *zip(*chunks, strict=True)) if chunks else ():
                     advance(done)
-    return columns, matrix
+    _tell(calculator.errors)
+    return calculator.columns, matrix
 
 
-def _settings(given: Any, by_kind: Mapping[str, Any] | None, *, timed: bool) -> Settings:
+def _chunks(batch: Batch, threads: int, chunksize: int | None) -> list[tuple[int, int]]:
+    """Ranges of ids that threads take in turn: of about equally many values, a block or more."""
+    n_ids = len(batch.ids)
+    if chunksize is not None:
+        edges = np.arange(0, n_ids, chunksize)
+    else:
+        ends = np.cumsum(sum(block.lengths + 1 for block in batch.blocks.values()))
+        blocks = int(batch.n_rows) // (BLOCK_VALUES * max(len(batch.blocks), 1)) + 1
+        count = -(-min(blocks, CHUNKS_PER_THREAD * threads) // threads) * threads
+        shares = np.arange(count) * (ends[-1] / count) if n_ids else np.zeros(0)
+        edges = np.unique(np.searchsorted(ends, shares, side="right"))
+    return list(itertools.pairwise([*edges.tolist(), n_ids])) if n_ids else []
+
+
+def _tell(errors: ErrorTable) -> None:
+    """Log what failed: the cells hold NaN, and nothing else would tell why."""
+    for (kind, calculator, message), count in errors.counts.items():
+        log.warning("%s of kind %r failed for %d series: %s", calculator, kind, count, message)
+
+
+def _compile(calculator: MatrixCalculator, show: bool) -> None:
+    """Compile kernels before there are threads that wait for each other, and say so."""
+    programs = calculator.programs.values()
+    if text := announce(programs):
+        console = _console(show)
+        with console.status(text) if console else contextlib.nullcontext():
+            for program in programs:
+                program.warmup()
+
+
+def read_settings(given: Any, by_kind: Mapping[str, Any] | None, *, timed: bool) -> Settings:
     """Read settings as tsfresh does, where time stamps make a difference."""
     if given is None and not by_kind:
         given = "comprehensive"
@@ -207,7 +269,19 @@ def _with_times(given: Any, *, timed: bool) -> Any:
     return given
 
 
-def _threads(n_jobs: int | None) -> int:
+def count_threads(n_jobs: int | None) -> int:
+    """Threads for the argument ``n_jobs``.
+
+    Raises
+    ------
+    ArgumentError
+        If it is negative.
+
+    Examples
+    --------
+    >>> count_threads(0), count_threads(4)
+    (1, 4)
+    """
     if n_jobs is None:
         return os.cpu_count() or 1
     if n_jobs < 0:
@@ -223,15 +297,23 @@ def _triples(frame: pd.DataFrame) -> list[tuple[Any, str, float]]:
     ]
 
 
+def _console(show: bool) -> Console | None:
+    """Standard error, if it is a terminal and something is to be shown."""
+    if not (show and sys.stderr is not None and sys.stderr.isatty()):
+        return None
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
 @contextlib.contextmanager
 def _bar(n_ids: int, show: bool) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    if not show or not console.is_terminal:
+    console = _console(show)
+    if console is None:
         yield lambda _: None
         return
+    from rich.progress import Progress
+
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("Feature extraction", total=n_ids)
         yield lambda done: progress.advance(task, done)

@@ -14,7 +14,7 @@ from tidemill.job import disk_free, output_bytes
 from tidemill.partition import spill_bytes
 from tidemill.plan import Part, Plan
 from tidemill.planning import part_memory_bytes, predict_run_seconds, size_chunks
-from tidemill.preparation import prepare
+from tidemill.preparation import prepare, warning_of
 from tidemill.report import bytes_text, seconds_text
 from tidemill.request import Request
 from tidemill.storage.layout import SinkLayout
@@ -61,6 +61,7 @@ class Forecast:
     speed_evidence: str  # where that is known from
     seconds: float  # predicted, the fixed start included
     start_seconds: float
+    warning: str  # "": there is nothing to say
 
 
 def forecast(request: Request, cluster: str = "threads") -> Forecast:
@@ -108,6 +109,7 @@ def forecast(request: Request, cluster: str = "threads") -> Forecast:
         + _partition_seconds(plan, missing, threads)
         + predict_run_seconds(local, threads),
         start_seconds=start,
+        warning=warning_of(plan, statistics) if missing else "",
     )
 
 
@@ -161,4 +163,6 @@ def forecast_text(found: Forecast) -> str:
         "Predicted": f"{seconds_text(found.seconds)}, {start}",
         "This machine": f"takes {found.speed:.2f} of the time in the cost table, {known}",
     }
+    if found.warning:
+        lines["Warning"] = found.warning
     return "\n".join(f"{title:<15} {text}" for title, text in lines.items())

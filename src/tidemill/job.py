@@ -23,12 +23,12 @@ from typing import Any, Self
 
 from tidemill.calculators.registry import find
 from tidemill.errors import LeaseLostError, ResourceError
-from tidemill.execution import load_kernels, load_plan, run_chunk
+from tidemill.execution import announce_kernels, load_kernels, load_plan, run_chunk
 from tidemill.partition import check_space, check_spill, run_spill_task, spill_tasks
 from tidemill.plan import Plan
 from tidemill.planning import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
 from tidemill.preflight import check_memory
-from tidemill.preparation import make_plan
+from tidemill.preparation import prepare, warning_of
 from tidemill.progress import Progress, tell
 from tidemill.reduction import RunSummary, is_shown, reduce, write_failure
 from tidemill.request import Request
@@ -88,8 +88,9 @@ class Job:
         tell(Progress("plan"))
         layout = SinkLayout.of(request.sink, request.storage_options)
         check_sink(layout, request.locations)
-        plan = make_plan(request)
+        plan, statistics = prepare(request)
         check_room(layout, plan)
+        _warn(layout, plan, warning_of(plan, statistics))
         run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         owner = f"{getpass.getuser()} (cluster={cluster})"
         with acquire(layout.lease, owner=owner, run_id=run_id, wait_seconds=wait_for_sink) as lease:
@@ -113,6 +114,13 @@ class Job:
                 raise
             finally:
                 del _OPEN[run_id]
+
+
+def _warn(layout: SinkLayout, plan: Plan, text: str) -> None:
+    """Log a warning and show it, if anything is still to be calculated."""
+    if text and _missing(layout, plan):
+        log.warning("%s", text)
+        tell(Progress("plan", note=text))
 
 
 def output_bytes(plan: Plan, parts: Iterable[int] | None = None) -> int:
@@ -329,6 +337,7 @@ def extract_here(
         with _timed(seconds, "partition"):
             partition(job.run, lambda function, items: _map_threads(function, items, threads))
         with _timed(seconds, "load_kernels"):
+            announce_kernels(job.run)
             load_kernels(job.run)
         with _timed(seconds, "calculate_features"):
             _run_chunks(job, chunks, threads)

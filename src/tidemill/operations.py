@@ -34,7 +34,7 @@ from tidemill.cluster import (
     wait_for_workers,
 )
 from tidemill.errors import ArgumentError, ClusterError, InputError
-from tidemill.execution import load_plan
+from tidemill.execution import announce_kernels, load_plan
 from tidemill.job import PartsWatch, stop_workers
 from tidemill.preflight import Check, check_memory, versions
 from tidemill.progress import Progress, tell
@@ -433,13 +433,20 @@ class Steps:
         client = current_client(spec)
         wait_for_workers(client)
         tell(Progress("preflight and kernels"))
+        if spec.kind == "threads":  # others compile elsewhere
+            announce_kernels(address)
         url = None if spec.kind == "threads" else api_url()
         check = Check(address, versions(), url, Process.current())
         with fit_workers(client, check, f"tidemill-preflight-{address.run_id}") as reports:
             steps = cls(address, spec, client, count_threads(client))
             _warn_of_mixed_processors(reports)
             _check_hosts(client, address, reports)
-            log.info("preflight: %d threads of %d workers are fit", steps.threads, len(reports))
+            log.info(
+                "preflight: %d threads of %d workers are fit; they compiled %d kernels",
+                steps.threads,
+                len(reports),
+                sum(report["kernels_compiled"] for report in reports.values()),
+            )
             kernels = max((report["kernel_seconds"] for report in reports.values()), default=0.0)
             steps.seconds["preflight"] = time.perf_counter() - began - kernels
             steps.seconds["load_kernels"] = kernels

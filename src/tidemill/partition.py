@@ -39,7 +39,6 @@ from tidemill.sources.spilled import (
 from tidemill.sources.values import normal_ids, parse_type
 
 __all__ = [
-    "TASK_MEMORY_BYTES",
     "check_space",
     "check_spill",
     "drop_spill",
@@ -50,8 +49,6 @@ __all__ = [
 
 #: Rows are dealt in rounds of this many bytes.
 ROUND_BYTES = 32 * 2**20
-#: Memory that a map task takes: measured 250 to 350 MiB, also with one row group of 2e7 rows.
-TASK_MEMORY_BYTES = 384 * 2**20
 #: LZ4 takes a third to two thirds off the disk and costs nothing: at 1e7 rows of 24 bytes the map
 #: side takes 57 ns of a core a row with it and 60 without, the read side 34 and 28.
 OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)

@@ -18,7 +18,7 @@ __all__ = ["RESULTS_VERSION", "Columns", "Part", "Plan", "Source", "SourceFile",
 
 #: Raised whenever a value of the matrix can change for the same input and settings; a test with a
 #: golden matrix forces that. Part of the result key.
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 
 #: An id as JSON holds it: timestamps and dates by their integer in Arrow's unit.
 IdKey = int | float | str | None

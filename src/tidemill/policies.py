@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Literal, get_args, get_type_hints
 
 from tidemill.errors import ArgumentError
@@ -34,12 +35,14 @@ class Policies:
     on_error: OnError = "raise"  # a calculator that raises
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for spec in fields(self):
-            allowed = get_args(hints[spec.name])
-            value = getattr(self, spec.name)
+        for name, allowed in _allowed().items():
+            value = getattr(self, name)
             if value not in allowed:
                 choices = ", ".join(map(repr, allowed))
-                raise ArgumentError(
-                    f"{spec.name}={value!r} is not allowed; choose one of {choices}"
-                )
+                raise ArgumentError(f"{name}={value!r} is not allowed; choose one of {choices}")
+
+
+@cache
+def _allowed() -> dict[str, tuple[str, ...]]:
+    hints = get_type_hints(Policies)
+    return {spec.name: get_args(hints[spec.name]) for spec in fields(Policies)}

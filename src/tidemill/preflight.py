@@ -77,15 +77,16 @@ class Check:
         from tidemill.storage.record import cpu_features
 
         problems = [*self._version_problems()]
-        trials: tuple[Callable[[], None], ...] = (
+        trials: tuple[Callable[[], object], ...] = (
             self._reach_api, self._read_source, self._write_sink, self._write_work, self._memory,
             self._load_kernels,
         )  # fmt: skip
         seconds: dict[str, float] = {}
+        results: dict[str, object] = {}
         for trial in trials if not problems else ():
             began = time.perf_counter()
             try:
-                trial()
+                results[trial.__name__] = trial()
             except Exception as error:  # noqa: BLE001  every failure is a line of the report
                 name = "" if isinstance(error, TidemillError) else f"{type(error).__name__}: "
                 found = f"{name}{error}"
@@ -98,6 +99,7 @@ class Check:
             "threads": _worker_threads(),
             "pid": os.getpid(),
             "cpu_features": cpu_features(),
+            "kernels_compiled": results.get("_load_kernels", 0),
             "kernel_seconds": seconds.get("_load_kernels", 0.0),
         }
 
@@ -159,7 +161,7 @@ class Check:
 
         check_memory(load_plan(self.run), _worker_threads())
 
-    def _load_kernels(self) -> None:
+    def _load_kernels(self) -> int:
         from tidemill.execution import load_kernels
 
-        load_kernels(self.run)
+        return load_kernels(self.run)

@@ -24,7 +24,14 @@ from tidemill.sources.statistics import Statistics, gather_statistics
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink
 
-__all__ = ["check_door", "make_plan", "prepare", "result_key"]
+__all__ = [
+    "check_door",
+    "make_plan",
+    "open_request",
+    "prepare",
+    "result_key",
+    "warning_of",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,11 +48,23 @@ def check_door(request: Request) -> None:
         As the run itself would.
     """
     check_sink(SinkLayout.of(request.sink, request.storage_options), request.locations)
+    _, settings = open_request(request)
+    _identities(settings.canonical())
+
+
+def open_request(request: Request) -> tuple[Source, Settings]:
+    """The input of a request, and its settings, which fit it.
+
+    Raises
+    ------
+    InputError
+        If files, columns, kinds or settings cannot be used.
+    """
     source = _open(request)
     settings = Settings.from_any(request.settings)
     settings.columns(source.kinds)
     _check_times(settings, source)
-    _identities(settings.canonical())
+    return source, settings
 
 
 def make_plan(request: Request) -> Plan:
@@ -61,10 +80,8 @@ def make_plan(request: Request) -> Plan:
 
 def prepare(request: Request) -> tuple[Plan, Statistics]:
     """As :func:`make_plan`, with the statistics of the input that the plan rests on."""
-    source = _open(request)
-    settings = Settings.from_any(request.settings)
+    source, settings = open_request(request)
     columns = settings.columns(source.kinds)
-    _check_times(settings, source)
     key = result_key(source, settings.canonical(), asdict(request.policies))
     statistics = gather_statistics(source)
     cost = _seconds(settings, source, len(columns))
@@ -81,6 +98,20 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
         versions=versions(),
     )
     return plan, statistics
+
+
+def warning_of(plan: Plan, statistics: Statistics) -> str:
+    """What a person should know before the run begins: calculators too slow for long series.
+
+    Returns
+    -------
+    str
+        "" if there is nothing to say.
+    """
+    profile = statistics.profile
+    features = plan.features()
+    lengths = dict.fromkeys(features, profile.lengths)
+    return costs.quadratic_warning(features, lengths, profile.counts)
 
 
 def result_key(

@@ -18,6 +18,7 @@ class Progress:
     parts_done: int = 0
     parts_total: int = 0
     ids_done: int = 0  # rows of the matrix that are committed
+    note: str = ""  # something that a person should read, once
 
 
 Listener = Callable[[Progress], None]

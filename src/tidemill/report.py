@@ -11,9 +11,15 @@ from tidemill.errors import shorten
 from tidemill.progress import Progress
 
 if TYPE_CHECKING:
+    from tidemill.measurement import Cost
     from tidemill.storage.record import RunRecord
 
-__all__ = ["catalogue", "catalogue_text", "history_text", "progress_bar", "summary_text"]
+__all__ = [
+    "costs_text",
+    "history_text",
+    "progress_bar",
+    "summary_text",
+]
 
 #: Calculators named in a summary.
 SLOWEST = 5
@@ -169,6 +175,8 @@ def progress_bar(*, visible: bool = True) -> Iterator[Callable[[Progress], None]
 
         def listener(state: Progress) -> None:
             bar.update(task, description=state.step)
+            if state.note:
+                bar.console.print(state.note, style="yellow", highlight=False, markup=False)
             if state.parts_total:
                 done, total = state.parts_done, state.parts_total
                 bar.update(task, completed=done, total=total, rate=rate.text(state))
@@ -192,31 +200,13 @@ class _Rate:
         return f"{done / (now - since):,.0f} ids/s" if done and now > since else ""
 
 
-def catalogue() -> list[dict[str, Any]]:
-    """The calculators as JSON values, in the order of the matrix."""
-    from tidemill.calculators import CALCULATORS
-
-    return [
-        {
-            "name": calculator.name,
-            "parameters": [parameter.name for parameter in calculator.parameters],
-            "combinations": len(calculator.grid),
-            "presets": sorted(calculator.presets),
-            "needs": list(calculator.needs),
-            "minimum_length": calculator.minimum_length,
-            "summary": calculator.summary,
-        }
-        for calculator in CALCULATORS.values()
-    ]
-
-
-def catalogue_text() -> str:
-    """The calculators as an aligned table."""
-    rows = catalogue()
-    lines = [f"{'calculator':<40} {'columns':>7}  {'presets':<32} summary"]
-    lines += [
-        f"{row['name']:<40} {row['combinations']:>7}  {', '.join(row['presets']):<32} "
-        f"{row['summary']}"
-        for row in rows
-    ]
-    return "\n".join(lines)
+def costs_text(rows: Sequence[Cost], measured: str) -> str:
+    """What calculators cost, the dearest first, and what was measured."""
+    lines = [measured, "", f"{'calculator':<44} {'us per series':>13} {'share':>8}"]
+    lines += [f"{row.calculator:<44} {row.us_per_series:>13.2f} {row.share:>8.2%}" for row in rows]
+    shared = [row for row in rows if row.used_by]
+    if shared:
+        lines += ["", "What several calculators share goes with the last of them:"]
+        lines += [f"{row.calculator:<20} {shorten(row.used_by.split(', '), 4)}" for row in shared]
+    seconds = seconds_text(sum(row.seconds for row in rows))
+    return "\n".join([*lines, "", f"One thread takes about {seconds} for all of the data."])

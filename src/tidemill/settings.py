@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tidemill.calculators.registry import PRESETS, find, preset, register_function
+from tidemill.calculators.registry import PRESETS, find
 from tidemill.columns import check_kinds, check_width, feature_name, parse
 from tidemill.errors import SettingsError, shorten
+from tidemill.forms import (
+    EVERY_KIND,
+    Feature,
+    is_canonical,
+    plain_features,
+    read_features,
+    unique,
+    write_text,
+    yaml_text,
+)
+
+if TYPE_CHECKING:
+    from tidemill.budget import WithinBudget
 
 __all__ = ["Feature", "Settings"]
 
-#: A calculator's name and its parameters.
-Feature = tuple[str, Mapping[str, Any]]
-#: Key of the canonical form for all kinds that are not named.
-EVERY_KIND = "*"
+#: Endings of settings files.
+JSON, YAML = (".json",), (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,7 @@ class Settings:
             base = cls(())
         else:
             base = _read(cls, "comprehensive" if given is None else given)
-        kinds = {**base.kinds, **{str(k): _features(v) for k, v in (kind_to or {}).items()}}
+        kinds = {**base.kinds, **{str(k): read_features(v) for k, v in (kind_to or {}).items()}}
         return cls(base.default, kinds).checked()
 
     def checked(self) -> Settings:
@@ -159,6 +171,45 @@ class Settings:
             kept(self.default), {kind: kept(features) for kind, features in self.kinds.items()}
         ).checked()
 
+    def within_budget(self, costs: Any, *, seconds: float) -> WithinBudget:
+        """These settings without the most expensive calculators, so that the rest fits.
+
+        One calculator after the other is dropped, from all kinds: the one whose end saves most.
+        What several share (``need:`` rows) goes with the last calculator that needs it. At the end
+        whatever still fits is put back, so that no dropped calculator would fit beside the rest.
+
+        Parameters
+        ----------
+        costs
+            What :func:`tidemill.feature_costs` returned for these settings, or the
+            ``seconds_by_calculator`` of a run's summary (reading then does not count).
+        seconds
+            That one thread may take for the data whose costs these are.
+
+        Returns
+        -------
+        WithinBudget
+            ``settings``, ``dropped`` (calculator -> seconds of its own) and ``seconds``
+            (predicted). Where kinds have settings of their own, an intermediate counts in full
+            until no kind needs it: the prediction is then rather too high than too low.
+
+        Raises
+        ------
+        ArgumentError
+            If ``seconds`` does not suffice for a single calculator, or ``costs`` are those of
+            other settings.
+
+        Examples
+        --------
+        >>> settings = Settings.from_any({"mean": None, "quantile": [{"q": 0.1}]})
+        >>> costs = {"mean": 1.0, "quantile": 2.0, "need:moments": 1.0, "need:sorted": 6.0}
+        >>> print(settings.within_budget(costs, seconds=3))
+        dropped: quantile (2 s); 2 s predicted for the rest
+        """
+        from tidemill.budget import fit
+
+        return fit(self, costs, seconds)
+
     def canonical(self) -> dict[str, list[list[Any]]]:
         """The JSON-able form that a plan stores and a result key hashes.
 
@@ -172,36 +223,49 @@ class Settings:
         by_kind: dict[str, tuple[Feature, ...]] = {k: self.kinds[k] for k in sorted(self.kinds)}
         if self.default:
             by_kind = {EVERY_KIND: self.default, **by_kind}
-        return {
-            kind: [
-                [name, {key: _jsonable(params[key]) for key in sorted(params)}]
-                for name, params in features
-            ]
-            for kind, features in by_kind.items()
-        }
+        return {kind: plain_features(features) for kind, features in by_kind.items()}
 
-    def to_json(self) -> str:
-        """The canonical form as JSON text.
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The canonical form as JSON text, written to a file as well if ``path`` is given.
+
+        The file serves as ``--settings`` of the command and as ``settings`` of the flow.
+
+        Raises
+        ------
+        ArgumentError
+            If ``path`` does not end in ``.json``.
 
         Examples
         --------
         >>> Settings.from_any({"mean": None}).to_json()
         '{"*": [["mean", {}]]}'
         """
-        return json.dumps(self.canonical())
+        text = json.dumps(self.canonical())
+        if path is not None:
+            write_text(text, path, JSON)
+        return text
 
-    def to_yaml(self) -> str:
-        """The canonical form as YAML text.
+    def to_yaml(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The canonical form as YAML text, written to a file as well if ``path`` is given.
+
+        The file serves as ``--settings`` of the command and as ``settings`` of the flow.
+
+        Raises
+        ------
+        ArgumentError
+            If ``path`` does not end in ``.yaml`` or ``.yml``.
 
         Examples
         --------
-        >>> print(Settings.from_any({"mean": None}).to_yaml())
-        '*':
-        - - mean
-          - {}
-        <BLANKLINE>
+        >>> print(Settings.from_columns(["x__mean", "x__quantile__q_0.5"]).to_yaml(), end="")
+        x:
+        - [mean, {}]
+        - [quantile, {q: 0.5}]
         """
-        return yaml.safe_dump(self.canonical(), sort_keys=False)
+        text = yaml_text(self.canonical())
+        if path is not None:
+            write_text(text, path, YAML)
+        return text
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Settings:
@@ -255,7 +319,7 @@ class Settings:
             if column not in ignored:
                 kind, name, params = parse(column)
                 kinds.setdefault(kind, []).append((name, find(name).check(params)))
-        return cls((), {kind: _unique(features) for kind, features in kinds.items()}).checked()
+        return cls((), {kind: unique(features) for kind, features in kinds.items()}).checked()
 
 
 def _read(cls: type[Settings], given: Any) -> Settings:
@@ -263,14 +327,14 @@ def _read(cls: type[Settings], given: Any) -> Settings:
         return given
     if isinstance(given, Path) or (isinstance(given, str) and given not in PRESETS):
         return _read_file(cls, Path(given))
-    if isinstance(given, Mapping) and _is_canonical(given):
-        by_kind = {str(kind): _features(features) for kind, features in given.items()}
+    if isinstance(given, Mapping) and is_canonical(given):
+        by_kind = {str(kind): read_features(features) for kind, features in given.items()}
         return cls(by_kind.pop(EVERY_KIND, ()), by_kind)
-    return cls(_features(given))
+    return cls(read_features(given))
 
 
 def _read_file(cls: type[Settings], path: Path) -> Settings:
-    readers = {".json": cls.from_json, ".yaml": cls.from_yaml, ".yml": cls.from_yaml}
+    readers = {**dict.fromkeys(JSON, cls.from_json), **dict.fromkeys(YAML, cls.from_yaml)}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise SettingsError(
@@ -297,74 +361,3 @@ def _parsed(
             f"parameters or a preset's name ({shorten(PRESETS)})"
         )
     return cls.from_any(raw)
-
-
-def _is_canonical(given: Mapping[Any, Any]) -> bool:
-    """{kind: [[calculator, parameters], ...]}, against {calculator: [parameters, ...]}."""
-
-    def pairs(value: Any) -> bool:
-        return isinstance(value, Sequence) and all(
-            isinstance(item, Sequence) and not isinstance(item, str) and len(item) == 2
-            for item in value
-        )
-
-    return EVERY_KIND in given or (
-        bool(given) and all(pairs(value) and len(value) > 0 for value in given.values())
-    )
-
-
-def _features(given: Any) -> tuple[Feature, ...]:
-    """Checked features from a preset's name, tsfresh's mapping or a list of pairs."""
-    if isinstance(given, str):
-        return tuple(preset(given))
-    if isinstance(given, Mapping):
-        pairs = [
-            (_name(key), params) for key, value in given.items() for params in _combinations(value)
-        ]
-    elif isinstance(given, Sequence):
-        pairs = [_pair(item) for item in given]
-    else:
-        raise SettingsError(
-            f"settings of type {type(given).__name__} cannot be used; give a preset's name "
-            f"({shorten(PRESETS)}), a file, or a mapping from calculators to lists of parameters"
-        )
-    return _unique((name, find(name).check(params)) for name, params in pairs)
-
-
-def _name(key: Any) -> str:
-    return register_function(key).name if callable(key) else str(key)
-
-
-def _combinations(value: Any) -> list[Mapping[str, Any]]:
-    if value is None:
-        return [{}]
-    if isinstance(value, Mapping):
-        return [value]
-    if isinstance(value, Sequence) and all(isinstance(item, Mapping) for item in value):
-        return list(value)
-    raise SettingsError(
-        f"parameters {value!r} are not allowed; give a list with one mapping per feature, or null"
-    )
-
-
-def _pair(item: Any) -> tuple[str, Mapping[str, Any]]:
-    if isinstance(item, Sequence) and not isinstance(item, str) and len(item) == 2:
-        name, params = item
-        if isinstance(params, Mapping) or params is None:
-            return _name(name), params or {}
-    raise SettingsError(f"feature {item!r} is not a pair of a calculator and its parameters")
-
-
-def _unique(features: Iterable[Feature]) -> tuple[Feature, ...]:
-    """The features without repetitions, by the names of their columns."""
-    return tuple({feature_name(None, *feature): feature for feature in features}.values())
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise SettingsError(
-        f"parameter value {value!r} cannot be written as JSON; give a number, text or list"
-    )

@@ -15,6 +15,9 @@ SMALL = {
     "overhead.py": ["--series", "20", "40", "--length", "10", "--settings", "minimal"],
     "threads.py": ["--ids", "20", "--length", "100", "--pairs", "1"],
     "predictions.py": ["--scale", "0.001", "--settings", "minimal"],
+    "peers.py": ["--presets", "minimal", "--lengths", "100", "--pairs", "1", "--seconds", "0.01"],
+    "lengths.py": ["--settings", "minimal", "--lengths", "9", "99", "--pairs", "1", "--long", "0"],
+    "first_use.py": ["--settings", "minimal", "--starts", "1"],
     "calibrate_costs.py": ["--seconds", "0", "--lengths", "10", "100"],
 }
 NOT_RUN = {"common.py"}

@@ -6,14 +6,18 @@ import inspect
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import tidemill
-from tidemill import extract_features
+from tidemill import extract_features, extraction
+from tidemill.blocks import Batch, SeriesBlock
 from tidemill.calculators.registry import CALCULATORS
 from tidemill.columns import parse
 from tidemill.errors import ArgumentError, SourceError
@@ -24,7 +28,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import tsfresh
     from tsfresh.feature_extraction import settings as tsfresh_settings
-    from tsfresh.utilities.dataframe_functions import impute, roll_time_series
+    from tsfresh.utilities.dataframe_functions import (
+        get_range_values_per_column,
+        impute,
+        impute_dataframe_range,
+        impute_dataframe_zero,
+        roll_time_series,
+    )
     from tsfresh.utilities.distribution import MapDistributor
 
 FORCES = ("F_x", "F_y", "F_z", "T_x", "T_y", "T_z")
@@ -50,11 +60,18 @@ def available_columns(matrix: pd.DataFrame) -> pd.DataFrame:
     return matrix[[column for column in matrix if parse(column)[1] in CALCULATORS]]
 
 
-def impute_quietly(matrix: pd.DataFrame) -> pd.DataFrame:
-    """tsfresh's own function, which warns of columns without values and of pandas."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return impute(matrix)
+def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """tsfresh's own functions warn of columns without values and of pandas."""
+
+    def called(*arguments: Any, **options: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(*arguments, **options)
+
+    return called
+
+
+impute_quietly = quietly(impute)
 
 
 def by_tsfresh(*arguments: Any, **options: Any) -> pd.DataFrame:
@@ -219,6 +236,31 @@ def test_jobs_and_chunks_do_not_change_a_bit(n_jobs, chunksize, frame):
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
+def batch_of(lengths: list[int]) -> Batch:
+    stops = np.cumsum(lengths)
+    block = SeriesBlock("x", np.zeros(stops[-1]), stops - lengths, stops)
+    return Batch(pa.array(range(len(lengths))), {"x": block})
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize(
+    "lengths",
+    [[1], [3] * 4, [100] * 3000, [10**6, 1, 1], [1, 1, 10**6], [0, 5, 0], list(range(1, 1500))],
+    ids=["one", "few", "many", "long first", "long last", "empty ones", "growing"],
+)
+def test_chunks_cover_all_ids_once_and_share_the_values(lengths, threads):
+    chunks = extraction._chunks(batch_of(lengths), threads, None)
+    covered = [place for first, last in chunks for place in range(first, last)]
+    assert covered == list(range(len(lengths)))
+    assert all(first < last for first, last in chunks)
+    values = [sum(lengths[first:last]) + last - first for first, last in chunks]
+    assert max(values) <= sum(values) / len(values) + max(lengths) + 2 or len(chunks) < threads
+
+
+def test_chunks_may_be_chosen():
+    assert extraction._chunks(batch_of([2] * 5), 3, 2) == [(0, 2), (2, 4), (4, 5)]
+
+
 @pytest.mark.parametrize(
     "argument",
     [{"n_jobs": -1}, {"chunksize": 0}, {"chunksize": -5}],
@@ -301,6 +343,26 @@ def test_without_pivot_the_values_come_one_by_one(frame):
     )
 
 
+def ranges_of(matrix: pd.DataFrame) -> dict[str, Any]:
+    values = quietly(get_range_values_per_column)(impute_quietly(matrix.copy()))
+    return dict(zip(("col_to_max", "col_to_min", "col_to_median"), values, strict=True))
+
+
+@pytest.mark.parametrize("name", ["impute", "zero", "range"])
+def test_the_impute_functions_of_tsfresh_work(name, frame):
+    settings = {"autocorrelation": [{"lag": 2}, {"lag": 100}], "mean": None}
+    expected = by_tsfresh(frame, settings, **ROLES)
+    assert expected.isna().any(axis=None)
+    function = {
+        "impute": impute_quietly,
+        "zero": quietly(impute_dataframe_zero),
+        "range": quietly(partial(impute_dataframe_range, **ranges_of(expected))),
+    }[name]
+    found = extract_features(frame, settings, **ROLES, impute_function=function)
+    assert_same(found, function(expected))
+    assert found.notna().all(axis=None)
+
+
 def test_an_impute_function_that_returns_nothing_works_in_place(frame):
     def fill(matrix: pd.DataFrame) -> None:
         matrix[:] = -1.0
@@ -337,6 +399,19 @@ def test_warnings_of_calculators_are_shown_on_demand(frame, own_calculators):
         extract_features(frame, {grumbling: None}, **ROLES, n_jobs=1)
     with pytest.warns(UserWarning, match="hm"):
         extract_features(frame, {grumbling: None}, **ROLES, n_jobs=1, show_warnings=True)
+
+
+def test_a_log_says_which_calculators_failed(frame, own_calculators, caplog):
+    """The cells hold NaN, and nothing else would tell why."""
+
+    def picky(values):
+        raise ValueError("never")
+
+    found = extract_features(frame, {picky: None, "mean": None}, **ROLES, on_error="nan", n_jobs=2)
+    assert found.filter(like="picky").isna().all(axis=None)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"picky of kind {kind!r} failed for 5 series: ValueError: never" for kind in "xy"
+    ]
 
 
 def test_nothing_is_printed(frame, capfd):

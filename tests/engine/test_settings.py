@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import warnings
 from collections import UserDict
@@ -33,11 +34,42 @@ def test_presets_by_name(name):
     assert Settings.from_any(name).features_for("x") == list(preset(name))
 
 
-def test_tsfresh_settings_objects():
-    minimal = Settings.from_any(theirs.MinimalFCParameters())
-    assert minimal == Settings.from_any("minimal")
-    with pytest.raises(SettingsError, match="not available in this version"):
-        Settings.from_any(theirs.ComprehensiveFCParameters())
+PRESETS = {
+    "minimal": theirs.MinimalFCParameters,
+    "efficient": theirs.EfficientFCParameters,
+    "comprehensive": theirs.ComprehensiveFCParameters,
+}
+
+
+def _without_matrix_profile(settings):
+    """tsfresh adds it where another package is installed."""
+    settings.pop("matrix_profile", None)
+    return settings
+
+
+@pytest.mark.parametrize("form", [lambda settings: settings, dict], ids=["object", "dict"])
+@pytest.mark.parametrize("name", PRESETS)
+def test_tsfresh_settings_objects(name, form):
+    given = form(_without_matrix_profile(PRESETS[name]()))
+    assert Settings.from_any(given).features_for("x") == list(preset(name, times=True))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_tsfresh_settings_objects_survive_files(name, tmp_path):
+    settings = Settings.from_any(_without_matrix_profile(PRESETS[name]()))
+    settings.to_yaml(tmp_path / "settings.yaml")
+    settings.to_json(tmp_path / "settings.json")
+    assert Settings.from_any(tmp_path / "settings.yaml") == settings
+    assert Settings.from_any(tmp_path / "settings.json") == settings
+
+
+def test_matrix_profile_is_refused_with_the_remedy():
+    given = theirs.ComprehensiveFCParameters()
+    given["matrix_profile"] = [{"threshold": 0.98, "feature": "min"}]
+    with pytest.raises(SettingsError, match=r"settings\.pop\('matrix_profile'\)"):
+        Settings.from_any(given)
+    given.pop("matrix_profile")
+    assert Settings.from_any(given)
 
 
 def test_tsfresh_functions_as_keys_mean_the_calculator_of_that_name():
@@ -122,8 +154,106 @@ def test_a_file_in_tsfresh_form(tmp_path):
     assert Settings.from_any(path) == Settings.from_any(QUANTILES)
 
 
-def test_infinite_bounds_survive_files():
-    settings = Settings.from_any({"range_count": [{"min": float("-inf"), "max": 0}]})
+NOT_FINITE = {
+    "range_count": [{"min": float("-inf"), "max": 0}, {"min": 0, "max": float("inf")}],
+    "value_count": [{"value": float("nan")}],
+}
+
+
+def test_numbers_that_are_not_finite_survive_files():
+    settings = Settings.from_any(NOT_FINITE)
+    columns = settings.columns(["x"])
+    assert columns[0] == "x__range_count__max_0__min_-inf"
+    assert columns[2] == "x__value_count__value_nan"
+    for again in (
+        Settings.from_json(settings.to_json()),
+        Settings.from_yaml(settings.to_yaml()),
+        Settings.from_any(settings.canonical()),
+        Settings.from_columns(columns),
+    ):
+        assert again.columns(["x"]) == columns
+        values = [value for _, params in again.features_for("x") for value in params.values()]
+        assert all(isinstance(value, int | float) for value in values)
+
+
+def test_the_canonical_form_is_json_that_every_parser_reads():
+    json.dumps(Settings.from_any(NOT_FINITE).canonical(), allow_nan=False)
+
+
+def test_numbers_as_yaml_and_people_write_them():
+    settings = Settings.from_yaml("range_count:\n- {min: -1e12, max: .inf}\n")
+    assert settings.features_for("x") == [("range_count", {"max": float("inf"), "min": -1e12})]
+
+
+QUERY = (0, 1.5, -2.0)
+
+
+@pytest.mark.parametrize("query", [list(QUERY), QUERY, np.array(QUERY), np.array([0, 1, 5])])
+def test_a_query_has_one_name_however_it_is_given(query):
+    settings = Settings.from_any({"query_similarity_count": [{"query": query, "threshold": 1.0}]})
+    (column,) = settings.columns(["x"])
+    plain = QUERY if isinstance(query, list | tuple) else tuple(query.tolist())
+    assert column == f"x__query_similarity_count__query_{plain}__threshold_1.0"
+    for again in (
+        Settings.from_json(settings.to_json()),
+        Settings.from_yaml(settings.to_yaml()),
+        Settings.from_columns([column]),
+    ):
+        assert again.columns(["x"]) == (column,)
+        assert isinstance(again.features_for("x")[0][1]["query"], tuple)
+
+
+@pytest.mark.parametrize("query", ["012", [1, "2"], [True, False], [float("nan")], [[1, 2]], 3])
+def test_what_is_no_query_is_refused(query):
+    with pytest.raises(SettingsError, match="give a sequence of finite numbers"):
+        Settings.from_any({"query_similarity_count": [{"query": query, "threshold": 1.0}]})
+
+
+def test_a_name_of_tsfresh_with_a_list_is_understood():
+    settings = Settings.from_columns(["x__query_similarity_count__query_[0, 1]__threshold_0.0"])
+    assert settings.features_for("x")[0][1]["query"] == (0, 1)
+
+
+def test_a_default_that_tsfresh_names_is_named():
+    column = 'x__augmented_dickey_fuller__attr_"pvalue"__autolag_"AIC"'
+    for attr in ({"attr": "pvalue"}, {"autolag": "AIC", "attr": "pvalue"}):
+        settings = Settings.from_any({"augmented_dickey_fuller": [attr]})
+        assert settings.columns(["x"]) == (column,)
+    assert Settings.from_columns([column]).columns(["x"]) == (column,)
+    assert column in Settings.from_any("efficient").columns(["x"])
+
+
+def test_a_default_that_tsfresh_does_not_name_is_not():
+    settings = Settings.from_any({"query_similarity_count": [{"query": None, "threshold": 0.0}]})
+    assert settings.columns(["x"]) == ("x__query_similarity_count__query_None__threshold_0.0",)
+
+
+def test_files_say_by_their_ending_what_they_are(tmp_path):
+    settings = Settings.from_any("minimal")
+    with pytest.raises(ArgumentError, match=r"let it end in \.yaml or \.yml"):
+        settings.to_yaml(tmp_path / "settings.json")
+    with pytest.raises(ArgumentError, match=r"let it end in \.json"):
+        settings.to_json(tmp_path / "settings")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_chosen_columns_make_a_settings_file(tmp_path):
+    chosen = ["x__quantile__q_0.1", 'y__linear_trend__attr_"slope"', "x__mean"]
+    text = Settings.from_columns(chosen).to_yaml(tmp_path / "chosen.yml")
+    assert (tmp_path / "chosen.yml").read_text("utf-8") == text
+    assert text.splitlines() == [
+        "x:",
+        "- [quantile, {q: 0.1}]",
+        "- [mean, {}]",
+        "y:",
+        "- [linear_trend, {attr: slope}]",
+    ]
+    again = Settings.from_any(tmp_path / "chosen.yml")
+    assert sorted(again.columns(["x", "y"])) == sorted(chosen)
+
+
+def test_kinds_without_features_survive_files():
+    settings = Settings.from_any(None, {"a": QUANTILES, "b": {}})
     assert Settings.from_json(settings.to_json()) == settings
     assert Settings.from_yaml(settings.to_yaml()) == settings
 
@@ -159,7 +289,7 @@ def test_times():
             "give one of 'intercept', 'pvalue', 'rvalue', 'slope', 'stderr'",
         ),
         ({"quantile": 0.5}, "give a list with one mapping per feature"),
-        ({"sample_entropy": None}, "'sample_entropy' is not available in this version"),
+        ({"matrix_profile": None}, "'matrix_profile' is left out"),
         ({}, "select no feature"),
         ({"*": []}, "select no feature"),
         ({"*": [["mean"]]}, "not a pair"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -18,7 +19,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cache_folder", "numba_cache"]
+__all__ = ["CACHE_VARIABLE", "LOCK", "cache_folder", "numba_cache"]
+
+#: The environment variable that names the parent of the cache's folder.
+CACHE_VARIABLE = "TIDEMILL_CACHE_DIR"
+
+#: File in the folder that is locked by the one process that fills it.
+LOCK = "fill.lock"
 
 _ROOM = Path(__file__).parent
 _setting_lock = threading.Lock()
@@ -31,17 +38,28 @@ def cache_folder() -> Path:
     ``TIDEMILL_CACHE_DIR`` names its parent; else ``$XDG_CACHE_HOME/tidemill`` or
     ``~/.cache/tidemill``; else, where that cannot be written, a folder of the user's in the
     system's temporary folder.
+
+    A folder that was filled while an image was made, by root, cannot be written by the user who
+    runs the image. What it holds is then copied to the first folder that can.
     """
     key = _key()
+    prepared: list[Path] = []
     for root in _roots():
         folder = root / key
         if _is_writable(folder):
-            return folder
-    return Path(tempfile.mkdtemp(prefix="tidemill-"))
+            break
+        if _is_trusted(root) and _is_trusted(folder):
+            prepared.append(folder)
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="tidemill-")) / key
+        folder.mkdir()
+    for earlier in prepared:
+        _copy(earlier, folder)
+    return folder
 
 
 def _roots() -> Iterator[Path]:
-    if named := os.environ.get("TIDEMILL_CACHE_DIR"):
+    if named := os.environ.get(CACHE_VARIABLE):
         yield Path(named).expanduser()
     yield Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tidemill"
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
@@ -50,7 +68,7 @@ def _roots() -> Iterator[Path]:
 
 def _is_writable(folder: Path) -> bool:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
         with tempfile.TemporaryFile(dir=folder):
             return _is_mine(folder)
     except OSError:
@@ -62,16 +80,49 @@ def _is_mine(folder: Path) -> bool:
     return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
 
 
+def _is_trusted(folder: Path) -> bool:
+    """Whether nobody but root and the user could put anything there."""
+    if not hasattr(os, "getuid"):
+        return False
+    try:
+        found = folder.stat()
+    except OSError:
+        return False
+    return found.st_uid in {0, os.getuid()} and not found.st_mode & 0o022
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy compiled kernels that are not there yet; what says that they are ready comes last."""
+    from filelock import FileLock
+
+    files = [path for path in source.rglob("*") if path.suffix in {".nbi", ".nbc", ".ready"}]
+    missing = [path for path in files if not (target / path.relative_to(source)).exists()]
+    if not missing:
+        return
+    with FileLock(target / LOCK):
+        for path in sorted(missing, key=lambda path: path.suffix == ".ready"):
+            place = target / path.relative_to(source)
+            place.parent.mkdir(exist_ok=True)
+            half = place.with_name(f"{place.name}.tmp.{os.getpid()}")
+            shutil.copyfile(path, half)
+            half.replace(place)
+
+
 def _key() -> str:
     import llvmlite.binding
     import numba
     import numpy as np
+    from numba.core import config
+
+    settings: Any = config  # NUMBA_CPU_NAME and NUMBA_CPU_FEATURES, for images that go elsewhere
 
     digest = hashlib.sha256()
     for path in sorted(_ROOM.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    features = llvmlite.binding.get_host_cpu_features().flatten()
-    cpu = f"{llvmlite.binding.get_host_cpu_name()} {features}"
+    features = settings.CPU_FEATURES
+    if features is None:
+        features = llvmlite.binding.get_host_cpu_features().flatten()
+    cpu = f"{settings.CPU_NAME or llvmlite.binding.get_host_cpu_name()} {features}"
     for text in (numba.__version__, np.__version__, sys.version, cpu):
         digest.update(text.encode() + b"\0")
     return digest.hexdigest()[:16]

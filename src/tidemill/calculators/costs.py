@@ -2,7 +2,8 @@
 
 ``costs.json`` holds, for every calculator and intermediate, the seconds per series of one thread
 at ten lengths from 10 to 10,000,000: for one parameter combination, and for the whole grid of the
-table. Between them costs are interpolated, in logarithms.
+table. Between them costs are interpolated, in logarithms. Those whose time grows with the square of
+the length are measured up to 100,000 values, and extrapolated.
 ``benchmarks/calibrate_costs.py`` measures them.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -22,13 +24,21 @@ from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.program import Program
 from tidemill.calculators.registry import CALCULATORS
 
-__all__ = ["READ_BYTES_PER_SECOND", "predict", "predict_by_calculator", "probe"]
+__all__ = [
+    "READ_BYTES_PER_SECOND",
+    "predict",
+    "predict_by_calculator",
+    "probe",
+    "quadratic_warning",
+]
 
 Features = Sequence[tuple[str, Mapping[str, Any]]]
 Floats = npt.NDArray[np.float64]
 
 #: Bytes of values that one thread reads, checks and cuts into blocks in a second.
 READ_BYTES_PER_SECOND = 400e6
+#: Values from which on a series is long for calculators whose time grows with the square of them.
+LONG_SERIES = 20_000
 #: Seconds per series of a calculator that is not in the table: a plain Python function.
 _UNKNOWN = (2e-5, 1e-8)  # and per value
 
@@ -82,20 +92,66 @@ def _per_series(name: str, m: int, lengths: Floats) -> Floats:
     row = _table()["costs"].get(name)
     if row is None:
         return np.asarray(m * (_UNKNOWN[0] + _UNKNOWN[1] * lengths))
-    one, grid = (_interpolated(row[kind], lengths) for kind in ("one", "grid"))
+    power = 2 if _is_quadratic(name) else 1
+    one, grid = (_interpolated(row[kind], lengths, power) for kind in ("one", "grid"))
     size = len(CALCULATORS[name].grid) if name in CALCULATORS else 1
     if size == 1:
         return one * m
     return np.asarray(one + np.maximum(grid - one, 0.0) * (m - 1) / (size - 1))
 
 
-def _interpolated(seconds: Sequence[float], lengths: Floats) -> Floats:
-    """Seconds at any length; beyond the table in proportion to the length."""
+def _interpolated(seconds: Sequence[float], lengths: Floats, power: int) -> Floats:
+    """Seconds at any length; beyond the table in proportion to that power of the length."""
     at = np.array(_table()["lengths"], dtype=np.float64)
     inside = np.clip(lengths, at[0], at[-1])
     known = np.log(np.maximum(seconds, 1e-12))
-    beyond = np.maximum(lengths / at[-1], 1.0)
+    beyond = np.maximum(lengths / at[-1], 1.0) ** power
     return np.asarray(np.exp(np.interp(np.log(inside), np.log(at), known)) * beyond)
+
+
+def quadratic_warning(
+    features: Mapping[str, Features], lengths: Mapping[str, npt.ArrayLike], counts: npt.ArrayLike
+) -> str:
+    """What to say where calculators of quadratic time meet series of over 20,000 values; else "".
+
+    Parameters
+    ----------
+    features
+        Kind -> (calculator, parameters).
+    lengths
+        Kind -> values per series, float64[k].
+    counts
+        How many ids have series of these lengths, float64[k].
+
+    Examples
+    --------
+    >>> quadratic_warning({"x": [("mean", {})]}, {"x": [1e6]}, [3.0])
+    ''
+    """
+    weights = np.asarray(counts, dtype=np.float64)
+    slow: Counter[str] = Counter()
+    series = longest = 0.0
+    for kind, own in features.items():
+        n = np.asarray(lengths[kind], dtype=np.float64)
+        long = n > LONG_SERIES
+        chosen = [one for one in own if _is_quadratic(one[0])] if long.any() else []
+        if chosen:
+            series, longest = series + float(weights[long].sum()), max(longest, float(n.max()))
+            predicted = predict_by_calculator(chosen, n[long], weights[long])
+            slow.update({name: spent for name, spent in predicted.items() if _is_quadratic(name)})
+    if not slow:
+        return ""
+    seconds = sum(slow.values())
+    return (
+        f"{' and '.join(slow)}: the time grows with the square of the length, and {series:,.0f} "
+        f"series have more than {LONG_SERIES:,} values (the longest {longest:,.0f}); that takes "
+        f"about {seconds:,.{1 if seconds < 10 else 0}f} s of one thread. Leave them out, as the "
+        "settings 'efficient' do, or cut the series"
+    )
+
+
+def _is_quadratic(name: str) -> bool:
+    return name in CALCULATORS and CALCULATORS[name].quadratic
 
 
 @cache

@@ -26,7 +26,7 @@ from tidemill.calculators.spec import Calculator
 from tidemill.columns import feature_name
 from tidemill.errors import SettingsError, shorten
 
-__all__ = ["calculate_custom", "digest_of_code", "failure_message", "identity"]
+__all__ = ["calculate_custom", "digest_of_code", "failure_message", "identity", "wants_series"]
 
 #: Characters of a failure's message.
 MESSAGE_LENGTH = 200
@@ -149,23 +149,25 @@ def _as_float(value: Any) -> float:
     return float(value)
 
 
+def wants_series(function: Callable[..., Any] | None) -> bool:
+    """Whether a function in tsfresh's style asks for a pandas Series."""
+    return getattr(function, "input", None) == "pd.Series"
+
+
 def _inputs(row: Calculator, block: SeriesBlock, span: slice) -> tuple[Any, ...]:
     # A copy: a function that writes to its input must not change what others see.
     values = block.values[span].copy()
-    if getattr(row.function, "input", None) == "pd.Series":
-        return (_as_pandas(values, block.times, span),)
-    if row.needs_times:
-        assert block.times is not None
-        return values, block.times[span].copy()
-    return (values,)
+    # Not whenever there are times: another calculator may be the reason why.
+    times = block.times[span].copy() if row.needs_times and block.times is not None else None
+    if wants_series(row.function):
+        return (_as_pandas(values, times),)
+    return (values,) if times is None else (values, times)
 
 
-def _as_pandas(
-    values: npt.NDArray[np.float64], times: npt.NDArray[np.int64] | None, span: slice
-) -> Any:
+def _as_pandas(values: npt.NDArray[np.float64], times: npt.NDArray[np.int64] | None) -> Any:
     import pandas as pd
 
-    index = None if times is None else pd.DatetimeIndex(times[span].view("datetime64[ns]"))
+    index = None if times is None else pd.DatetimeIndex(times.view("datetime64[ns]"))
     return pd.Series(values, index=index)
 
 

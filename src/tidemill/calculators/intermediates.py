@@ -1,13 +1,13 @@
 """What several calculators need, computed once per block: ragged arrays (values, starts, stops).
 
 Transforms and sorts go to numpy in batches of series of one length, which gives the same bits as
-row by row at a tenth of the time.
+row by row at a tenth of the time. Lengths that few series have are not worth a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,15 @@ import numpy.typing as npt
 from tidemill.blocks import SeriesBlock
 from tidemill.calculators.kernels import load_kernel
 from tidemill.calculators.needs import INTERMEDIATES
-from tidemill.calculators.spec import Intermediate
+from tidemill.calculators.spec import Intermediate, load
 
 __all__ = ["Ragged", "Workspace"]
+
+_SORTED = 300  # values; shorter series are sorted for their median
+
+#: Unless all lengths are equal, fewer or longer series than these are not gathered to a batch:
+#: that costs 5 ns a value, a single transform 4 us.
+_FEW, _LONG = 8, 500
 
 Index = npt.NDArray[np.int64]
 #: Values, and where each series starts and stops in them.
@@ -27,12 +33,48 @@ Ragged = tuple[npt.NDArray[Any], Index, Index]
 
 def transform(block: SeriesBlock) -> Ragged:
     """The spectrum of every series: complex128, n // 2 + 1 values each."""
-    return _batched(block, block.lengths // 2 + 1, np.complex128, np.fft.rfft)
+    widths = block.lengths // 2 + 1
+    return _batched(block, widths, np.complex128, np.fft.rfft, _transform_into)
 
 
 def sort(block: SeriesBlock) -> Ragged:
     """The sorted values of every series."""
-    return _batched(block, block.lengths, np.float64, np.sort)
+    return _batched(block, block.lengths, np.float64, np.sort, _sort_into)
+
+
+def _transform_into(x: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+    np.fft.rfft(x, out=out)
+
+
+def _sort_into(x: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+    out[:] = x
+    out.sort()
+
+
+def middle(block: SeriesBlock) -> Ragged:
+    """The median of every series, +0.0 for either zero; NaN of an empty one.
+
+    numpy's partition is vectorised: 1.4 us for 1,000 values, where a compiled select takes 4.5.
+    """
+    starts = np.arange(block.n_series, dtype=np.int64)
+    out = np.full(block.n_series, np.nan)
+    for length, rows in _groups(block.lengths):
+        out[rows] = _medians(_rectangle(block, rows, length))
+    return out, starts, starts + 1
+
+
+def _medians(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    half = x.shape[1] // 2
+    # A whole sort is faster than a partition of few values.
+    parted = np.sort(x, axis=1) if x.shape[1] < _SORTED else np.partition(x, half, axis=1)
+    high: npt.NDArray[np.float64] = parted[:, half]
+    low = high if x.shape[1] % 2 else parted[:, :half].max(axis=1)
+    return (low + high) / 2 + 0.0
+
+
+def argsort(block: SeriesBlock) -> Ragged:
+    """The places of every series' values in ascending order."""
+    return _batched(block, block.lengths, np.int64, np.argsort)
 
 
 def _batched(
@@ -40,22 +82,30 @@ def _batched(
     widths: Index,
     dtype: type[np.generic],
     function: Callable[[npt.NDArray[np.float64]], npt.NDArray[Any]],
+    into: Callable[[npt.NDArray[Any], npt.NDArray[Any]], None] | None = None,
 ) -> Ragged:
+    """A function of rows of equal length for all series; ``into`` is the same for one row."""
     stops = np.cumsum(widths)
     starts = stops - widths
     out = np.empty(int(stops[-1]) if len(stops) else 0, dtype=dtype)
     for length, rows in _groups(block.lengths):
+        if into and len(rows) < len(starts) and (len(rows) < _FEW or length > _LONG):
+            for row in rows.tolist():
+                x = block.values[block.starts[row] : block.stops[row]]
+                into(x, out[starts[row] : stops[row]])
+            continue
         results = function(_rectangle(block, rows, length))
         if len(rows) == len(starts):
             return results.reshape(-1), starts, stops
-        for row, result in zip(rows, results, strict=True):
-            out[starts[row] : stops[row]] = result
+        out[starts[rows][:, None] + np.arange(results.shape[1])] = results
     return out, starts, stops
 
 
 def _groups(lengths: Index) -> Iterator[tuple[int, Index]]:
     """Series by length; empty ones are left out."""
-    if len(lengths) and lengths[0] > 0 and (lengths == lengths[0]).all():
+    if len(lengths) == 0:
+        return
+    if lengths[0] > 0 and (lengths == lengths[0]).all():
         yield int(lengths[0]), np.arange(len(lengths))
         return
     order = np.argsort(lengths, kind="stable")
@@ -82,6 +132,7 @@ class Workspace:
     def __init__(self, block: SeriesBlock, planned: frozenset[str], lags: int) -> None:
         self.block = block
         self.lengths = np.ascontiguousarray(block.lengths)
+        self._shortest = int(self.lengths.min()) if len(self.lengths) else 0
         self._planned = planned  # names of all intermediates that will be asked for
         self._lags = lags  # autocovariance reaches up to this lag
         starts = np.ascontiguousarray(block.starts, dtype=np.int64)
@@ -89,8 +140,8 @@ class Workspace:
         self._made: dict[str, Ragged] = {
             "values": (np.ascontiguousarray(block.values), starts, stops)
         }
-        row = np.arange(len(starts), dtype=np.int64)
-        self._made["length"] = (self.lengths.astype(np.float64), row, row + 1)
+        self._rows = np.arange(len(starts) + 1, dtype=np.int64)
+        self._made["length"] = (self.lengths.astype(np.float64), self._rows[:-1], self._rows[1:])
         if block.times is not None:
             self._made["times"] = (np.ascontiguousarray(block.times), starts, stops)
 
@@ -105,10 +156,8 @@ class Workspace:
     def make(self, name: str) -> None:
         """Make the intermediate of that name."""
         row = INTERMEDIATES[name]
-        if row.batch:
-            module, _, function = row.batch.partition(":")
-            maker = getattr(import_module(f"tidemill.calculators.{module}"), function)
-            self._made[name] = maker(self.block)
+        if row.batch and row.shortcut[0] not in self._planned:
+            self._made[name] = load(row.batch)(self.block)
         else:
             self._made[name] = self._by_kernel(row)
 
@@ -117,17 +166,26 @@ class Workspace:
         width = row.width or self._width_of_lags()
         out = np.empty((len(self.lengths), width))
         self.run(path, needs, (), (), 1, out, 0, width)
-        starts = np.arange(len(out), dtype=np.int64) * width
-        return out.reshape(-1), starts, starts + width
+        edges = self._rows * width
+        return out.reshape(-1), edges[:-1], edges[1:]
 
     def _width_of_lags(self) -> int:
         longest = int(self.lengths.max()) if len(self.lengths) else 0
         return max(1, min(self._lags + 1, longest))
 
-    def pick(self, name: str, element: int, minimum: int) -> npt.NDArray[np.float64]:
-        """One element of a kernel's intermediate, float64[k]; NaN for shorter series."""
-        values = self._made[name][0].reshape(len(self.lengths), -1)[:, element]
-        return np.where(self.lengths < minimum, np.nan, values)
+    def pick(
+        self, name: str, triples: Iterable[tuple[int, int, int]], out: npt.NDArray[np.float64]
+    ) -> None:
+        """Elements of an intermediate of equal widths into columns; NaN for shorter series.
+
+        ``triples`` are (element, column, minimum length). Column by column: 0.7 us each for 32
+        series, where one assignment by index arrays takes 9.
+        """
+        made = self._made[name][0].reshape(len(self.lengths), -1)
+        for element, column, minimum in triples:
+            out[:, column] = made[:, element]
+            if minimum > self._shortest:
+                out[self.lengths < minimum, column] = np.nan
 
     def run(
         self,
@@ -141,9 +199,14 @@ class Workspace:
         last: int,
     ) -> None:
         """Run a kernel over the series of the block into the columns first to last of out."""
-        loop = load_kernel(path).loop(input_dtypes(needs), dtypes)
         arrays = [array for need in needs for array in self._made[need]]
-        loop(self.lengths, minimum, *arrays, params, out, first, last)
+        _loop(path, needs, dtypes)(self.lengths, minimum, *arrays, params, out, first, last)
+
+
+@cache
+def _loop(path: str, needs: tuple[str, ...], dtypes: tuple[str, ...]) -> Callable[..., None]:
+    """A kernel's loop. Looking for it anew takes as long as some kernels do for a block."""
+    return load_kernel(path).loop(input_dtypes(needs), dtypes)
 
 
 def choose(row: Intermediate, planned: frozenset[str]) -> tuple[str, tuple[str, ...]]:

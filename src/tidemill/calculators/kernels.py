@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -20,15 +21,16 @@ import numba
 from filelock import FileLock
 from numba import types
 
-from tidemill.calculators.cache import cache_folder, numba_cache
+from tidemill.calculators.cache import LOCK, cache_folder, numba_cache
 
-__all__ = ["Kernel", "helper", "kernel", "load_kernel"]
+__all__ = ["Kernel", "compiled_here", "helper", "kernel", "load_kernel", "note_compiled"]
 
 #: Never parallel (the default threading layer aborts the process under other threads), never
 #: fastmath (values would depend on the CPU's vector width); nogil for the callers' threads.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 _load_lock = threading.Lock()
+_compiled_here = 0  # kernels that this process compiled or had compiled
 
 
 def helper(function: Callable[..., Any]) -> Any:
@@ -37,11 +39,22 @@ def helper(function: Callable[..., Any]) -> Any:
 
 
 def inline(template: Callable[..., Any], **names: Any) -> Any:
-    """A copy of ``template``, compiled with these global names; ``itself`` is the copy."""
+    """A copy of ``template``, compiled with these helpers under their names.
+
+    The copy's own name says what it holds. numba counts copies of one name anew in each process,
+    and of two kernels from the cache the second would be linked to a helper of the first.
+    """
     scope = {**template.__globals__, **names}
     copy = FunctionType(template.__code__, scope, template.__name__)
-    scope["itself"] = helper(copy)
-    return scope["itself"]
+    held = [getattr(one, "py_func", one) for one in names.values()]
+    inside = ",".join(f"{getattr(one, '__module__', '')}.{_name(one)}" for one in held)
+    copy.__module__, copy.__qualname__ = template.__module__, f"{template.__name__}[{inside}]"
+    return helper(copy)
+
+
+def _name(held: Any) -> str:
+    """The name of a function or an intrinsic; of anything else its value."""
+    return getattr(held, "__qualname__", None) or getattr(held, "__name__", None) or repr(held)
 
 
 class Kernel:
@@ -58,26 +71,43 @@ class Kernel:
         if key not in self._compiled:
             with _load_lock:
                 if key not in self._compiled:
-                    self._compiled[key] = self._load(*key)
+                    self._load(*key)
         compiled: Callable[..., None] = self._compiled[key]
         return compiled
 
-    def _load(self, inputs: tuple[str, ...], parameters: tuple[str, ...]) -> Callable[..., None]:
-        dispatcher = self._declare(len(inputs))
-        ready = cache_folder() / f"{self.name}-{'-'.join(inputs + parameters)}.ready"
-        signature = _signature(inputs, parameters)
-        if ready.exists():
-            dispatcher.compile(signature)
+    def is_ready(self, inputs: Sequence[str], parameters: Sequence[str]) -> bool:
+        """Whether the loop is loaded, or on disk."""
+        key = (tuple(inputs), tuple(parameters))
+        return key in self._compiled or self._ready(*key).exists()
+
+    def compile(self, inputs: tuple[str, ...], parameters: tuple[str, ...]) -> None:
+        """Compile the loop into the cache; the caller holds the lock of the cache's folder."""
+        self._compiled[inputs, parameters] = self._build(inputs, parameters)
+        self._ready(inputs, parameters).touch()
+
+    def _ready(self, inputs: tuple[str, ...], parameters: tuple[str, ...]) -> Path:
+        return cache_folder() / f"{self.name}-{'-'.join(inputs + parameters)}.ready"
+
+    def _load(self, inputs: tuple[str, ...], parameters: tuple[str, ...]) -> None:
+        if not self._ready(inputs, parameters).exists():
+            with FileLock(cache_folder() / LOCK):
+                self.compile(inputs, parameters)
+            if self._compiled[inputs, parameters].stats.cache_misses:
+                note_compiled(1)
         else:
-            with FileLock(cache_folder() / "fill.lock"):
-                dispatcher.compile(signature)
-                ready.touch()
+            self._compiled[inputs, parameters] = self._build(inputs, parameters)
+
+    def _build(self, inputs: tuple[str, ...], parameters: tuple[str, ...]) -> Callable[..., None]:
+        """The loop, from the cache if it is there."""
+        dispatcher = self._declare(len(inputs))
+        dispatcher.compile(_signature(inputs, parameters))
         dispatcher.disable_compile()
         return dispatcher  # type: ignore[no-any-return]
 
     def _declare(self, n_inputs: int) -> Any:
         template = _LOOPS[n_inputs - 1]
-        scope = {"kernel_": helper(self.function), "nan": math.nan, "range": range, "len": len}
+        series_kernel = helper(self.function)
+        scope = {"kernel_": series_kernel, "nan": math.nan, "range": range, "len": len}
         function = FunctionType(template.__code__, scope, template.__name__)
         # numba names the file by module and qualified name: each kernel needs its own. (A
         # closure over the kernel would not do: its pickled form changes from start to start.)
@@ -90,6 +120,17 @@ class Kernel:
 def kernel(function: Callable[..., Any]) -> Kernel:
     """Declare a kernel; nothing is compiled before its first use."""
     return Kernel(function)
+
+
+def compiled_here() -> int:
+    """Kernels that this process has compiled so far, and did not find on disk."""
+    return _compiled_here
+
+
+def note_compiled(count: int) -> None:
+    """Count kernels that were compiled for this process."""
+    global _compiled_here  # noqa: PLW0603 - it counts for the whole process
+    _compiled_here += count
 
 
 @cache

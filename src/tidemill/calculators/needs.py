@@ -40,9 +40,23 @@ INTERMEDIATES: dict[str, Intermediate] = {
         ),
         Intermediate("sorted", "the values in ascending order", batch="intermediates:sort"),
         Intermediate(
+            "reoccurrence",
+            "shares of distinct values and of values, and sums, of what occurs more than once; "
+            "the share of distinct values; whether any value occurs more than once",
+            kernel="reoccurrence:reoccurrence",
+            width=6,
+            needs=("sorted",),
+        ),
+        Intermediate(
+            "order",
+            "the places of the values in ascending order",
+            batch="intermediates:argsort",
+            dtype="int64",
+        ),
+        Intermediate(
             "median",
             "the middle value",
-            kernel="order:median",
+            batch="intermediates:middle",
             width=1,
             shortcut=("sorted", "order:median_of_sorted"),
         ),
@@ -53,10 +67,21 @@ INTERMEDIATES: dict[str, Intermediate] = {
             dtype="complex128",
         ),
         Intermediate(
+            "welch",
+            "the power spectral density after Welch",
+            batch="welch:welch",
+        ),
+        Intermediate(
             "autocovariance",
             "sums of products of distances from the mean, by lag",
             kernel="correlation:autocovariance",
             needs=("values", "moments"),
+        ),
+        Intermediate(
+            "tie_numbers",
+            "how numpy orders up to seven values of which some are equal",
+            batch="ties:tie_numbers",
+            dtype="int64",
         ),
         Intermediate("length", "the number of values"),
         Intermediate("times", "the time stamps, in nanoseconds", dtype="int64"),

@@ -1,4 +1,4 @@
-"""Kernels over sorted values, and the median without sorting.
+"""Kernels over sorted values, and aggregates that need no sorted ones.
 
 ``s`` is the intermediate *sorted*: the values in ascending order.
 """
@@ -92,11 +92,6 @@ def median_of(scratch):
 
 
 @kernel
-def median(x, params, out):
-    out[0] = median_of(x.copy())
-
-
-@kernel
 def median_of_sorted(s, params, out):
     n = len(s)
     if n % 2:
@@ -125,23 +120,24 @@ def quantile(s, params, out):
 
 
 @kernel
-def has_duplicate(s, params, out):
-    equal = 0
-    for i in range(1, len(s)):
-        equal += s[i] == s[i - 1]
-    out[0] = equal > 0
-
-
-@helper
-def _changes_inside(x, low, high, changes):
-    """Collect the changes between neighbours that both lie in [low, high]."""
-    count = 0
-    inside = low <= x[0] <= high
-    for i in range(1, len(x)):
-        before, inside = inside, (low <= x[i]) & (x[i] <= high)
-        changes[count] = x[i] - x[i - 1]
-        count += before & inside
-    return count
+def mean_n_absolute_max(s, params, out):
+    # The largest absolute values stand at either end; summed in ascending order, as by numpy.
+    (number_of_maxima,) = params
+    for j in range(len(out)):
+        k = number_of_maxima[j]
+        if len(s) <= k:
+            out[j] = math.nan
+            continue
+        largest = np.empty(k)
+        first, last = 0, len(s) - 1
+        for place in range(k - 1, -1, -1):
+            if -s[first] > s[last]:
+                largest[place] = -s[first]
+                first += 1
+            else:
+                largest[place] = abs(s[last])
+                last -= 1
+        out[j] = pairwise_sum(largest) / k
 
 
 @helper
@@ -155,25 +151,3 @@ def aggregate(values, f_agg):
         return mean
     variance = sum_of_squares(values, mean, n) / n
     return variance if f_agg == VAR else math.sqrt(variance)
-
-
-@kernel
-def change_quantiles(x, s, params, out):
-    f_agg, isabs, qh, ql = params
-    changes = np.empty(len(x))
-    count = 0
-    for j in range(len(out)):
-        if ql[j] >= qh[j]:
-            out[j] = 0.0
-            continue
-        same = j > 0 and ql[j] == ql[j - 1] and qh[j] == qh[j - 1]
-        same = same and isabs[j] >= isabs[j - 1] and f_agg[j - 1] != MEDIAN
-        if not same:
-            # pandas.qcut goes by percentiles, so q is multiplied and divided by 100.
-            low = quantile_of(s, ql[j] * 100 / 100)
-            high = quantile_of(s, qh[j] * 100 / 100)
-            count = _changes_inside(x, low, high, changes)
-        if isabs[j] and not (same and isabs[j - 1]):
-            for i in range(count):
-                changes[i] = abs(changes[i])
-        out[j] = aggregate(changes[:count], f_agg[j]) if count else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,17 +15,20 @@ from tidemill.blocks import SeriesBlock
 from tidemill.calculators.custom import calculate_custom, failure_message
 from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.registry import find
-from tidemill.calculators.spec import Calculator
+from tidemill.calculators.spec import Calculator, load
+from tidemill.calculators.unsolved import solve
 from tidemill.columns import feature_name
 from tidemill.errors import ArgumentError, CalculationError
 
 if TYPE_CHECKING:
     from tidemill.calculators.intermediates import Workspace
 
-__all__ = ["Failure", "Program", "warmup"]
+__all__ = ["Failure", "Program", "to_compile", "warmup"]
 
 Features = Sequence[tuple[str, Mapping[str, Any]]]
 Matrix = npt.NDArray[np.float64]
+#: Path of a kernel, and the element types of its inputs and parameters.
+Job = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,17 @@ class Step:
     params: tuple[dict[str, Any], ...]  # m combinations
     places: tuple[int, ...]  # columns, int[m]
     arrays: tuple[npt.NDArray[Any], ...]  # one per parameter, as kernels get them
+    dtypes: tuple[str, ...]  # element types of ``arrays``
     contiguous: bool  # places follow each other, so the kernel writes to them directly
 
-    @property
-    def dtypes(self) -> tuple[str, ...]:
-        """The element types of ``arrays``."""
-        return tuple(array.dtype.name for array in self.arrays)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pick:
+    """All calculators that are elements of one intermediate, and where the values go."""
+
+    need: str
+    names: tuple[str, ...]  # of the calculators
+    triples: tuple[tuple[int, int, int], ...]  # (element, column, minimum length)
 
 
 class Program:
@@ -88,15 +96,21 @@ class Program:
         self.features = tuple((name, find(name).check(params)) for name, params in features)
         self.columns = tuple(feature_name(None, name, params) for name, params in self.features)
         self.steps = _make_steps(self.features)
+        self._picks = _make_picks(self.steps)
         self.intermediates = _order_of_intermediates(self.steps)
         self.needs_times = any(step.calculator.needs_times for step in self.steps)
         self.seconds: dict[str, float] = {}
         self._on_error = on_error
         self._lags = _most_lags(self.steps)
         self._lock = threading.Lock()
+        self._prepared = False
 
-    def calculate(self, block: SeriesBlock, out: Matrix) -> list[Failure]:
+    def calculate(
+        self, block: SeriesBlock, out: Matrix, checkpoint: Callable[[], None] | None = None
+    ) -> list[Failure]:
         """Fill ``out``, float64[k, len(columns)], for the k series of a block of any size.
+
+        ``checkpoint`` is called before every cut of the block and may raise to stop the work.
 
         Raises
         ------
@@ -106,13 +120,13 @@ class Program:
             If a custom calculator raises and ``on_error="raise"``.
         """
         self._check(block, out)
-        target = out if out.flags.c_contiguous else np.empty(out.shape)
+        self._prepare()
         failures: list[Failure] = []
         for first, last in block.split():
-            found = self._calculate_cut(block.cut(first, last), target[first:last])
+            if checkpoint is not None:
+                checkpoint()
+            found = self._calculate_cut(block.cut(first, last), out[first:last])
             failures += [replace(failure, series=failure.series + first) for failure in found]
-        if target is not out:
-            out[:] = target
         return failures
 
     def take_seconds(self) -> dict[str, float]:
@@ -123,12 +137,23 @@ class Program:
 
     def warmup(self) -> None:
         """Load or compile every kernel by calculating three tiny series."""
+        self._prepare()
         stops = np.array([4, 8, 8], dtype=np.int64)
         starts = np.array([0, 4, 8], dtype=np.int64)
         times = np.arange(8, dtype=np.int64)
         block = SeriesBlock("warmup", np.arange(8.0), starts, stops, times)
         steps = [step for step in self.steps if step.calculator.function is None]
         self._run(block, np.empty((3, len(self.columns))), steps)
+
+    def _prepare(self) -> None:
+        """Compile what is missing, by several processes if it is much."""
+        if not self._prepared:
+            from tidemill.calculators.compiling import fill
+
+            with self._lock:
+                if not self._prepared:
+                    fill(_jobs(self.steps, self.intermediates))
+                    self._prepared = True
 
     def _check(self, block: SeriesBlock, out: Matrix) -> None:
         expected = (block.n_series, len(self.columns))
@@ -142,7 +167,10 @@ class Program:
             )
 
     def _calculate_cut(self, block: SeriesBlock, out: Matrix) -> list[Failure]:
-        failures, seconds = self._run(block, out, self.steps)
+        target = out if out.flags.c_contiguous else np.empty(out.shape)
+        failures, seconds = self._run(block, target, self.steps)
+        if target is not out:
+            out[:] = target
         with self._lock:
             for name, value in seconds.items():
                 self.seconds[name] = self.seconds.get(name, 0.0) + value
@@ -160,13 +188,18 @@ class Program:
         for name in self.intermediates:
             if not workspace.has(name):
                 workspace.make(name)
-                before = _clock(seconds, f"need:{name}", before)
+                before = _clock(seconds, (f"need:{name}",), before)
+        for pick in self._picks:
+            workspace.pick(pick.need, pick.triples, out)
+            before = _clock(seconds, pick.names, before)
         for step in steps:
+            if step.calculator.element >= 0:
+                continue
             if step.calculator.function is None:
                 _run_kernel(step, workspace, out)
             else:
                 failures += self._run_function(step, block, out)
-            before = _clock(seconds, step.calculator.name, before)
+            before = _clock(seconds, (step.calculator.name,), before)
         return failures, seconds
 
     def _run_function(self, step: Step, block: SeriesBlock, out: Matrix) -> list[Failure]:
@@ -191,10 +224,6 @@ class Program:
 
 def _run_kernel(step: Step, workspace: Workspace, out: Matrix) -> None:
     row, m = step.calculator, len(step.params)
-    if row.element >= 0:
-        picked = workspace.pick(row.needs[0], row.element, row.minimum_length)
-        out[:, step.places] = picked[:, None]
-        return
     if step.contiguous:
         target, first = out, step.places[0]
     else:
@@ -209,13 +238,16 @@ def _run_kernel(step: Step, workspace: Workspace, out: Matrix) -> None:
         first,
         first + m,
     )
+    if row.exact:
+        solve(row.exact, workspace.block, step.arrays, target[:, first : first + m])
     if not step.contiguous:
         out[:, step.places] = target
 
 
-def _clock(seconds: dict[str, float], name: str, before: float) -> float:
+def _clock(seconds: dict[str, float], names: Sequence[str], before: float) -> float:
     now = time.perf_counter()
-    seconds[name] = seconds.get(name, 0.0) + now - before
+    for name in names:
+        seconds[name] = seconds.get(name, 0.0) + (now - before) / len(names)
     return now
 
 
@@ -226,16 +258,37 @@ def _make_steps(features: Features) -> tuple[Step, ...]:
     return tuple(_make_step(find(name), entries) for name, entries in grouped.items())
 
 
+def _make_picks(steps: Sequence[Step]) -> tuple[Pick, ...]:
+    grouped: dict[str, list[Step]] = {}
+    for step in steps:
+        if step.calculator.element >= 0:
+            grouped.setdefault(step.calculator.needs[0], []).append(step)
+    return tuple(_make_pick(need, found) for need, found in grouped.items())
+
+
+def _make_pick(need: str, steps: Sequence[Step]) -> Pick:
+    triples = [
+        (step.calculator.element, place, step.calculator.minimum_length)
+        for step in steps
+        for place in step.places
+    ]
+    return Pick(need, tuple(step.calculator.name for step in steps), tuple(triples))
+
+
 def _make_step(row: Calculator, entries: list[tuple[int, dict[str, Any]]]) -> Step:
     places = tuple(place for place, _ in entries)
     params = tuple(values for _, values in entries)
     arrays = () if row.function else _encode(row, params)
     contiguous = places == tuple(range(places[0], places[0] + len(places)))
-    return Step(row, params, places, arrays, contiguous)
+    return Step(row, params, places, arrays, tuple(a.dtype.name for a in arrays), contiguous)
 
 
 def _encode(row: Calculator, params: Sequence[Mapping[str, Any]]) -> tuple[npt.NDArray[Any], ...]:
-    return tuple(spec.encode([values[spec.name] for values in params]) for spec in row.parameters)
+    arrays = tuple(
+        spec.encode([values.get(spec.name, spec.default) for values in params])
+        for spec in row.parameters
+    )
+    return arrays + (load(row.tables)(*arrays) if row.tables else ())
 
 
 def _order_of_intermediates(steps: Sequence[Step]) -> tuple[str, ...]:
@@ -252,6 +305,19 @@ def _needs(step: Step) -> set[str]:
     return direct | {n for name in direct for n in INTERMEDIATES[name].needs if n in INTERMEDIATES}
 
 
+def _jobs(steps: Sequence[Step], intermediates: Sequence[str]) -> list[Job]:
+    """All kernels of the steps and of what they need."""
+    from tidemill.calculators.intermediates import choose, input_dtypes
+
+    chosen = [choose(INTERMEDIATES[name], frozenset(intermediates)) for name in intermediates]
+    jobs = [(path, input_dtypes(needs), ()) for path, needs in chosen if path]
+    return jobs + [
+        (step.calculator.kernel, input_dtypes(step.calculator.needs), step.dtypes)
+        for step in steps
+        if step.calculator.kernel
+    ]
+
+
 def _most_lags(steps: Sequence[Step]) -> int:
     lags = [
         int(values[step.calculator.lags])
@@ -260,6 +326,22 @@ def _most_lags(steps: Sequence[Step]) -> int:
         for values in step.params
     ]
     return max(lags, default=0)
+
+
+def to_compile(programs: Iterable[Program]) -> int:
+    """Kernels of these programs that no process of this host has compiled yet.
+
+    Examples
+    --------
+    >>> program = Program([("mean", {})])
+    >>> program.warmup()
+    >>> to_compile([program])
+    0
+    """
+    from tidemill.calculators.kernels import load_kernel
+
+    asked = {job for program in programs for job in _jobs(program.steps, program.intermediates)}
+    return sum(not load_kernel(job[0]).is_ready(job[1], job[2]) for job in asked)
 
 
 def warmup(features: Features) -> float:

@@ -11,9 +11,9 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
-from tidemill.calculators.custom import digest_of_code, identity
+from tidemill.calculators.custom import digest_of_code, identity, wants_series
 from tidemill.calculators.spec import Calculator, Parameter
-from tidemill.calculators.table import PLANNED, ROWS
+from tidemill.calculators.table import LEFT_OUT, ROWS
 from tidemill.errors import ArgumentError, SettingsError, shorten
 
 __all__ = [
@@ -58,7 +58,7 @@ def preset(name: str, *, times: bool = False) -> tuple[tuple[str, dict[str, Any]
     if name not in PRESETS:
         raise SettingsError(f"no preset is called {name!r}; choose one of {shorten(PRESETS)}")
     return tuple(
-        (row.name, dict(params))
+        (row.name, row.check(params))
         for row in ROWS
         if name in row.presets or (times and row.needs_times and name != "minimal")
         for params in row.grid
@@ -82,12 +82,12 @@ def find(name: str) -> Calculator:
         _load_entry_points()
     if name in _known:
         return _known[name]
-    if name in PLANNED:
+    if name in LEFT_OUT:
         raise SettingsError(
-            f"calculator {name!r} is not available in this version of tidemill; "
-            "leave it out of the settings"
+            f"calculator {name!r} is left out of tidemill (tsfresh has it only with another "
+            f"package); take it out of the settings, as in settings.pop({name!r})"
         )
-    near = difflib.get_close_matches(name, [*_known, *PLANNED], n=3)
+    near = difflib.get_close_matches(name, [*_known, *LEFT_OUT], n=3)
     hint = f"did you mean {shorten(map(repr, near))}?" if near else "see `tidemill features`"
     raise SettingsError(f"no calculator is called {name!r}; {hint}")
 
@@ -114,7 +114,14 @@ def identities(names: Iterable[str]) -> dict[str, str]:
 @cache
 def _load_entry_points() -> None:
     for entry in entry_points(group=ENTRY_POINTS):
-        entry.load()
+        try:
+            entry.load()
+        except Exception as error:
+            raise SettingsError(
+                f"the entry point {entry.name!r} of the group {ENTRY_POINTS!r} cannot be loaded "
+                f"({type(error).__name__}: {error}): mend or uninstall the package that brings "
+                f"{entry.value!r}"
+            ) from error
 
 
 def register(calculator: Calculator) -> Calculator:
@@ -126,7 +133,7 @@ def register(calculator: Calculator) -> Calculator:
         If the name belongs to the table, is no Python name or contains ``__``.
     """
     name = calculator.name
-    if name in _BUILT_IN or name in PLANNED:
+    if name in _BUILT_IN or name in LEFT_OUT:
         raise ArgumentError(f"name={name!r} is a calculator of tsfresh; choose another name")
     if not name.isidentifier() or "__" in name:
         raise ArgumentError(f"name={name!r} is not allowed; give a Python name without '__'")
@@ -163,8 +170,9 @@ def calculator(
 ) -> Any:
     """Register a plain function ``f(values, **params) -> float`` as a calculator.
 
-    Functions in tsfresh's style work as they are: with ``fctype`` "simple" or "combiner", and
-    with ``input`` "pd.Series" for those that look at the index.
+    Functions in tsfresh's style work as they are: with ``fctype`` "simple" or "combiner", with
+    ``input`` "pd.Series", and with ``index_type`` DatetimeIndex for those that look at times. A
+    combiner must return the keys of its columns: what follows the function's name in them.
 
     Parameters
     ----------
@@ -213,6 +221,11 @@ def calculator(
 
 def register_function(function: Callable[..., Any]) -> Calculator:
     """The calculator of a plain function that stands as a key in settings, as in tsfresh."""
+    if not hasattr(function, "__name__"):
+        raise ArgumentError(
+            f"{function!r} has no name: register it under one, as in calculator(name='own')(f), "
+            "and put that name into the settings"
+        )
     known = _known.get(function.__name__)
     if known is not None and known.function is function:
         return known
@@ -238,13 +251,16 @@ def _custom(
         raise ArgumentError(f"version={version!r} is not allowed; give a text, such as '1'")
     if not set(needs) <= {"times"}:
         raise ArgumentError(f"needs={needs!r} is not allowed; give () or ('times',)")
+    if wants_series(function) and _has_time_index(function):
+        needs = ("times",)
+    inputs = 1 if wants_series(function) else 1 + len(needs)
     summary = (inspect.getdoc(function) or name).partition("\n")[0]
     combiner = getattr(function, "fctype", None) == "combiner"
     return Calculator(
         name,
         summary,
         needs=("values", *needs),
-        parameters=() if combiner else _parameters(function, 1 + len(needs)),
+        parameters=() if combiner else _parameters(function, inputs),
         presets=(),
         minimum_length=minimum_length,
         source=function.__module__,
@@ -252,6 +268,18 @@ def _custom(
         any_parameters=combiner,
         version=version,
     )
+
+
+def _has_time_index(function: Callable[..., Any]) -> bool:
+    """Whether a function in tsfresh's style asks for a DatetimeIndex."""
+    index_type = getattr(function, "index_type", None)
+    name = getattr(index_type, "__name__", index_type)
+    if name not in {None, "DatetimeIndex"}:
+        raise ArgumentError(
+            f"{function.__name__} has index_type={name}, but only pandas.DatetimeIndex can be "
+            "given: leave index_type out, and take the values by their places"
+        )
+    return name is not None
 
 
 def _parameters(function: Callable[..., Any], n_inputs: int) -> tuple[Parameter, ...]:

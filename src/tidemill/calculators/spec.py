@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
 
-from tidemill.errors import SettingsError, shorten
+from tidemill.errors import ParameterError, SettingsError, shorten
 
-__all__ = ["Calculator", "Intermediate", "Parameter"]
+__all__ = ["Calculator", "Intermediate", "Parameter", "load"]
 
-ParameterType = Literal["float", "int", "bool", "str", "any"]
+#: "numbers" is a sequence of numbers, or None where the default is None.
+ParameterType = Literal["float", "int", "bool", "str", "numbers", "any"]
+
+
+def load(path: str) -> Any:
+    """What ``"module:name"`` means in a row: something of a module of this package."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(f"tidemill.calculators.{module}"), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +41,25 @@ class Parameter:
     maximum: float = math.inf  # inclusive, of numbers
     default: Any = None  # of a custom calculator's optional parameter
     required: bool = True
+    filled: bool = False  # where it is left out, the default is put in, and stands in the column
 
     def check(self, calculator: str, value: Any) -> Any:
         """``value`` as a plain Python object.
 
         Raises
         ------
-        SettingsError
+        ParameterError
             If the value is not of the parameter's type, range or choices.
         """
         if isinstance(value, np.generic):
             value = value.item()
+        if self.type == "float" and isinstance(value, str):
+            value = _number(value)
+        if self.type == "numbers" and isinstance(value, (list, tuple, np.ndarray)):
+            value = tuple(one.item() if isinstance(one, np.generic) else one for one in value)
         if self.type == "any" or self._accepts(value):
             return value
-        raise SettingsError(
+        raise ParameterError(
             f"{calculator}: {self.name}={value!r} is not allowed; give {self._allowed()}"
         )
 
@@ -55,26 +68,56 @@ class Parameter:
             return isinstance(value, str) and value in self.choices
         if self.type == "bool" or isinstance(value, bool):
             return self.type == "bool" and isinstance(value, bool)
+        if self.type == "numbers":
+            return self._accepts_numbers(value)
         if not isinstance(value, int if self.type == "int" else (int, float)):
             return False
         bounded = math.isfinite(self.minimum) or math.isfinite(self.maximum)
         return not bounded or bool(self.minimum <= value <= self.maximum)
+
+    def _accepts_numbers(self, value: Any) -> bool:
+        if value is None:
+            return not self.required and self.default is None
+        return isinstance(value, tuple) and all(
+            isinstance(one, (int, float))
+            and not isinstance(one, bool)
+            and math.isfinite(one)
+            and self.minimum <= one <= self.maximum
+            for one in value
+        )
 
     def _allowed(self) -> str:
         if self.type == "str":
             return f"one of {shorten(map(repr, self.choices))}"
         if self.type == "bool":
             return "True or False"
-        word = "a number" if self.type == "float" else "a whole number"
+        words = {"numbers": "a sequence of finite numbers", "float": "a number"}
+        word = words.get(self.type, "a whole number")
         low = f" from {self.minimum:g}" if math.isfinite(self.minimum) else ""
         high = f" up to {self.maximum:g}" if math.isfinite(self.maximum) else ""
         return word + low + high
 
     def encode(self, values: list[Any]) -> np.ndarray[Any, Any]:
-        """The values as a kernel gets them: float64[m] or int64[m] (choices by position)."""
+        """The values as a kernel gets them: float64[m] or int64[m] (choices by position).
+
+        Of sequences of numbers float64[m * longest], each filled up with NaN.
+        """
         if self.type == "str":
             return np.array([self.choices.index(value) for value in values], dtype=np.int64)
+        if self.type == "numbers":
+            rows = [() if value is None else value for value in values]
+            longest = max(map(len, rows))
+            filled = [(*row, *[math.nan] * (longest - len(row))) for row in rows]
+            return np.array(filled, dtype=np.float64).reshape(-1)
         return np.array(values, dtype=np.float64 if self.type == "float" else np.int64)
+
+
+def _number(text: str) -> float | str:
+    """A number that a file holds as text: JSON has no infinity, YAML reads 1e12 as text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +150,11 @@ class Calculator:
     grid: tuple[Mapping[str, Any], ...] = ({},)  # tsfresh's comprehensive grid, in its order
     presets: tuple[str, ...] = ("efficient", "comprehensive")
     minimum_length: int = 1  # shorter series get NaN
+    quadratic: bool = False  # time grows with the square of the length
     lags: str = ""  # the parameter that says how many lags of autocovariance are needed
+    exact: str = ""  # "module:function" for the series that the kernel leaves to numpy
+    tables: str = ""  # "module:function" that makes more arrays for the kernel of its parameters'
+    member: tuple[str, str] = ("", "")  # the value of the first parameter is one of the second's
     source: str = ""  # where the definition stands
     function: Callable[..., Any] | None = None  # of a custom calculator, instead of a kernel
     any_parameters: bool = False  # a tsfresh-style combiner: parameters are not declared
@@ -130,6 +177,7 @@ class Calculator:
         if self.any_parameters:
             return {name: params[name] for name in sorted(params)}
         known = {parameter.name: parameter for parameter in self.parameters}
+        params = {name: spec.default for name, spec in known.items() if spec.filled} | dict(params)
         unknown = [name for name in params if name not in known]
         if unknown:
             raise SettingsError(
@@ -142,4 +190,11 @@ class Calculator:
                 f"{self.name} needs a value for {shorten(map(repr, missing))}, "
                 f"as in {dict(self.grid[0])!r}"
             )
-        return {name: known[name].check(self.name, params[name]) for name in sorted(params)}
+        checked = {name: known[name].check(self.name, params[name]) for name in sorted(params)}
+        one, all_ = self.member
+        if one and checked[one] not in checked[all_]:
+            raise SettingsError(
+                f"{self.name}: {one}={checked[one]!r} is not allowed; give one of "
+                f"{all_}={checked[all_]!r}, or add it to them"
+            )
+        return checked

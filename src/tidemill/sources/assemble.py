@@ -8,7 +8,7 @@ finite. Rows that already lie in order are not copied.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -22,12 +22,13 @@ from tidemill.plan import Columns
 from tidemill.sources.ordering import (
     Ints,
     Layout,
-    boundaries,
     compose,
     dense_codes,
-    group,
     order_within,
+    pieces,
+    strictly_ascend,
 )
+from tidemill.sources.segments import boundaries, group
 from tidemill.sources.values import (
     as_float64,
     check_nulls,
@@ -60,6 +61,7 @@ class _Rows:
     kinds: tuple[str, ...]  # of the segments of one id; empty in the wide format
     layout: Layout
     sort: pa.Array | None  # [n], in the order of the input
+    keys: npt.NDArray[Any] | None  # [n], numbers of the same order
     joined: Ints | None = None  # first row of each group of duplicates that becomes its mean
 
     def series(self, segment: int) -> str:
@@ -133,9 +135,7 @@ def assemble(
     """
     names = names or _default_names(sort, kind, values)
     with _located(where):
-        rows = _arranged(ids, sort, kind, kinds, names)
-        if sort is not None:
-            rows = _ordered(rows, policies)
+        rows = _ordered(_arranged(ids, sort, kind, kinds, names), policies)
         clock = _moved(_clock(times, sort, names), rows) if needs_times else None
         series = {
             column: _read(rows, array, clock, name, policies)
@@ -171,9 +171,10 @@ def _arranged(
     sound = sound_ids(ids, names.id)
     whole_kind = None if kind is None else _sound_kind(kind, str(names.kind))
     of_segments = () if kind is None else kinds
-    unique, layout = group(sound, whole_kind, of_segments)
     whole_sort = None if sort is None else contiguous(sort)
-    return _Rows(names, normal_ids(unique, names.id), of_segments, layout, whole_sort)
+    keys = None if whole_sort is None else _sort_keys(whole_sort, str(names.sort))
+    unique, layout = group(sound, whole_kind, of_segments, keys)
+    return _Rows(names, normal_ids(unique, names.id), of_segments, layout, whole_sort, keys)
 
 
 def _sound_kind(kind: Column, name: str) -> pa.Array:
@@ -190,10 +191,14 @@ def _sound_kind(kind: Column, name: str) -> pa.Array:
 
 def _ordered(rows: _Rows, policies: Policies) -> _Rows:
     """Order every segment by the sort key and join duplicates."""
-    layout, edges = rows.layout, boundaries(rows.layout)
-    keys = _sort_keys(rows)
+    layout, keys = rows.layout, rows.keys
+    if keys is None or layout.ascends:
+        return rows
+    edges = boundaries(layout)
     if layout.order is not None:
         keys = keys[layout.order]
+    if strictly_ascend(keys, edges):
+        return rows
     within = order_within(keys, edges)
     if within is not None:
         keys = keys[within]
@@ -204,13 +209,11 @@ def _ordered(rows: _Rows, policies: Policies) -> _Rows:
 
 
 def _replaced(rows: _Rows, layout: Layout, joined: Ints | None = None) -> _Rows:
-    return _Rows(rows.names, rows.ids, rows.kinds, layout, rows.sort, joined)
+    return replace(rows, layout=layout, joined=joined)
 
 
-def _sort_keys(rows: _Rows) -> npt.NDArray[Any]:
+def _sort_keys(array: pa.Array, name: str) -> npt.NDArray[Any]:
     """Turn the sort column into numbers of its order, in the order of the input."""
-    assert rows.sort is not None
-    name, array = str(rows.names.sort), rows.sort
     check_nulls(array, name, "every row needs a sort value; drop these rows or fill it in")
     if pt.is_nested(array.type) or pt.is_null(array.type):
         raise SourceError(f"column {name!r} has type {array.type}, which has no order to sort by")
@@ -276,7 +279,7 @@ def _clock(times: Column | None, sort: Column | None, names: Columns) -> npt.NDA
         found = "there is no sort column" if source is None else f"{name!r} is {source.type}"
         raise SourceError(
             f"a calculator needs times, but {found}: name a column of dates or timestamps as "
-            "column_sort, or leave linear_trend_timewise out of the settings"
+            "column_sort, or leave such calculators (linear_trend_timewise) out of the settings"
         )
     whole = contiguous(source)
     check_nulls(whole, name, "every row needs a time; drop these rows or fill it in")
@@ -299,10 +302,10 @@ def _read(
 ) -> _Series:
     """Cast, move, join and check one column of values."""
     values, layout = _moved(as_float64(array, name), rows), rows.layout
-    finite = np.isfinite(values)
-    if finite.all():
+    if all(np.isfinite(values[piece]).all() for piece in pieces(len(values))):
         clean = np.zeros(len(layout.starts), np.int64)
         return _Series(values, layout.starts, layout.stops, clock, clean)
+    finite = np.isfinite(values)
     if policies.on_nan == "omit":
         starts, stops = _compacted(layout.starts, layout.stops, finite)
         left = None if clock is None else clock[finite]

@@ -8,7 +8,7 @@ long    a frame with ``column_kind``; the values of all kinds in ``column_value`
 dict    kind -> frame, each with its values in ``column_value``
 ======  =========================================================================
 
-This is the one module of the engine's rooms that imports pandas.
+The columns themselves are read by :mod:`tidemill.sources.frame_columns`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from tidemill.errors import ArgumentError, SourceError, shorten
 from tidemill.plan import Columns
 from tidemill.policies import Policies
 from tidemill.sources.assemble import assemble
-from tidemill.sources.values import check_kinds, check_nulls
+from tidemill.sources.frame_columns import read_ids, read_kinds, read_sort, to_arrow
+from tidemill.sources.values import check_kinds
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -110,7 +111,7 @@ def read_frame(
     if column_kind is None:
         kinds = check_kinds(roles.values, f"{_CONTAINER}, whose columns are kinds")
         return _assemble(container, roles, kinds, None, policies, needs_times, _CONTAINER)
-    kind, kinds = _kinds(container[column_kind], column_kind)
+    kind, kinds = read_kinds(container[column_kind], column_kind, _CONTAINER)
     return _assemble(container, roles, kinds, kind, policies, needs_times, _CONTAINER)
 
 
@@ -166,7 +167,8 @@ def to_frame(
     index = pd.Index(ids.to_pandas(), name=name)
     if dtype is not None:
         index = index.astype(dtype)
-    frame = pd.DataFrame(matrix, index=index, columns=list(columns))
+    # The matrix is the frame's only block, not copied: wide ones take gigabytes.
+    frame = pd.DataFrame(matrix, index=index, columns=list(columns), copy=False)
     if isinstance(index, pd.CategoricalIndex) and not index.is_monotonic_increasing:
         return frame.sort_index(kind="stable")
     return frame
@@ -176,7 +178,8 @@ def _check_frame(frame: object, where: str) -> None:
     if not isinstance(frame, pd.DataFrame):
         raise ArgumentError(
             f"{where} is a {type(frame).__name__}, but must be a pandas DataFrame or a dict of "
-            "them: convert it with .to_pandas(), or write it to Parquet and use the flow"
+            "them: convert it with .to_pandas() or .compute(), give arrays to "
+            "tidemill.extract_arrays, or write it to Parquet and use the flow"
         )
     if isinstance(frame.columns, pd.MultiIndex):
         raise SourceError(
@@ -246,10 +249,10 @@ def _assemble(
     values = zip(named, roles.values, strict=True)
     timed = needs_times and isinstance(frame.index, pd.DatetimeIndex)
     return assemble(
-        _ids(frame[roles.id], where),
-        None if roles.sort is None else _sort(frame[roles.sort], where),
+        read_ids(frame[roles.id], where),
+        None if roles.sort is None else read_sort(frame[roles.sort], where),
         kind,
-        {name: _to_arrow(frame[label], where, nan_is_null=False) for name, label in values},
+        {name: to_arrow(frame[label], where, nan_is_null=False) for name, label in values},
         kinds=kinds,
         policies=policies,
         needs_times=needs_times,
@@ -257,61 +260,6 @@ def _assemble(
         times=pa.array(frame.index) if timed else None,
         names=roles.names(),
     )
-
-
-def _to_arrow(column: pd.Series[Any], where: str, *, nan_is_null: bool = True) -> pa.Array:
-    """Convert a column to Arrow; NumPy numbers are not copied."""
-    if isinstance(column.dtype, pd.SparseDtype):
-        column = pd.Series(np.asarray(column), name=column.name)
-    try:
-        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
-            numbers = column.to_numpy()
-            native = numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
-            return pa.array(native, from_pandas=nan_is_null)
-        return pa.array(column, from_pandas=True)
-    except (pa.ArrowException, OverflowError) as error:
-        raise SourceError(
-            f"{where}: column {column.name!r} of dtype {column.dtype} cannot be used ({error}): "
-            "cast it to numbers or strings, or give its objects one type"
-        ) from None
-
-
-def _ids(column: pd.Series[Any], where: str) -> pa.Array:
-    """Convert ids; Arrow would take some mixtures, as of timestamps and integers."""
-    if column.dtype == object:
-        found = pd.api.types.infer_dtype(column, skipna=True)
-        types = sorted({type(one).__name__ for one in column.dropna()})
-        if found in {"mixed", "mixed-integer"} or (found.startswith("date") and len(types) > 1):
-            raise SourceError(
-                f"{where}: column {column.name!r} holds ids of mixed or compound type "
-                f"({shorten(types)}): cast them to one simple type, for example with .map(str)"
-            )
-    return _to_arrow(column, where)
-
-
-def _sort(column: pd.Series[Any], where: str) -> pa.Array:
-    """Convert sort keys; categories sort in their own order, as pandas has it."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        codes = column.cat.codes.to_numpy()
-        return pa.array(codes, mask=codes < 0)
-    return _to_arrow(column, where)
-
-
-def _kinds(column: pd.Series[Any], label: Hashable) -> tuple[pa.Array, tuple[str, ...]]:
-    """Turn a column of kinds into a dictionary of names, and list these in the kinds' order."""
-    array = _to_arrow(column, _CONTAINER)
-    encoded = array if pt.is_dictionary(array.type) else array.dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
-    check_nulls(encoded, str(label), "every row needs a kind; drop these rows")
-    where = f"column_kind={label!r}"
-    entries = encoded.dictionary.to_pylist()
-    used = pc.unique(encoded.indices).to_pylist()
-    # The categories of a categorical have an order of their own.
-    order = sorted(used, key=None if encoded is array else entries.__getitem__)
-    kinds = check_kinds((entries[place] for place in order), where)
-    names = pa.array([str(entry) for entry in entries], pa.string())
-    return pa.DictionaryArray.from_arrays(encoded.indices, names), kinds
 
 
 def _read_frames(

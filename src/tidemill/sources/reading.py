@@ -19,6 +19,7 @@ import pyarrow.types as pt
 from tidemill.blocks import Batch
 from tidemill.errors import DataError, SourceChangedError, SourceError
 from tidemill.plan import Columns, Part, Plan, Source, Span
+from tidemill.policies import Policies
 from tidemill.sources.assemble import assemble
 from tidemill.sources.csv import read_csv
 from tidemill.sources.identity import check_file_unchanged
@@ -26,7 +27,15 @@ from tidemill.sources.keys import read_keys
 from tidemill.sources.spilled import read_spilled, row_width
 from tidemill.storage.stores import Store
 
-__all__ = ["batch_rows", "file_name", "open_parquet", "read_part", "read_span", "used_columns"]
+__all__ = [
+    "batch_rows",
+    "file_name",
+    "open_parquet",
+    "read_part",
+    "read_span",
+    "to_batch",
+    "used_columns",
+]
 
 #: Rows of a batch, and bytes that lower them where there are many columns.
 BATCH_ROWS = 2**20
@@ -64,10 +73,12 @@ def read_part(
     if plan.layout == "spilled":
         table = read_spilled(plan, part, spill_dir)
         if table.num_rows:
-            yield _to_batch(plan, table, plan.source.url, needs_times=needs_times)
+            yield to_batch(
+                plan.source, plan.policies, table, plan.source.url, needs_times=needs_times
+            )
         return
     for where, table in _complete_tables(plan.source, part):
-        yield _to_batch(plan, table, where, needs_times=needs_times)
+        yield to_batch(plan.source, plan.policies, table, where, needs_times=needs_times)
 
 
 def used_columns(columns: Columns) -> tuple[str, ...]:
@@ -249,15 +260,18 @@ def _split_last(table: pa.Table, column: str) -> tuple[pa.Table, pa.Table, objec
     return table.filter(pa.array(~mask)), table.filter(pa.array(mask)), key
 
 
-def _to_batch(plan: Plan, table: pa.Table, where: str, *, needs_times: bool) -> Batch:
-    columns = plan.source.columns
+def to_batch(
+    source: Source, policies: Policies, table: pa.Table, where: str, *, needs_times: bool
+) -> Batch:
+    """The series of a table of complete ids."""
+    columns = source.columns
     return assemble(
         table.column(columns.id),
         table.column(columns.sort) if columns.sort is not None else None,
         table.column(columns.kind) if columns.kind is not None else None,
         {name: table.column(name) for name in columns.values},
-        kinds=plan.source.kinds,
-        policies=plan.policies,
+        kinds=source.kinds,
+        policies=policies,
         needs_times=needs_times,
         where=where,
         names=columns,

@@ -20,7 +20,6 @@ The state is the same for both::
     keys/<key16>/plan.json
     keys/<key16>/parts/<index>-<n>.json               commit markers, the highest n counts
     keys/<key16>/attempts/<index>-<unique>.json       attempt marks
-    keys/<key16>/cases/<index>-<unique>.json          quarantine and errors of a part, in full
     keys/<key16>/work/                                what the partition step spills
 """
 
@@ -150,7 +149,6 @@ class KeyLayout:
     plan = "plan.json"
     markers = "parts"
     attempts = "attempts"
-    cases = "cases"
 
     @property
     def work(self) -> Store:
@@ -173,10 +171,6 @@ class KeyLayout:
     def attempt(self, index: int) -> str:
         """A new, unique path below ``state`` for an attempt mark."""
         return f"{self.attempts}/{index:06d}-{_unique()}.json"
-
-    def case(self, index: int) -> str:
-        """A new, unique path below ``state`` for a part's quarantine and errors."""
-        return f"{self.cases}/{index:06d}-{_unique()}.json"
 
 
 def indexed(path: str) -> tuple[int, str] | None:

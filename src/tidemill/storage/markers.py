@@ -25,7 +25,6 @@ __all__ = [
     "clear_attempts",
     "commit_part",
     "committed",
-    "dead_attempts",
     "end_attempt",
 ]
 
@@ -170,16 +169,6 @@ class Attempt:
     began: float  # seconds since the epoch, by its host's clock; for people only
     owner: str = ""  # worker or task run, for people
 
-    def is_dead(self, generation: int) -> bool:
-        """Whether it cannot be working any more, seen by the owner of lease ``generation``.
-
-        On this host we look at the process. A process on another host counts as alive only while
-        it works under the current lease: an older one has been told to stop.
-        """
-        if self.process.is_here:
-            return not self.process.is_alive
-        return self.generation != generation
-
 
 def begin_attempt(
     layout: KeyLayout, index: int, *, generation: int, run_id: str, owner: str = ""
@@ -192,8 +181,8 @@ def begin_attempt(
     >>> from tidemill.storage.layout import SinkLayout
     >>> layout = SinkLayout.of(tempfile.mkdtemp() + "/matrix").key("ab" * 32)
     >>> mark = begin_attempt(layout, 7, generation=1, run_id="r")
-    >>> dead_attempts(layout, generation=1)  # this process lives
-    {}
+    >>> [one.index for one in attempts(layout)]
+    [7]
     >>> end_attempt(layout, mark)
     """
     attempt = Attempt(
@@ -227,35 +216,7 @@ def attempts(layout: KeyLayout, indices: Iterable[int] | None = None) -> list[At
     return found
 
 
-def dead_attempts(
-    layout: KeyLayout,
-    *,
-    generation: int,
-    indices: Iterable[int] | None = None,
-    gone: Iterable[Process] = (),
-) -> dict[int, tuple[Attempt, ...]]:
-    """The attempts whose process is gone, by part.
-
-    Parameters
-    ----------
-    layout
-        Where the result's state lies.
-    generation
-        The lease's current generation.
-    indices
-        Only these parts; all by default.
-    gone
-        Processes known to be dead, such as workers the scheduler has lost.
-    """
-    lost = frozenset(gone)
-    dead: dict[int, tuple[Attempt, ...]] = {}
-    for attempt in attempts(layout, indices):
-        if attempt.process in lost or attempt.is_dead(generation):
-            dead[attempt.index] = (*dead.get(attempt.index, ()), attempt)
-    return dead
-
-
-def clear_attempts(layout: KeyLayout, dead: Iterable[Attempt]) -> None:
-    """Remove the marks of dead attempts, when their parts are committed."""
-    for attempt in dead:
+def clear_attempts(layout: KeyLayout, left: Iterable[Attempt]) -> None:
+    """Remove marks that were left behind, when their parts are committed."""
+    for attempt in left:
         layout.state.delete(attempt.path)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+
+from tidemill.data import demo_path
 
 Values = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
-LENGTHS = (1, 2, 3, 4, 5, 7, 10, 16, 31, 50, 99, 128, 257, 500)
+LENGTHS = (1, 2, 3, 4, 5, 7, 10, 16, 31, 50, 99, 128, 257, 500, 2000)
 
 
 def _seasonal(rng: Generator, n: int) -> Values:
@@ -20,6 +24,13 @@ def _seasonal(rng: Generator, n: int) -> Values:
 
 def _spikes(rng: Generator, n: int) -> Values:
     return np.where(rng.random(n) < 0.05, 100.0, 0.0) + 0.01 * rng.normal(size=n)
+
+
+@cache
+def _buoy() -> Values:
+    """Half-hourly sea surface temperatures, degrees Celsius."""
+    frame = pd.read_parquet(demo_path())
+    return frame["temperature"].to_numpy(dtype=np.float64)
 
 
 FAMILIES: dict[str, Callable[[Generator, int], Values]] = {
@@ -35,6 +46,7 @@ FAMILIES: dict[str, Callable[[Generator, int], Values]] = {
     "ramp": lambda _, n: np.arange(n) * 0.25 - 3.0,
     "offset": lambda rng, n: 1e9 + rng.normal(size=n),
     "tiny": lambda rng, n: 1e-9 * rng.normal(size=n),
+    "real": lambda _, n: _buoy()[:n].copy(),
 }
 
 

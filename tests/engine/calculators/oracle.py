@@ -40,4 +40,7 @@ def expected(
                 return [float(value) for _, value in function(x, [dict(p) for p in params])]
             return [float(function(x, **p)) for p in params]
         except (ValueError, IndexError, ZeroDivisionError):
-            return [float("nan")] * len(params)
+            if len(params) == 1:
+                return [float("nan")]
+    # A combiner raises for all of its parameters where it cannot do one of them.
+    return [expected(name, [one], values, times)[0] for one in params]

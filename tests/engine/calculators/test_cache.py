@@ -14,14 +14,14 @@ import pytest
 
 import tidemill
 from tidemill.calculators import cache, warmup
-from tidemill.calculators.kernels import load_kernel
+from tidemill.calculators.kernels import LOCK, load_kernel
 
 SCRIPT = """
 import json, numpy as np, numba
 from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
 from tidemill.calculators.cache import cache_folder
-from tidemill.calculators.kernels import load_kernel
+from tidemill.calculators.kernels import LOCK, load_kernel
 program = Program([("variance_larger_than_standard_deviation", {}), ("sum_values", {})])
 program.warmup()
 ends = np.array([3])
@@ -40,8 +40,13 @@ print(json.dumps({
 """
 
 
+def _environment(folder, path):
+    changes = {"TIDEMILL_CACHE_DIR": str(folder)} | ({"PYTHONPATH": str(path)} if path else {})
+    return {**os.environ, **changes}
+
+
 def _run(folder, *, path=None):
-    environment = {**os.environ, "TIDEMILL_CACHE_DIR": str(folder), "PYTHONPATH": str(path or "")}
+    environment = _environment(folder, path)
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT], env=environment, check=True, capture_output=True, text=True
     )
@@ -58,12 +63,7 @@ def test_a_second_process_loads_what_the_first_compiled(tmp_path):
 
 
 def test_a_changed_helper_in_another_module_gives_the_new_value(tmp_path):
-    copy = tmp_path / "package"
-    shutil.copytree(
-        Path(tidemill.__file__).parent,
-        copy / "tidemill",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
+    copy = _package(tmp_path / "package")
     store = tmp_path / "cache"
     before = _run(store, path=copy)
     helper = copy / "tidemill" / "calculators" / "sums.py"
@@ -74,6 +74,124 @@ def test_a_changed_helper_in_another_module_gives_the_new_value(tmp_path):
     assert (before["sum"], after["sum"]) == (7, 107)
     assert after["misses"] == 2
     assert before["folder"] != after["folder"]
+
+
+def _package(folder):
+    """A copy of the package's sources."""
+    shutil.copytree(
+        Path(tidemill.__file__).parent,
+        folder / "tidemill",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    return folder
+
+
+def _content(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_nothing_is_written_into_the_package(tmp_path):
+    """Site-packages may be read-only. (Root may write anywhere, so a look has to do.)"""
+    copy = _package(tmp_path / "package")
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = _content(copy)
+    found = _run(tmp_path / "cache", path=copy)
+    assert (found["misses"], found["sum"]) == (2, 7)
+    assert _content(copy) == before
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o755)
+
+
+CONCURRENT = """
+import sys, time
+from tidemill.calculators import Program, preset
+from tidemill.calculators.kernels import compiled_here
+from tidemill.calculators.program import to_compile
+program = Program(preset("minimal"))
+missing = to_compile([program])
+print("ready", flush=True)
+sys.stdin.readline()
+program.warmup()
+print(missing, compiled_here(), to_compile([program]))
+"""
+
+
+def test_processes_that_start_together_compile_each_kernel_once(tmp_path):
+    environment = _environment(tmp_path, None)
+    command = [sys.executable, "-c", CONCURRENT]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, env=environment, **pipes) for _ in range(2)]
+    for one in both:
+        assert one.stdout.readline() == "ready\n"
+    said = []
+    for one in both:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    for one in both:
+        said.append([int(word) for word in one.communicate(timeout=120)[0].split()])
+        assert one.returncode == 0
+    kernels = said[0][0]
+    assert kernels > 2
+    assert [missing for missing, _, _ in said] == [kernels, kernels]
+    assert sum(compiled for _, compiled, _ in said) == kernels
+    assert [left for _, _, left in said] == [0, 0]
+
+
+def test_what_root_prepared_is_copied_to_where_the_user_can_write(monkeypatch, tmp_path):
+    """An image is filled by root and run by somebody else."""
+    image, home = tmp_path / "image", tmp_path / "home"
+    first = _run(image)
+    prepared = Path(first["folder"])
+    monkeypatch.setattr(cache, "_is_writable", lambda folder: image not in folder.parents)
+    monkeypatch.setattr(cache, "_key", lambda: prepared.name)
+    (home / ".cache" / "tidemill" / prepared.name).mkdir(parents=True)
+    found = _folder(monkeypatch, TIDEMILL_CACHE_DIR=image, HOME=home)
+    assert found == home / ".cache" / "tidemill" / prepared.name
+    assert _files(found) == _files(prepared)
+    second = _run(home / ".cache" / "tidemill")
+    assert (second["hits"], second["misses"]) == (2, 0)
+
+
+def _files(folder):
+    """Relative path and content of everything but the lock."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != LOCK
+    }
+
+
+def test_what_others_may_write_is_not_copied(monkeypatch, tmp_path):
+    image, home = tmp_path / "image", tmp_path / "home"
+    prepared = image / cache._key()
+    prepared.mkdir(parents=True)
+    (prepared / "kernel.ready").touch()
+    monkeypatch.setattr(cache, "_is_writable", lambda folder: image not in folder.parents)
+    target = home / ".cache" / "tidemill" / prepared.name
+    target.mkdir(parents=True)
+    for open_one in (prepared, image):
+        open_one.chmod(0o777)
+        found = _folder(monkeypatch, TIDEMILL_CACHE_DIR=image, HOME=home)
+        assert found == target
+        assert not list(found.iterdir())
+        open_one.chmod(0o755)
+    assert [
+        path.name
+        for path in _folder(monkeypatch, TIDEMILL_CACHE_DIR=image, HOME=home).glob("*.ready")
+    ]
+
+
+def test_an_image_for_other_machines_has_a_folder_of_its_own(monkeypatch):
+    from numba.core import config
+
+    before = cache._key()
+    monkeypatch.setattr(config, "CPU_NAME", "generic")
+    monkeypatch.setattr(config, "CPU_FEATURES", "")
+    generic = cache._key()
+    assert generic != before
+    monkeypatch.setattr("llvmlite.binding.get_host_cpu_name", lambda: "another")
+    assert cache._key() == generic
 
 
 def _folder(monkeypatch, **variables):

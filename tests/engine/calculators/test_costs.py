@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tidemill.calculators import preset
-from tidemill.calculators.costs import _table, predict, predict_by_calculator, probe
+from tidemill.calculators import find, preset
+from tidemill.calculators.costs import (
+    _table,
+    predict,
+    predict_by_calculator,
+    probe,
+    quadratic_warning,
+)
 from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.table import ROWS
 
@@ -59,6 +66,47 @@ def test_more_parameters_and_longer_series_cost_more():
 
 def test_a_machine_like_any_other():
     assert 0.01 < probe(0.05) < 100
+
+
+QUADRATIC = ["approximate_entropy", "sample_entropy"]
+
+
+def test_two_calculators_are_quadratic():
+    assert sorted(row.name for row in ROWS if row.quadratic) == QUADRATIC
+    efficient = {name for name, _ in preset("efficient")}
+    assert efficient.isdisjoint(QUADRATIC), "the remedy that the warning names"
+
+
+@pytest.mark.parametrize("name", QUADRATIC)
+def test_quadratic_costs_grow_so_beyond_what_was_measured(name):
+    features = [(name, find(name).grid[0])]
+    one, ten, hundred = (predict_by_calculator(features, [n], [1.0])[name] for n in (1e5, 1e6, 1e8))
+    assert (ten / one, hundred / ten) == pytest.approx((1e2, 1e4), rel=0.01)
+
+
+def test_a_warning_names_calculators_series_and_seconds():
+    features = {"x": preset("comprehensive"), "y": [("sample_entropy", {})], "z": [("mean", {})]}
+    lengths = {"x": [100.0, 20_001.0], "y": [100.0, 50_000.0], "z": [1e6, 1e6]}
+    text = quadratic_warning(features, lengths, [5.0, 7.0])
+    sure = predict_by_calculator([("sample_entropy", {})], [20_001.0, 50_000.0], [7.0, 7.0])
+    assert text.startswith("sample_entropy and approximate_entropy: the time grows with the square")
+    assert "14 series have more than 20,000 values (the longest 50,000)" in text
+    seconds = float(re.search(r"about ([\d,.]+) s of one thread", text)[1].replace(",", ""))
+    assert seconds >= round(sure["sample_entropy"], 1)
+
+
+def test_no_warning_without_reason():
+    quadratic, mean = [("sample_entropy", {})], [("mean", {})]
+    assert quadratic_warning({"x": quadratic}, {"x": [20_000.0]}, [1.0]) == ""
+    assert quadratic_warning({"x": mean}, {"x": [1e6]}, [1.0]) == ""
+    assert quadratic_warning({"x": mean, "y": quadratic}, {"x": [1e6], "y": [9.0]}, [1.0]) == ""
+
+
+def test_calibration_leaves_long_quadratic_series_out(calibrate):
+    row = find("sample_entropy")
+    assert calibrate.features_for(row, "grid", 100_000) == [("sample_entropy", {})]
+    assert calibrate.features_for(row, "grid", 1_000_000) == []
+    assert calibrate.extrapolated([1.0, 4.0], (10, 20, 40, 200)) == [1.0, 4.0, 16.0, 400.0]
 
 
 def test_calibration_runs_and_covers_the_table(calibrate):

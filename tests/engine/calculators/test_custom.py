@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,12 +76,50 @@ def test_tsfresh_style_functions_work_as_they_are():
     shifted.fctype = indexed.fctype = "simple"
     several.fctype = "combiner"
     indexed.input = "pd.Series"
+    indexed.index_type = pd.DatetimeIndex
     settings = Settings.from_any(
         {shifted: [{"by": 1}], several: [{"n": 2}, {"n": 3}], indexed: None, "length": None}
     )
     program, out, _ = _run(settings.features_for("x"))
     assert program.columns == ("shifted__by_1", "several__n_2", "several__n_3", "indexed", "length")
     np.testing.assert_array_equal(out[:2], [[2, 14, 21, 0, 3], [9, 30, 45, 3, 2]])
+
+
+def test_a_series_has_the_times_as_its_index_where_it_asks_for_them():
+    """And only there: whether others need times must not change what a function sees."""
+
+    def hours(x, unit=HOUR):
+        return (x.index[-1] - x.index[0]).value / unit
+
+    def places(x):
+        return x.index[-1]
+
+    hours.input = places.input = "pd.Series"
+    hours.index_type = pd.DatetimeIndex
+    settings = Settings.from_any({hours: [{"unit": HOUR // 2}], places: None})
+    program, out, _ = _run(settings.features_for("x"))
+    assert program.needs_times
+    assert program.columns == (f"hours__unit_{HOUR // 2}", "places")
+    np.testing.assert_array_equal(out[:2], [[4, 2], [2, 1]])
+    assert not Program([("places", {})]).needs_times
+
+
+def test_another_index_is_refused():
+    def weeks(x):
+        return 0
+
+    weeks.input, weeks.index_type = "pd.Series", pd.PeriodIndex
+    with pytest.raises(ArgumentError, match="weeks has index_type=PeriodIndex, but only pandas"):
+        calculator(weeks)
+
+
+def test_a_function_without_a_name_needs_one():
+    last = functools.partial(np.quantile, q=0.9)
+    with pytest.raises(ArgumentError, match=r"has no name: register it .* calculator\(name="):
+        Settings.from_any({last: None})
+    calculator(name="last")(last)
+    _, out, _ = _run([("last", {})])
+    assert out[0, 0] == np.quantile([1, 2, 4], 0.9)
 
 
 def _register_fragile():
@@ -276,3 +318,43 @@ def test_installed_packages_can_bring_calculators(monkeypatch):
     _, out, _ = _run([("brought", {})])
     registry._load_entry_points.cache_clear()
     np.testing.assert_array_equal(out[:2, 0], [4, 7])
+
+
+PROGRAM = """
+import numpy as np
+import tidemill
+matrix = tidemill.extract_arrays(np.array([[1.0, 5.0]]), {"brought_along": [{"by": 2}]}, n_jobs=2)
+print(matrix.columns, matrix.values.tolist())
+"""
+GOOD = """
+import tidemill
+
+@tidemill.calculator
+def brought_along(values, by):
+    return values.sum() + by
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (GOOD, "('x__brought_along__by_2',) [[8.0]]"),
+        (
+            "import no_such_module",
+            "SettingsError: the entry point 'mine' of the group 'tidemill.cal",
+        ),
+        ("x = 1", "SettingsError: no calculator is called 'brought_along'"),
+    ],
+)
+def test_an_entry_point_of_an_installed_package_is_loaded_on_demand(module, said, tmp_path):
+    """A package as pip would leave it: a module, and metadata that name it."""
+    (tmp_path / "mine.py").write_text(module)
+    information = tmp_path / "mine-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[tidemill.calculators]\nmine = mine\n")
+    path = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    done = subprocess.run(
+        [sys.executable, "-c", path + PROGRAM], capture_output=True, text=True, check=False
+    )
+    assert said in done.stdout + done.stderr

@@ -12,6 +12,8 @@ from hypothesis.extra.numpy import arrays
 from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
 
+from .single import calculate
+
 FLOATS = st.floats(-1e9, 1e9, allow_nan=False)
 TIES = st.integers(-2, 2).map(float)
 
@@ -30,6 +32,15 @@ def test_selection_equals_sorting_bit_for_bit(values):
     assert selected == np.median(values)
     by_sorting = _median(values, ("quantile", {"q": 0.5}))
     assert selected.tobytes() == by_sorting.tobytes()
+
+
+@given(arrays(np.float64, st.integers(1, 300), elements=st.one_of(FLOATS, TIES)))
+def test_the_largest_absolute_values(values):
+    counts = (1, 2, 7, 50, 299)
+    found = calculate(values, "mean_n_absolute_max", *[{"number_of_maxima": k} for k in counts])
+    for k, mean in zip(counts, found, strict=True):
+        largest = np.sort(np.abs(values))[-k:]
+        assert mean == np.mean(largest) if len(values) > k else np.isnan(mean)
 
 
 def test_no_simple_pattern_makes_the_selection_slow():

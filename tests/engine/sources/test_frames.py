@@ -202,6 +202,27 @@ def test_frames_of_a_dict_may_have_integers_of_several_widths():
     assert not batch.present
 
 
+def test_integers_beyond_int64_are_magnitudes():
+    """tsfresh's own tests have Fibonacci numbers up to 2.8e41 in a column of objects."""
+    column = pd.Series([1, 2**70, 3**90], dtype=object)
+    block = read_frame(pd.DataFrame({"id": 1, "x": column}), column_id="id").blocks["x"]
+    assert series(block, 0).tolist() == [1.0, float(2**70), float(3**90)]
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ([2**70, "5"], "beside large integers it holds str"),
+        ([1, 10**400], "int too large to convert to float"),
+        ([1, 2**60], r"1152921504606846976; float64 is exact up to 2\*\*53"),
+    ],
+)
+def test_other_large_integers_are_refused(column, says):
+    frame = pd.DataFrame({"id": 1, "x": pd.Series(column, dtype=object)})
+    with pytest.raises((SourceError, DataError), match=says):
+        read_frame(frame, column_id="id")
+
+
 @pytest.mark.parametrize(
     "column",
     [

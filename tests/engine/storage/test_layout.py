@@ -21,7 +21,6 @@ def test_delta(tmp_path):
     assert all(name.startswith("part-aaaaaaaa-000012-") and key.is_part(name) for name in names)
     assert not layout.key(KEYS[1]).is_part(names.pop())
     assert key.work.url.endswith("/work")
-    assert key.case(1).startswith("cases/000001-")
 
 
 @pytest.mark.parametrize(("name", "kind"), [("m.parquet", "parquet"), ("M.CSV", "csv")])

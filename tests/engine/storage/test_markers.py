@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -19,7 +18,6 @@ from tidemill.storage.markers import (
     clear_attempts,
     commit_part,
     committed,
-    dead_attempts,
     end_attempt,
 )
 from tidemill.storage.owners import Process
@@ -144,37 +142,22 @@ def test_processes_race_for_parts(layout, key):
     assert files == {marker.path for marker in found.values()}
 
 
-def test_marks_of_the_living_are_not_dead(key):
+def test_marks_of_several_attempts_on_a_part(key):
     one = begin_attempt(key, 4, generation=1, run_id="r")
     two = begin_attempt(key, 4, generation=1, run_id="r")
     assert one.path != two.path
-    assert dead_attempts(key, generation=1) == {}
-    assert dead_attempts(key, generation=9) == {}  # we see it live, whatever its lease
-    assert dead_attempts(key, generation=1, gone=[Process.current()])[4] == tuple(
-        sorted((one, two), key=lambda attempt: attempt.path)
-    )
+    assert attempts(key) == sorted((one, two), key=lambda attempt: attempt.path)
     end_attempt(key, one)
     end_attempt(key, one)
     assert attempts(key) == [two]
     assert attempts(key, [5]) == []
 
 
-def test_marks_of_other_hosts_live_by_their_lease(key):
-    mark = begin_attempt(key, 4, generation=3, run_id="r")
-    far = replace(mark, process=Process("elsewhere/1/1", 1, 1.0))
-    raw = json.loads(key.state.read(mark.path))
-    raw["process"]["host"] = far.process.host
-    key.state.write(mark.path, json.dumps(raw).encode())
-    assert dead_attempts(key, generation=3) == {}
-    assert list(dead_attempts(key, generation=4)) == [4]
-    assert list(dead_attempts(key, generation=3, indices=[5])) == []
-
-
-def test_a_damaged_mark_is_dead(key):
+def test_a_damaged_mark_is_nobody_s(key):
     key.state.write(key.attempt(2), b"")
-    dead = dead_attempts(key, generation=1)
-    assert list(dead) == [2]
-    clear_attempts(key, dead[2])
+    left = attempts(key)
+    assert [(one.index, one.process.pid) for one in left] == [(2, 0)]
+    clear_attempts(key, left)
     assert attempts(key) == []
 
 
@@ -189,7 +172,7 @@ time.sleep(60)
 """
 
 
-def test_marks_of_a_killed_process_are_dead(tmp_path):
+def test_the_mark_of_a_killed_process_stays(tmp_path):
     from tidemill.storage.layout import SinkLayout
 
     key = SinkLayout.of(tmp_path / "matrix").key(KEY)
@@ -200,11 +183,12 @@ def test_marks_of_a_killed_process_are_dead(tmp_path):
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
-    assert dead_attempts(key, generation=1) == {}
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    assert [one.process.pid for one in dead_attempts(key, generation=1)[6]] == [process.pid]
+    (left,) = attempts(key)
+    assert left.process.pid == process.pid
+    assert not left.process.is_alive
 
 
 def test_a_reused_process_number_is_another_process():

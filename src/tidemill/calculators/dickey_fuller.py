@@ -1,0 +1,147 @@
+"""Kernel: the augmented Dickey-Fuller test for a unit root, as statsmodels does it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tidemill.calculators.distribution import MEAN, SQUARES
+from tidemill.calculators.kernels import helper, kernel
+from tidemill.calculators.leastsquares import dot, solve_triangle
+from tidemill.calculators.regression import (
+    BY_COLUMNS,
+    BY_PRODUCTS,
+    CONDITION,
+    ERROR,
+    LONGEST,
+    add_rows,
+    is_constant,
+    prepare,
+    regress,
+    start,
+)
+from tidemill.calculators.unsolved import UNSOLVED
+
+PVALUE, TESTSTAT, USEDLAG, NOTHING = range(4)  # the choices of attr, in order
+AIC, BIC, T_STAT, ALL_LAGS = range(4)  # the choices of autolag, in order
+_PSEUDOINVERSE = 2e-16 / 3e-8  # its rounding, by the error of the statistic that may pass
+SIGNIFICANT = 1.6448536269514722  # the 95 % point of the normal distribution
+
+
+@helper
+def most_lags(n):
+    """Schwert's rule, and enough rows for the regressors; below 0: too short a series."""
+    return min(n // 2 - 2, np.int64(math.ceil(12.0 * (n / 100.0) ** 0.25)))
+
+
+@helper
+def p_value(t):
+    """MacKinnon's approximation for a regression with a constant."""
+    if t > 2.74:
+        return 1.0
+    if t < -18.83:
+        return 0.0
+    if t <= -1.61:
+        z = 2.1659 + t * (1.4412 + t * 0.038269)
+    else:
+        z = 1.7339 + t * (0.93202 + t * (-0.12745 + t * -0.010368))
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+@helper
+def _by_criterion(r, rest, rows, error, penalty):
+    """The number of lags with the smallest criterion; -1 if rounding decides."""
+    best, second, lag = math.inf, math.inf, -1
+    for k in range(len(r) - 1, -1, -1):  # column k is the last one of k lags
+        value = rows * math.log(rest) + penalty * (k + 2)
+        if value <= best:
+            best, second, lag = value, best, k
+        else:
+            second = min(second, value)
+        rest += r[k, len(r)] * r[k, len(r)]
+    return lag if second - best > 10.0 * rows * error else -1
+
+
+@helper
+def _by_significance(r, rest, rows, error):
+    """The largest number of lags whose last one is significant; -1 if rounding decides."""
+    for k in range(len(r) - 1, -1, -1):
+        z = r[k, len(r)]
+        t = abs(z) / math.sqrt(rest / (rows - k - 2))
+        if abs(t - SIGNIFICANT) < 100.0 * error:
+            return -1
+        if t >= SIGNIFICANT:
+            return k
+        rest += z * z
+    return 0
+
+
+@helper
+def _choose_lag(series, rows, head, sums, autolag, way):
+    most = len(head) - 1
+    if autolag == ALL_LAGS:
+        return most
+    r, means = np.empty((most + 1, most + 2)), np.empty(most + 2)
+    rest, error, size, inverse_size = regress(series, rows, head, sums, True, way, r, means)
+    if not (error < ERROR and size * inverse_size < CONDITION * CONDITION):
+        return -1
+    if autolag == T_STAT:
+        return _by_significance(r, rest, rows, error)
+    return _by_criterion(r, rest, rows, error, 2.0 if autolag == AIC else math.log(rows))
+
+
+@helper
+def _statistic(series, rows, head, sums, way):
+    """The t statistic of the level's coefficient; UNSOLVED if that needs another way."""
+    p = len(head)
+    r, means, b = np.empty((p, p + 1)), np.empty(p + 1), np.empty(p)
+    rest, error, size, inverse_size = regress(series, rows, head, sums, False, way, r, means)
+    if not (error < ERROR and size * inverse_size < CONDITION * CONDITION):
+        return UNSOLVED
+    deviation = math.sqrt(rest / (rows - p - 1))
+    t = r[p - 1, p] / deviation
+    # The pseudoinverse errs by the size of the constant, of 1, even if the values are 1e-9.
+    solve_triangle(r, b)
+    if _PSEUDOINVERSE * math.sqrt(size * dot(b, b)) > deviation * (0.1 + abs(t)):
+        return UNSOLVED
+    return t
+
+
+@helper
+def _test(series, rows, head, sums, autolag, way, result):
+    """Fill p-value, statistic and number of lags; false if some need another way."""
+    lag = _choose_lag(series, rows, head, sums, autolag, way)
+    result[:] = UNSOLVED
+    result[NOTHING] = math.nan
+    if lag < 0:
+        return False
+    most = len(head) - 1
+    head, sums = head[: lag + 1].copy(), sums.copy()
+    add_rows(series[0], series[1], rows, rows + most - lag, head, sums)
+    t = _statistic(series, rows + most - lag, head, sums, way)
+    result[USEDLAG] = lag
+    if t == UNSOLVED:
+        return False
+    result[PVALUE], result[TESTSTAT] = p_value(t), t
+    return True
+
+
+@kernel
+def augmented_dickey_fuller(x, m, params, out):
+    attr, autolag = params
+    most = most_lags(len(x))
+    if most < 0 or is_constant(x):
+        out[:] = math.nan
+        return
+    e, v, drift = prepare(x, m[MEAN], most)
+    series, rows, result = (e, v, drift, m[MEAN], m[SQUARES]), len(v) - most, np.empty(4)
+    head, sums = start(e, v, rows, most)
+    for j in range(len(out)):
+        if (
+            (j == 0 or autolag[j] != autolag[j - 1])
+            and not _test(series, rows, head, sums, autolag[j], BY_PRODUCTS, result)
+            and most * len(x) <= LONGEST
+        ):
+            _test(series, rows, head, sums, autolag[j], BY_COLUMNS, result)
+        out[j] = result[attr[j]]

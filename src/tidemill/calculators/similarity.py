@@ -1,0 +1,115 @@
+"""Kernel: how often a query occurs in a series.
+
+tsfresh takes the distances from stumpy. By its default threshold of 0 a window counts where a
+correlation is rounded to 1, so this kernel does each step in stumpy's order, to the bit: sums
+one by one, pairwise or by BLAS, and two of the products without a rounding of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from tidemill.calculators.kernels import helper, kernel
+from tidemill.calculators.sums import pairwise_sum
+
+_SHORTEST = 3  # values of a query
+_SHORT = 11  # numpy.correlate sums up to so many products one by one, and more by BLAS
+_LEAST_SCALE = 1e-14  # stumpy.config.STUMPY_DENOM_THRESHOLD
+
+
+def _multiply_and_add(typing, a, b, c):
+    """The value of a * b + c, rounded once."""
+    number = types.float64
+    return number(number, number, number), lambda _, builder, __, values: builder.fma(*values)
+
+
+_fused: Any = intrinsic(_multiply_and_add)
+
+
+@helper
+def _length(query):
+    """The values before the first NaN, which fills queries up to the longest one."""
+    n = 0
+    while n < len(query) and not math.isnan(query[n]):
+        n += 1
+    return n
+
+
+@helper
+def _count_near(x, query, threshold):
+    """Windows whose Euclidean distance from the query is at most the threshold."""
+    m, count = len(query), 0
+    for start in range(len(x) - m + 1):
+        square = 0.0
+        for k in range(m):
+            d = x[start + k] - query[k]
+            square += d * d
+        count += math.sqrt(square) <= threshold
+    return count
+
+
+@helper
+def _deviation(x):
+    total = squares = 0.0
+    for i in range(len(x)):
+        total += x[i]
+    mean = total / len(x)
+    for i in range(len(x)):
+        squares = _fused(x[i] - mean, x[i] - mean, squares)
+    return math.sqrt(squares / len(x))
+
+
+@helper
+def _dot(x, y, backward):
+    if backward:  # numpy.convolve turns the longer of two arrays, and of equal ones the other
+        x, y = x[::-1].copy(), y[::-1].copy()
+    if len(x) > _SHORT:
+        return np.dot(x, y)
+    total = 0.0
+    for i in range(len(x)):
+        total += x[i] * y[i]
+    return total
+
+
+@helper
+def _count_alike(x, query, threshold):
+    """The same of z-normalised windows and query.
+
+    Two constant ones are at distance 0, and a constant one is at sqrt(m) from any other.
+    """
+    m, count, same = len(query), 0, 0
+    total, scale = pairwise_sum(query) / m * m, _deviation(query) * m
+    steady = query.min() == query.max()
+    for end in range(len(x)):
+        same = same + 1 if end and x[end] == x[end - 1] else 1  # equal values up to here
+        if end < m - 1:
+            continue
+        if steady or same >= m:
+            square = 0.0 if steady and same >= m else m
+        else:
+            window = x[end - m + 1 : end + 1]
+            common = _fused(-total, pairwise_sum(window) / m, _dot(window, query, m == len(x)))
+            r = common / max(scale * _deviation(window), _LEAST_SCALE)
+            square = 2 * m * (1.0 - min(r, 1.0))
+        count += math.sqrt(square) <= threshold
+    return count
+
+
+@kernel
+def query_similarity_count(x, params, out):
+    normalize, query, threshold = params
+    widest = len(query) // len(out)
+    for j in range(len(out)):
+        row = query[j * widest : (j + 1) * widest]
+        m = _length(row)
+        if m < _SHORTEST or m > len(x):
+            out[j] = math.nan
+        elif normalize[j]:
+            out[j] = _count_alike(x, row[:m], threshold[j])
+        else:
+            out[j] = _count_near(x, row[:m], threshold[j])
