@@ -124,7 +124,7 @@ def read_span(
     name = file_name(source, span.file)
     if source.format == "csv":
         counted = source.files[span.file].rows  # 0 while they are being counted
-        with _open(source, span.file) as file:
+        with _opened(source, span.file) as file:
             batches = read_csv(file, name, read_schema(source), columns)
             yield from _counted(batches, counted, name) if counted else batches
         return
@@ -155,7 +155,7 @@ def open_parquet(source: Source, index: int) -> Iterator[pq.ParquetFile]:
     keys = [name for name in (source.columns.id, source.columns.kind) if name is not None]
     coded = [name for name in keys if pt.is_string(schema.field(name).type)]
     with (
-        _open(source, index) as file,
+        _opened(source, index) as file,
         pq.ParquetFile(
             file,
             read_dictionary=coded,
@@ -166,7 +166,9 @@ def open_parquet(source: Source, index: int) -> Iterator[pq.ParquetFile]:
         yield parquet
 
 
-def _open(source: Source, index: int) -> pa.NativeFile:
+@contextmanager
+def _opened(source: Source, index: int) -> Iterator[pa.NativeFile]:
+    """One input file as it was planned; what fails because it changed meanwhile says so."""
     planned = source.files[index]
     store = Store.open(source.url, source.storage_options)
     try:
@@ -174,12 +176,14 @@ def _open(source: Source, index: int) -> pa.NativeFile:
     except FileNotFoundError as error:
         name = file_name(source, index)
         raise SourceChangedError(f"{name} is gone since the run was planned") from error
-    try:
+    with file:
         check_file_unchanged(store, planned)
-    except BaseException:
-        file.close()
-        raise
-    return file
+        try:
+            yield file
+        except (pa.ArrowException, OSError, SourceError, DataError):
+            # Bytes of two versions do not fit together; they say nothing about either.
+            check_file_unchanged(store, planned)
+            raise
 
 
 @contextmanager

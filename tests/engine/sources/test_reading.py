@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from tidemill.errors import DataError, ResourceError, SourceChangedError
 from tidemill.partition import run_spill_task, spill_tasks
-from tidemill.plan import Plan
+from tidemill.plan import Plan, Span
 from tidemill.planning import make_parts
 from tidemill.policies import Policies
 from tidemill.sources.files import open_source
-from tidemill.sources.reading import read_part
+from tidemill.sources.reading import read_part, read_span
 from tidemill.sources.statistics import gather_statistics
 
 
@@ -213,6 +213,24 @@ def test_a_file_that_changed_since_the_plan_is_refused(tmp_path):
     (tmp_path / "in/000.parquet").unlink()
     with pytest.raises(SourceChangedError, match="is gone"):
         read_series(plan, tmp_path / "spill")
+
+
+@pytest.mark.parametrize("name", ["000.parquet", "000.csv"])
+def test_a_file_that_changes_while_it_is_read_is_not_called_damaged(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("tidemill.sources.csv.BLOCK_BYTES", 2**12)  # some are read ahead
+    frame = random_frame(n_rows=20_000)
+    path = tmp_path / "in" / name
+    path.parent.mkdir()
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        pq.write_table(pa.Table.from_pandas(frame), path, row_group_size=100)
+    source = open_source(str(path), column_id="id", column_sort="time")
+    batches = read_span(source, Span(0, 0, 200), ("id", "time", "x"), rows=100)
+    next(batches)
+    path.write_bytes(b"?" * path.stat().st_size)  # in place: the open file sees it
+    with pytest.raises(SourceChangedError, match=f"{name} .* start a new run, which plans anew"):
+        list(batches)
 
 
 def test_data_errors_name_the_file(tmp_path):
