@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.extraction import OTHER_KINDS, calculate_batch, count_threads, features_of
+from tidemill.extraction import (
+    OTHER_KINDS,
+    calculate_batch,
+    count_threads,
+    features_of,
+    warn_of_long_series,
+)
 from tidemill.policies import Policies
 from tidemill.settings import Settings
 from tidemill.sources.arrays import read_arrays
@@ -116,6 +122,7 @@ def extract_arrays(
         needs_times=chosen.needs_times([*chosen.kinds, OTHER_KINDS]),
     )
     features = features_of(chosen, batch)
+    warn_of_long_series(batch, features)
     columns, values = calculate_batch(batch, features, policies.on_error, threads)
     # Not from the Arrow ids: their to_numpy would import pandas.
     rows = np.arange(len(batch.ids) + len(batch.quarantined))

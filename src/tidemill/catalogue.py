@@ -116,7 +116,9 @@ def _section(row: Calculator, description: Description) -> Iterator[str]:
 def _range(parameter: Parameter) -> str:
     """The values that a parameter may have."""
     if parameter.choices:
-        text = ", ".join(f'`"{choice}"`' for choice in parameter.choices)
+        text = ", ".join(
+            "`None`" if choice is None else f'`"{choice}"`' for choice in parameter.choices
+        )
     else:
         low = f" from {parameter.minimum:g}" if math.isfinite(parameter.minimum) else ""
         high = f" to {parameter.maximum:g}" if math.isfinite(parameter.maximum) else ""

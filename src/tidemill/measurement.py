@@ -29,7 +29,7 @@ from tidemill.pools import one_pool_thread
 from tidemill.preparation import open_request
 from tidemill.request import Request
 from tidemill.settings import Settings
-from tidemill.sources.assemble import assemble
+from tidemill.sources.arrays import read_arrays
 from tidemill.sources.sampling import read_sample
 from tidemill.sources.statistics import gather_statistics
 
@@ -187,39 +187,16 @@ def _read(
     container: Any, roles: Mapping[str, str | None], policies: Policies, settings: Settings
 ) -> Batch:
     if isinstance(container, np.ndarray | list | tuple):
-        return _read_arrays(container, roles, policies)
+        named = [role for role, name in roles.items() if name is not None]
+        if named:
+            raise ArgumentError(f"{named[0]} has no meaning for arrays: leave it out")
+        return read_arrays(container, policies=policies)
     from tidemill.sources.frames import read_frame
 
     kinds = [*settings.kinds, OTHER_KINDS]
     return read_frame(
         container, **roles, policies=policies, needs_times=settings.needs_times(kinds)
     )
-
-
-def _read_arrays(arrays: Any, roles: Mapping[str, str | None], policies: Policies) -> Batch:
-    """A batch of (series, values), (cases, channels, timepoints) or a list of series."""
-    named = [role for role, name in roles.items() if name is not None]
-    if named:
-        raise ArgumentError(f"{named[0]} has no meaning for arrays: leave it out")
-    if not isinstance(arrays, np.ndarray):
-        lengths = np.array([len(one) for one in arrays])
-        channels = {"x": np.concatenate([np.asarray(one) for one in arrays])}
-    elif arrays.ndim in {2, 3}:
-        cube = arrays if arrays.ndim == 3 else arrays[:, None, :]
-        lengths = np.full(cube.shape[0], cube.shape[2])
-        names = [f"channel_{i}" if arrays.ndim == 3 else "x" for i in range(cube.shape[1])]
-        channels = {name: cube[:, i].reshape(-1) for i, name in enumerate(names)}
-    else:
-        raise ArgumentError(
-            f"an array of {arrays.ndim} dimensions is not allowed; give (series, values), (cases, "
-            "channels, timepoints) or a list of 1-D arrays"
-        )
-    ids = pa.array(np.repeat(np.arange(len(lengths)), lengths))
-    values = {kind: pa.array(flat) for kind, flat in channels.items()}
-    return assemble(
-        ids, None, None, values, kinds=tuple(values), policies=policies, needs_times=False,
-        where="timeseries_container",
-    )  # fmt: skip
 
 
 # The sample

@@ -55,7 +55,12 @@ def matrix(frame, **options):
     return tidemill.extract_features(frame, SETTINGS, column_id="id", column_sort="time", **options)
 
 
-@pytest.mark.parametrize("door", [matrix, frame_costs])
+def array(frame):
+    rows = frame.groupby("id")["x"]
+    return tidemill.extract_arrays([own.to_numpy() for _, own in rows], SETTINGS)
+
+
+@pytest.mark.parametrize("door", [matrix, frame_costs, array])
 def test_frames_warn_once_and_name_the_caller(door, pairs):
     with pytest.warns(QuadraticWarning, match=SAID) as caught:
         door(long())

@@ -14,7 +14,7 @@ from tidemill import measurement
 from tidemill.budget import READING
 from tidemill.calculators import calculator
 from tidemill.cli import main
-from tidemill.errors import ArgumentError, DataError
+from tidemill.errors import ArgumentError, DataError, SourceError
 from tidemill.settings import Settings
 
 SETTINGS = {"quantile": [{"q": 0.1}, {"q": 0.9}], "median": None, "mean": None, "maximum": None}
@@ -172,7 +172,7 @@ def test_arrays(form):
 def test_arrays_have_no_columns_and_few_dimensions():
     with pytest.raises(ArgumentError, match="column_id has no meaning for arrays"):
         tidemill.feature_costs(ARRAYS["2-D"], SETTINGS, column_id="id")
-    with pytest.raises(ArgumentError, match="an array of 1 dimensions is not allowed"):
+    with pytest.raises(SourceError, match=r"arrays have the shape \(9,\)"):
         tidemill.feature_costs(np.arange(9.0), SETTINGS)
 
 

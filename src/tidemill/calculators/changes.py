@@ -1,14 +1,15 @@
 """Kernels: what happens from one value to the next, or to those a few steps ahead.
 
-``d`` is the intermediate *changes*: [sum of absolute changes, sum of squared changes].
+``d`` is the intermediate *changes*: [sum of absolute changes, sum of squared changes, mean absolute
+change, mean change, mean second derivative].
 """
 
 from __future__ import annotations
 
 import math
 
-from tidemill.calculators.distribution import DEVIATION
-from tidemill.calculators.kernels import kernel
+from tidemill.calculators.distribution import DEVIATION, MEAN
+from tidemill.calculators.kernels import helper, kernel
 from tidemill.calculators.sums import sum_of
 
 
@@ -38,35 +39,36 @@ _sum_of_asymmetries = sum_of(_asymmetry)
 
 @kernel
 def changes(x, params, out):
-    out[0] = _sum_of_absolute_changes(x, 0, len(x) - 1)
-    out[1] = _sum_of_squared_changes(x, 0, len(x) - 1)
+    n = len(x)
+    out[0] = _sum_of_absolute_changes(x, 0, n - 1)
+    out[1] = _sum_of_squared_changes(x, 0, n - 1)
+    out[2] = out[0] / (n - 1)
+    out[3] = (x[-1] - x[0]) / (n - 1)
+    out[4] = math.nan
+    if n > 2:
+        out[4] = (x[-1] - x[-2] - x[1] + x[0]) / (2 * (n - 2))
+
+
+@helper
+def _complexity(x, m, squares):
+    """The root of the sum of squared changes of the normalised values."""
+    mean, deviation = m[MEAN], m[DEVIATION]
+    if deviation == 0.0:
+        return 0.0
+    if 1e-280 < squares < 1e280:
+        return math.sqrt(squares) / deviation
+    squares = 0.0
+    for i in range(1, len(x)):  # where squares of the changes themselves lose digits
+        change = (x[i] - mean) / deviation - (x[i - 1] - mean) / deviation
+        squares += change * change
+    return math.sqrt(squares)
 
 
 @kernel
-def mean_abs_change(x, d, params, out):
-    out[0] = d[0] / (len(x) - 1)
-
-
-@kernel
-def mean_change(x, params, out):
-    out[0] = (x[-1] - x[0]) / (len(x) - 1)
-
-
-@kernel
-def mean_second_derivative_central(x, params, out):
-    out[0] = (x[-1] - x[-2] - x[1] + x[0]) / (2 * (len(x) - 2))
-
-
-@kernel
-def cid_ce(m, d, params, out):
+def cid_ce(x, m, d, params, out):
     (normalize,) = params
     for j in range(len(out)):
-        if not normalize[j]:
-            out[j] = math.sqrt(d[1])
-        elif m[DEVIATION] == 0:
-            out[j] = 0.0
-        else:
-            out[j] = math.sqrt(d[1]) / m[DEVIATION]
+        out[j] = _complexity(x, m, d[1]) if normalize[j] else math.sqrt(d[1])
 
 
 @kernel

@@ -48,7 +48,8 @@ def lagged_products(x, mean, out):
         add_products(y, first, min(first + _RUN, n), run)
         for lag in range(padded):
             total[lag] += run[lag]
-    out[:] = total[:lags]
+    for lag in range(lags):
+        out[lag] = total[lag]
 
 
 @kernel
@@ -104,7 +105,10 @@ def partial_autocorrelation(m, a, params, out):
     # Lags from half the length on are NaN, lag 0 too if no other is asked for.
     (lag,) = params
     n = np.int64(m[LENGTH])
-    most = min(lag.max(), n // 2 - 1)
+    most = 0
+    for one in lag:
+        most = max(most, one)
+    most = min(most, n // 2 - 1)
     scratch = np.empty(3 * most + 1)
     partial = scratch[: most + 1]
     partial[0] = 1.0

@@ -10,11 +10,8 @@ from tidemill.calculators.distribution import MEAN, SQUARES
 from tidemill.calculators.kernels import helper, kernel
 from tidemill.calculators.leastsquares import dot, solve_triangle
 from tidemill.calculators.regression import (
-    BY_COLUMNS,
-    BY_PRODUCTS,
-    CONDITION,
     ERROR,
-    LONGEST,
+    LEVEL_FIRST,
     add_rows,
     is_constant,
     prepare,
@@ -78,28 +75,20 @@ def _by_significance(r, rest, rows, error):
 
 
 @helper
-def _choose_lag(series, rows, head, sums, autolag, way):
-    most = len(head) - 1
+def _lag(r, rest, rows, error, autolag):
+    """The number of lags that the criterion chooses; -1 if rounding decides."""
     if autolag == ALL_LAGS:
-        return most
-    r, means = np.empty((most + 1, most + 2)), np.empty(most + 2)
-    rest, error, size, inverse_size = regress(series, rows, head, sums, True, way, r, means)
-    if not (error < ERROR and size * inverse_size < CONDITION * CONDITION):
-        return -1
+        return len(r) - 1
     if autolag == T_STAT:
         return _by_significance(r, rest, rows, error)
     return _by_criterion(r, rest, rows, error, 2.0 if autolag == AIC else math.log(rows))
 
 
 @helper
-def _statistic(series, rows, head, sums, way):
-    """The t statistic of the level's coefficient; UNSOLVED if that needs another way."""
-    p = len(head)
-    r, means, b = np.empty((p, p + 1)), np.empty(p + 1), np.empty(p)
-    rest, error, size, inverse_size = regress(series, rows, head, sums, False, way, r, means)
-    if not (error < ERROR and size * inverse_size < CONDITION * CONDITION):
-        return UNSOLVED
-    deviation = math.sqrt(rest / (rows - p - 1))
+def _statistic(r, rest, rows, size):
+    """The t statistic of the level's coefficient, the last; UNSOLVED where roundings decide."""
+    p = len(r)
+    deviation, b = math.sqrt(rest / (rows - p - 1)), np.empty(p)
     t = r[p - 1, p] / deviation
     # The pseudoinverse errs by the size of the constant, of 1, even if the values are 1e-9.
     solve_triangle(r, b)
@@ -109,22 +98,27 @@ def _statistic(series, rows, head, sums, way):
 
 
 @helper
-def _test(series, rows, head, sums, autolag, way, result):
-    """Fill p-value, statistic and number of lags; false if some need another way."""
-    lag = _choose_lag(series, rows, head, sums, autolag, way)
-    result[:] = UNSOLVED
-    result[NOTHING] = math.nan
-    if lag < 0:
-        return False
+def _test(series, rows, head, sums, autolag, result):
+    """Fill p-value, statistic and number of lags, as far as they are not left to numpy."""
     most = len(head) - 1
-    head, sums = head[: lag + 1].copy(), sums.copy()
-    add_rows(series[0], series[1], rows, rows + most - lag, head, sums)
-    t = _statistic(series, rows + most - lag, head, sums, way)
-    result[USEDLAG] = lag
-    if t == UNSOLVED:
-        return False
-    result[PVALUE], result[TESTSTAT] = p_value(t), t
-    return True
+    for order in range(2):  # with the level first all lags, then with the level last those chosen
+        p = len(head)
+        r, means = np.empty((p, p + 1)), np.empty(p + 1)
+        rest, error, size = regress(series, rows, head, sums, order, 1.0, r, means)
+        if not error < ERROR:
+            return
+        if order == LEVEL_FIRST:
+            lag = _lag(r, rest, rows, error, autolag)
+            if lag < 0:
+                return
+            result[USEDLAG] = lag
+            head, sums = head[: lag + 1].copy(), sums.copy()
+            add_rows(series[0], series[1], rows, rows + most - lag, head, sums)
+            rows += most - lag
+        else:
+            t = _statistic(r, rest, rows, size)
+            if t != UNSOLVED:
+                result[PVALUE], result[TESTSTAT] = p_value(t), t
 
 
 @kernel
@@ -138,10 +132,8 @@ def augmented_dickey_fuller(x, m, params, out):
     series, rows, result = (e, v, drift, m[MEAN], m[SQUARES]), len(v) - most, np.empty(4)
     head, sums = start(e, v, rows, most)
     for j in range(len(out)):
-        if (
-            (j == 0 or autolag[j] != autolag[j - 1])
-            and not _test(series, rows, head, sums, autolag[j], BY_PRODUCTS, result)
-            and most * len(x) <= LONGEST
-        ):
-            _test(series, rows, head, sums, autolag[j], BY_COLUMNS, result)
+        if j == 0 or autolag[j] != autolag[j - 1]:
+            result[:] = UNSOLVED
+            result[NOTHING] = math.nan
+            _test(series, rows, head, sums, autolag[j], result)
         out[j] = result[attr[j]]

@@ -11,6 +11,8 @@ Sorted values that share digit and power stand together, so whole stretches are 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tidemill.calculators.kernels import helper, kernel
@@ -24,7 +26,9 @@ _LIMITS = np.array([float(text) for text in _DECIMALS] + [np.inf])
 _DIGIT = np.array([0] + [int(text[0]) for text in _DECIMALS])
 #: How many limits are smaller than all doubles, by the doubles' exponent.
 _SMALLER = np.searchsorted(_LIMITS, (np.arange(2048) << 52).view(np.float64))
-_BENFORD = np.log10(1 + 1 / np.arange(1, 10))
+#: Newcomb's and Benford's shares: their distances from the mean, scaled to a length of 1.
+_LAW = np.log10(1 + 1 / np.arange(1, 10)) - 1 / 9
+_LAW /= math.sqrt(np.sum(_LAW**2))
 
 
 @helper
@@ -77,24 +81,30 @@ def _count_digits(x, start, step, most, counts):
 
 
 @helper
-def _correlation(x, y):
-    """The correlation of two short arrays; not a number if one of them is constant."""
-    n = len(x)
-    x_mean, y_mean = pairwise_sum(x) / n, pairwise_sum(y) / n
-    sxx = sxy = syy = 0.0
-    for i in range(n):
-        dx, dy = x[i] - x_mean, y[i] - y_mean
-        sxx += dx * dx
-        sxy += dx * dy
-        syy += dy * dy
-    return sxy / np.sqrt(sxx) / np.sqrt(syy)
+def _first_not_negative(s):
+    first, last = 0, len(s)
+    while first < last:
+        middle = (first + last) // 2
+        if s[middle] < 0.0:
+            first = middle + 1
+        else:
+            last = middle
+    return first
 
 
 @kernel
 def benford_correlation(s, params, out):
-    n = len(s)
-    negative = np.searchsorted(s, 0.0)
-    counts = np.zeros(10)
-    _count_digits(s, negative - 1, -1, negative, counts)
-    _count_digits(s, negative, 1, n - negative, counts)
-    out[0] = _correlation(_BENFORD, counts[1:] / n)
+    n, counts = len(s), np.zeros(10)
+    start = _first_not_negative(s)
+    back, on = np.int64(-1), np.int64(1)  # plain numbers would compile two versions
+    _count_digits(s, start - 1, back, start, counts)
+    _count_digits(s, start, on, n - start, counts)
+    shares = counts[1:]
+    for k in range(9):
+        shares[k] /= n
+    mean = pairwise_sum(shares) / 9
+    squares = products = 0.0
+    for k in range(9):
+        squares += (shares[k] - mean) * (shares[k] - mean)
+        products += (shares[k] - mean) * _LAW[k]
+    out[0] = products / math.sqrt(squares)

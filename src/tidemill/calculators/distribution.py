@@ -1,8 +1,9 @@
 """Kernels: moments, extremes and what follows from them.
 
 ``m`` is the intermediate *moments*: [length, sum, mean, variance, standard deviation, sum of
-squares]; ``e`` is *extremes*: [minimum, maximum, largest absolute value]; ``c`` is *central*:
-sums of the squares, cubes and fourth powers of the distances from the mean.
+squares, variation coefficient, root mean square]; ``e`` is *extremes*: [minimum, maximum, largest
+absolute value]; ``c`` is *central*: sums of the squares, cubes and fourth powers of the distances
+from the mean.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tidemill.calculators.sums import (
     sum_of_squares,
 )
 
-LENGTH, SUM, MEAN, VARIANCE, DEVIATION, SQUARES = range(6)
+LENGTH, SUM, MEAN, VARIANCE, DEVIATION, SQUARES, VARIATION, ROOT_MEAN_SQUARE = range(8)
 MINIMUM, MAXIMUM, ABSOLUTE = range(3)
 
 
@@ -32,6 +33,8 @@ def moments(x, params, out):
     out[VARIANCE] = sum_of_squares(x, total / n, n) / n
     out[DEVIATION] = math.sqrt(out[VARIANCE])
     out[SQUARES] = sum_of_squares(x, 0.0, n)
+    out[VARIATION] = out[DEVIATION] / out[MEAN] if out[MEAN] != 0 else math.nan
+    out[ROOT_MEAN_SQUARE] = math.sqrt(out[SQUARES] / n)
 
 
 @helper
@@ -75,18 +78,8 @@ def central(x, m, params, out):
 
 
 @kernel
-def variation_coefficient(m, params, out):
-    out[0] = m[DEVIATION] / m[MEAN] if m[MEAN] != 0 else math.nan
-
-
-@kernel
 def variance_larger_than_standard_deviation(m, params, out):
     out[0] = m[VARIANCE] > m[DEVIATION]
-
-
-@kernel
-def root_mean_square(m, params, out):
-    out[0] = math.sqrt(m[SQUARES] / m[LENGTH])
 
 
 @kernel
@@ -123,12 +116,40 @@ def kurtosis(m, e, c, params, out):
         out[0] = (ratio - 3 * (n - 1) ** 2) / ((n - 2) * (n - 3))
 
 
+@helper
+def _first_above(s, limit, mean):
+    """The first of sorted values whose distance from the mean, as it is rounded, is above."""
+    first, last = 0, len(s)
+    while first < last:
+        middle = (first + last) // 2
+        if s[middle] - mean > limit:
+            last = middle
+        else:
+            first = middle + 1
+    return first
+
+
+@helper
+def _first_not_below(s, limit, mean):
+    """The first of sorted values that is not below the mean by more than the limit."""
+    first, last = 0, len(s)
+    while first < last:
+        middle = (first + last) // 2
+        if mean - s[middle] > limit:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
 @kernel
-def ratio_beyond_r_sigma(x, m, params, out):
+def ratio_beyond_r_sigma(s, m, params, out):
     (r,) = params
+    n = len(s)
     for j in range(len(out)):
         limit = r[j] * m[DEVIATION]
-        beyond = 0
-        for i in range(len(x)):
-            beyond += abs(x[i] - m[MEAN]) > limit
-        out[j] = beyond / len(x)
+        if limit < 0.0:  # every distance is above
+            out[j] = 1.0
+            continue
+        inside = _first_above(s, limit, m[MEAN]) - _first_not_below(s, limit, m[MEAN])
+        out[j] = (n - inside) / n

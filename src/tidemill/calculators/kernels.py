@@ -22,12 +22,14 @@ from filelock import FileLock
 from numba import types
 
 from tidemill.calculators.cache import LOCK, cache_folder, numba_cache
+from tidemill.calculators.linked import Linked
 
-__all__ = ["Kernel", "compiled_here", "helper", "kernel", "load_kernel", "note_compiled"]
+__all__ = ["Kernel", "compiled_here", "helper", "kernel", "load_kernel", "note_compiled", "pasted"]
 
 #: Never parallel (the default threading layer aborts the process under other threads), never
 #: fastmath (values would depend on the CPU's vector width); nogil for the callers' threads.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 _load_lock = threading.Lock()
 _compiled_here = 0  # kernels that this process compiled or had compiled
@@ -35,7 +37,12 @@ _compiled_here = 0  # kernels that this process compiled or had compiled
 
 def helper(function: Callable[..., Any]) -> Any:
     """Compile a function that kernels call; its machine code is stored with each caller's."""
-    return numba.njit(**OPTIONS)(function)
+    return numba.njit(pipeline_class=Linked, **OPTIONS, **_UNWRAPPED)(function)
+
+
+def pasted(function: Callable[..., Any]) -> Any:
+    """A helper that becomes part of its only caller: LLVM optimises each level of calls anew."""
+    return numba.njit(inline="always", **OPTIONS)(function)
 
 
 def inline(template: Callable[..., Any], **names: Any) -> Any:
@@ -106,7 +113,7 @@ class Kernel:
 
     def _declare(self, n_inputs: int) -> Any:
         template = _LOOPS[n_inputs - 1]
-        series_kernel = helper(self.function)
+        series_kernel = pasted(self.function)
         scope = {"kernel_": series_kernel, "nan": math.nan, "range": range, "len": len}
         function = FunctionType(template.__code__, scope, template.__name__)
         # numba names the file by module and qualified name: each kernel needs its own. (A

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.calculators.kernels import helper, kernel
-from tidemill.calculators.leastsquares import inverse_norm, orthogonalise, solve_triangle
-from tidemill.calculators.sums import sum_of_squares
+from tidemill.calculators.leastsquares import dot, inverse_norm, orthogonalise, solve_triangle
 from tidemill.calculators.unsolved import UNSOLVED
 
 #: Beyond this condition of the scaled powers numpy's own steps are taken: it drops singular values
@@ -118,13 +117,14 @@ def _polynomial(points, c):
     if n < p:
         return False
     a, r = np.empty((p + 1, n)), np.empty((p, p + 1))
-    a[p], a[p - 1] = points[1], 1.0
+    for i in range(n):
+        a[p, i], a[p - 1, i] = points[1, i], 1.0
     for j in range(p - 2, -1, -1):
         for i in range(n):
             a[j, i] = a[j + 1, i] * points[0, i]
     scale = np.empty(p)
     for j in range(p):
-        scale[j] = math.sqrt(sum_of_squares(a[j], 0.0, n))
+        scale[j] = math.sqrt(dot(a[j], a[j]))
         for i in range(n):
             a[j, i] /= scale[j]
     orthogonalise(a, r)
@@ -262,11 +262,13 @@ def fit_exactly(x: Values, m: int, r: int) -> Values:
     q = np.where(q * r != steps, np.nextafter(q, 1), q)
     bins = np.maximum(np.searchsorted(np.quantile(values, q), values), 1)
     members = [bins == b for b in np.unique(bins)]
-    means = [
-        [math.fsum(part[those]) / those.sum() for those in members] for part in (values, changes)
-    ]
+    sums = [[math.fsum(part[those]) for those in members] for part in (values, changes)]
+    means, targets = np.array(sums) / [np.count_nonzero(those) for those in members]
+    powers = np.vander(means, m + 1)
+    if not np.isfinite(powers / np.sqrt((powers * powers).sum(axis=0))).all():
+        return np.full(m + 1, math.nan)  # LAPACK may never come back from columns of NaN
     try:
-        polynomial: Values = np.polyfit(np.array(means[0]), np.array(means[1]), m, full=True)[0]
+        polynomial: Values = np.polyfit(means, targets, m, full=True)[0]
     except np.linalg.LinAlgError:
         return np.full(m + 1, math.nan)
     return polynomial
@@ -274,14 +276,17 @@ def fit_exactly(x: Values, m: int, r: int) -> Values:
 
 def friedrich_exactly(x: Values, _: Values, coeff: Numbers, m: Numbers, r: Numbers) -> list[float]:
     """The kernel's results by numpy."""
-    fits = {(degree, bins): fit_exactly(x, degree, bins) for degree, bins in zip(m, r, strict=True)}
-    chosen = zip(coeff, m, r, strict=True)
-    return [fits[n, k][c] if c <= n else math.nan for c, n, k in chosen]
+    pairs = list(zip(m.tolist(), r.tolist(), strict=True))
+    fits = {pair: fit_exactly(x, *pair) for pair in set(pairs)}
+    return [
+        fits[pair][c] if c <= pair[0] else math.nan for c, pair in zip(coeff, pairs, strict=True)
+    ]
 
 
 def fixed_point_exactly(x: Values, _: Values, m: Numbers, r: Numbers) -> list[float]:
     """The kernel's results by numpy."""
-    return [_numpy_fixed_point(fit_exactly(x, *pair)) for pair in zip(m, r, strict=True)]
+    pairs = zip(m.tolist(), r.tolist(), strict=True)
+    return [_numpy_fixed_point(fit_exactly(x, *pair)) for pair in pairs]
 
 
 def _numpy_fixed_point(c: Values) -> float:

@@ -2,8 +2,8 @@
 
 ``r`` is float64[p, p + 1]: the upper triangle R of the p regressors and, in the last column, the
 target's part z, so that R b = z gives the coefficients. Cholesky's way starts from products of the
-columns, Gram-Schmidt's from the columns themselves: slower, but exact where they are nearly
-dependent.
+columns, Gram-Schmidt's from the columns themselves: that takes longer for many rows, and is exact
+for columns that are nearly dependent.
 """
 
 from __future__ import annotations

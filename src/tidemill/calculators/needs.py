@@ -15,9 +15,10 @@ INTERMEDIATES: dict[str, Intermediate] = {
     for row in (
         Intermediate(
             "moments",
-            "length, sum, mean, variance, standard deviation, sum of squares",
+            "length, sum, mean, variance, standard deviation, sum of squares, variation "
+            "coefficient, root mean square",
             kernel="distribution:moments",
-            width=6,
+            width=8,
         ),
         Intermediate(
             "extremes",
@@ -34,9 +35,25 @@ INTERMEDIATES: dict[str, Intermediate] = {
         ),
         Intermediate(
             "changes",
-            "sums of the absolute and of the squared differences between neighbours",
+            "sums of the absolute and of the squared differences between neighbours, mean "
+            "absolute difference, mean difference, mean second derivative",
             kernel="changes:changes",
-            width=2,
+            width=5,
+        ),
+        Intermediate(
+            "locations",
+            "of the maximum and of the minimum: whether it occurs more than once, its first place, "
+            "its last place",
+            kernel="counting:locations",
+            width=6,
+            needs=("values", "extremes"),
+        ),
+        Intermediate(
+            "sides",
+            "numbers of values above and below the mean, longest runs above and below the mean",
+            kernel="counting:sides",
+            width=4,
+            needs=("values", "moments"),
         ),
         Intermediate("sorted", "the values in ascending order", batch="intermediates:sort"),
         Intermediate(

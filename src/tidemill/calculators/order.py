@@ -62,7 +62,7 @@ def _pivot(a, first, last, seed):
 @helper
 def select(a, k):
     """The k-th smallest of ``a``, which is left with smaller values before and larger after k."""
-    first, last = 0, len(a)
+    first, last = np.int64(0), len(a)
     seed = np.uint64(last)
     while last - first > 12:
         seed = seed * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)

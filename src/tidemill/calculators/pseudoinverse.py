@@ -7,13 +7,13 @@ values decide what tsfresh says (see :mod:`tidemill.calculators.unsolved`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tidemill.calculators.dickey_fuller import (
+    ALL_LAGS,
     BIC,
     SIGNIFICANT,
     T_STAT,
@@ -21,6 +21,7 @@ from tidemill.calculators.dickey_fuller import (
     most_lags,
     p_value,
 )
+from tidemill.calculators.regression import CONDITION, ERROR, NOTHING
 from tidemill.calculators.unsolved import UNSOLVED
 
 __all__ = ["autoregression", "dickey_fuller"]
@@ -55,7 +56,7 @@ def _columns(parts: list[Values]) -> Columns:
     rows, at_once = len(parts[0]), max(_AT_ONCE // len(parts), 2 * len(parts))
     if rows <= 2 * len(parts):
         return Columns(np.column_stack(parts), rows, is_triangle=False)
-    triangle: Values = np.empty((0, len(parts)))
+    triangle = np.empty((0, len(parts)))
     for first in range(0, rows, at_once):
         block = np.column_stack([part[first : first + at_once] for part in parts])
         triangle = np.asarray(np.linalg.qr(np.vstack((triangle, block)), mode="r"))
@@ -106,7 +107,7 @@ def dickey_fuller(x: Values, cells: Values, attr: Numbers, autolag: Numbers) -> 
         for (a, choice), cell in zip(asked, cells, strict=True)
         if a == USEDLAG and cell != UNSOLVED
     }
-    tests = {choice: _dickey_fuller(x, choice, known) for _, choice in asked}
+    tests = {choice: _dickey_fuller(x, choice, known) for choice in set(autolag.tolist())}
     return [tests[choice][a] for a, choice in asked]
 
 
@@ -137,23 +138,57 @@ def _constant(parts: list[Values]) -> list[Values]:
 
 
 def _choose_lag(x: Values, most: int, autolag: int) -> int:
+    if autolag == ALL_LAGS:
+        return most
     level, changes = _regressors(x, most)
     constant = _constant([level, *changes[1:]])
     columns = _columns([*constant, level, *changes[1:], changes[0]])
     fewest = len(constant) + 1
-    fits = ((lag, _fit(columns, fewest + lag)) for lag in range(most + 1))
+    if columns.is_triangle and columns.values[-1, -1] ** 2 > NOTHING * np.dot(x, x):
+        error = _error(columns.values[:-1, :-1])
+        lag, margin = _choose(_read(columns, fewest), columns.rows, autolag)
+        if margin > 10 * columns.rows * error and error < ERROR:
+            return lag
+    return _choose(_decompose(columns, fewest, most), columns.rows, autolag)[0]
+
+
+def _error(triangle: Values) -> float:
+    """The relative error of what is read from a triangle; infinite if ranks are in doubt."""
+    s = np.linalg.svd(triangle, compute_uv=False)
+    scaled = np.linalg.svd(triangle / np.linalg.norm(triangle, axis=0), compute_uv=False)
+    return 1e-15 / scaled[-1] if s[-1] > s[0] / CONDITION else math.inf
+
+
+class Models(NamedTuple):
+    """The regressions with 0, 1, 2, ... lags."""
+
+    squares: Values  # sums of squared residuals
+    tests: Values  # t statistics of the last coefficients
+    ranks: Values
+
+
+def _read(columns: Columns, fewest: int) -> Models:
+    """What the triangle says, without further decomposition."""
+    used = np.arange(fewest, columns.values.shape[1])
+    parts = columns.values[:, -1] ** 2
+    squares = np.cumsum(parts[::-1])[::-1][fewest:]
+    tests = np.sqrt(parts[used - 1] / (squares / (columns.rows - used)))
+    return Models(squares, tests, used.astype(np.float64))
+
+
+def _decompose(columns: Columns, fewest: int, most: int) -> Models:
+    fits = [_fit(columns, fewest + lag) for lag in range(most + 1)]
+    tests = [fit.tests[-1] for fit in fits]
+    return Models(*map(np.array, ([f.squares for f in fits], tests, [f.rank for f in fits])))
+
+
+def _choose(models: Models, rows: int, autolag: int) -> tuple[int, float]:
+    """The lag of choice, and how clear the choice is."""
     if autolag == T_STAT:
-        return _last_significant(fits)
-    penalty = math.log(columns.rows) if autolag == BIC else 2.0
-    return min((_criterion(fit, columns.rows, penalty), lag) for lag, fit in fits)[1]
-
-
-def _last_significant(fits: Iterator[tuple[int, Fit]]) -> int:
-    last = [abs(fit.tests[-1]) >= SIGNIFICANT for _, fit in fits]
-    return max(map(int, np.flatnonzero(last)), default=0)
-
-
-def _criterion(fit: Fit, rows: int, penalty: float) -> float:
-    half = rows / 2
-    likelihood = -half * np.log(2 * np.pi) - half * np.log(fit.squares / rows) - half
-    return float(-2 * likelihood + penalty * fit.rank)
+        above = np.abs(models.tests) - SIGNIFICANT
+        return int(max(np.flatnonzero(above >= 0), default=0)), float(np.abs(above).min())
+    penalty, half = math.log(rows) if autolag == BIC else 2.0, rows / 2
+    likelihood = -half * np.log(2 * np.pi) - half * np.log(models.squares / rows) - half
+    values = (-2 * likelihood + penalty * models.ranks).tolist()
+    best, lag = min((value, lag) for lag, value in enumerate(values))
+    return lag, min((v - best for k, v in enumerate(values) if k != lag), default=math.inf)

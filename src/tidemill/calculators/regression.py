@@ -7,8 +7,8 @@ the values less their mean, so that the level of row j is v[j]. Rows and lags co
 
 The products of these columns take one pass for each lag, since e[j + k + 1] e[j + l + 1] summed
 over the rows differs from e[j + k] e[j + l] by the terms at both ends. What roundings and near
-dependence cost is estimated from the triangle; where that is too much, the columns themselves are
-orthogonalised, and where LAPACK's roundings decide in tsfresh, the series is left to numpy.
+dependence cost is estimated from the triangle. Where that is too much, or where LAPACK's roundings
+decide what tsfresh says, the series is left to :mod:`tidemill.calculators.pseudoinverse`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ import numpy as np
 
 from tidemill.calculators.correlation import add_products
 from tidemill.calculators.distribution import MEAN, SQUARES
-from tidemill.calculators.kernels import helper, kernel
+from tidemill.calculators.kernels import (
+    helper,
+    kernel,
+    pasted,
+)
 from tidemill.calculators.leastsquares import (
     decompose,
-    dot,
     invert,
-    orthogonalise,
     solve_triangle,
 )
-from tidemill.calculators.sums import pairwise_sum
 from tidemill.calculators.unsolved import UNSOLVED
 
 #: Singular values count as zero below 1e-15 or p 2e-16 of the largest: numpy solves from here on.
@@ -38,9 +39,8 @@ ERROR = 1e-8
 NOTHING = 1e-18
 _ROUNDING = 1e-15
 _RUN = 128
-LONGEST = 4_000_000  # values of all columns; no longer ones are orthogonalised here
 
-BY_PRODUCTS, BY_COLUMNS = False, True  # how to regress
+LEVEL_FIRST, LEVEL_LAST = range(2)  # the order of the regressors
 CHANGES, SQUARE, CHANGE, VALUE = range(4)  # sums of v e, v v, e and v over the rows
 
 
@@ -54,7 +54,8 @@ def prepare(x, mean, lags):
         e[n - 2 - i] = x[i + 1] - x[i] - drift
     for i in range(n):
         v[n - 1 - i] = x[i] - mean
-    e[n - 1 :] = 0.0
+    for i in range(n - 1, len(e)):
+        e[i] = 0.0
     return e, v[1:], drift
 
 
@@ -70,20 +71,36 @@ def add_rows(e, v, first, last, head, sums):
         sums[VALUE] += v[j]
 
 
-@helper
+@pasted
+def _add_run(e, v, first, last, head, sums, run):
+    """Add a run of rows, a multiple of four."""
+    for k in range(len(run)):
+        run[k] = 0.0
+    add_products(e, first, last, run)
+    for k in range(len(run)):
+        head[k] += run[k]
+    a = b = c = d = 0.0
+    for j in range(first, last):
+        a += v[j] * e[j]
+        b += v[j] * v[j]
+        c += e[j]
+        d += v[j]
+    sums[CHANGES] += a
+    sums[SQUARE] += b
+    sums[CHANGE] += c
+    sums[VALUE] += d
+
+
+@pasted
 def start(e, v, rows, lags):
     """The products of e[j] with its lags, float64[lags + 1], and the sums, of the first rows."""
-    padded = lags + 1 + -(lags + 1) % 8
-    head, run, sums, whole = np.zeros(padded), np.empty(padded), np.empty(4), rows - rows % 4
-    for first in range(0, whole, _RUN):  # as in the autocovariance
-        run[:] = 0.0
-        add_products(e, first, min(first + _RUN, whole), run)
-        for k in range(padded):
-            head[k] += run[k]
-    sums[CHANGES], sums[SQUARE] = dot(v[:whole], e[:whole]), dot(v[:whole], v[:whole])
-    sums[CHANGE], sums[VALUE] = pairwise_sum(e[:whole]), pairwise_sum(v[:whole])
-    add_rows(e, v, whole, rows, head[: lags + 1], sums)
-    return head[: lags + 1], sums
+    padded, whole = lags + 1 + -(lags + 1) % 8, rows - rows % 4
+    head, run, sums = np.zeros(padded), np.empty(padded), np.zeros(4)
+    for first in range(0, whole, _RUN):  # short runs bound the rounding errors
+        _add_run(e, v, first, min(first + _RUN, whole), head, sums, run)
+    head = head[: lags + 1]
+    add_rows(e, v, whole, rows, head, sums)
+    return head, sums
 
 
 @helper
@@ -109,12 +126,12 @@ def _products_with_levels(e, v, rows, drift, first, products, totals, out):
     return largest
 
 
-@helper
-def _by_products(series, rows, head, sums, level_first, r, totals, norms):
+@pasted
+def _by_products(series, rows, head, sums, order, r, totals, norms):
     """The triangle by Cholesky's way; the sum of squared residuals and the error of products."""
     e, v, drift, _, _ = series
     lags, share = len(head) - 1, 1.0 / rows
-    first, level, target = (1, 0, lags + 1) if level_first else (0, lags, lags + 1)
+    first, level, target = 1 - order, order * lags, lags + 1
     q, c, part, largest = head.copy(), np.empty(lags + 1), sums[VALUE] * share, 0.0
     own = least = q[0] - totals[0] * totals[0] * share
     for k in range(1, lags + 1):
@@ -131,7 +148,7 @@ def _by_products(series, rows, head, sums, level_first, r, totals, norms):
         if a == 1:
             largest = _products_with_levels(e, v, rows, drift, sums[CHANGES], q, totals, c)
     for k in range(1, lags + 1):
-        i, j = (0, k) if level_first else (k - 1, level)
+        i, j = (0, k) if order == LEVEL_FIRST else (k - 1, level)
         r[i, j] = c[k] - part * totals[k]
     r[level, target] = sums[CHANGES] - part * totals[0]
     r[level, level] = sums[SQUARE] - part * sums[VALUE]
@@ -145,27 +162,6 @@ def _by_products(series, rows, head, sums, level_first, r, totals, norms):
     for j in range(len(r)):
         own -= r[j, target] * r[j, target]
     return own, noise
-
-
-@helper
-def _by_columns(series, rows, level_first, r, norms):
-    """The triangle by Gram-Schmidt's way; the sum of squared residuals."""
-    e, v, _, _, _ = series
-    p = len(r)
-    a, first, level = (
-        np.empty((p + 1, rows)),
-        (1 if level_first else 0),
-        (0 if level_first else p - 1),
-    )
-    a[level], a[p] = v[:rows], e[:rows]
-    for k in range(1, p):
-        a[k - 1 + first] = e[k : k + rows]
-    for j in range(p + 1):
-        mean = pairwise_sum(a[j]) / rows
-        for i in range(rows):
-            a[j, i] -= mean
-        norms[j] = math.sqrt(dot(a[j], a[j]))
-    return orthogonalise(a, r)
 
 
 @helper
@@ -196,43 +192,44 @@ def _sizes(inverse, norms, means, rows):
 
 
 @helper
-def regress(series, rows, head, sums, level_first, way, r, means):
+def regress(series, rows, head, sums, order, spread, r, means):
     """Fill the triangle, and the means of the columns as they are; the target is the last.
 
-    Returns the sum of squared residuals, the relative error of what is read from the triangle
-    (infinite if nothing can be), and the squared norms of the regressors and of their inverse.
+    Returns the sum of squared residuals, its relative error (and that of what is read from the
+    triangle), and the squared norm of the regressors. The error is infinite if the condition,
+    times ``spread``, calls for numpy.
     """
     e, _, drift, mean, squares = series
     p = len(r)
     totals, norms, inverse = np.empty(p), np.empty(p + 1), np.empty((p + 1, p + 1))
     _sums_of_changes(e, rows, sums[CHANGE], totals)
     for k in range(1, p):
-        means[k if level_first else k - 1] = totals[k] / rows + drift
-    means[0 if level_first else p - 1] = sums[VALUE] / rows + mean
+        means[k - order] = totals[k] / rows + drift
+    means[order * (p - 1)] = sums[VALUE] / rows + mean
     means[p] = totals[0] / rows + drift
-    if way == BY_PRODUCTS:
-        rest, noise = _by_products(series, rows, head, sums, level_first, r, totals, norms)
-    else:
-        rest, noise = _by_columns(series, rows, level_first, r, norms), 1.0
+    rest, noise = _by_products(series, rows, head, sums, order, r, totals, norms)
     if not rest > NOTHING * squares:
-        return rest, math.inf, math.inf, math.inf
+        return rest, math.inf, math.inf
     invert(r, math.sqrt(rest), inverse)
     grown = _amplification(inverse, norms)
-    error = _ROUNDING * (grown if way == BY_COLUMNS else grown * grown * noise)
     size, inverse_size = _sizes(inverse, norms, means, rows)
-    return rest, error, size, inverse_size
+    if not size * inverse_size < (CONDITION / spread) ** 2:
+        return rest, math.inf, size
+    return rest, _ROUNDING * grown * grown * noise, size
 
 
-@helper
-def _autoregress(series, k, way, c):
-    """Fill the constant and k coefficients; false if that needs another way."""
+@pasted
+def _autoregress(series, k, c):
+    """Fill the constant and k coefficients; false if that is left to numpy."""
     e, v = series[0], series[1]
     rows = len(v) - k + 1
     r, means, b = np.empty((k, k + 1)), np.empty(k + 1), np.empty(k)
     head, sums = start(e, v, rows, k - 1)
-    _, error, size, inverse_size = regress(series, rows, head, sums, True, way, r, means)
     # Between the levels asked for and one level with changes stands a factor of at most 2 sqrt(k).
-    if not (error < ERROR and 4 * k * size * inverse_size < CONDITION * CONDITION):
+    _, error, _ = regress(
+        series, rows, head, sums, np.int64(LEVEL_FIRST), 2 * math.sqrt(k), r, means
+    )
+    if not error < ERROR:
         return False
     solve_triangle(r, b)
     c[0], c[1] = means[k], 1.0 + b[0]
@@ -262,7 +259,7 @@ def is_constant(x):
     return True
 
 
-@helper
+@pasted
 def _coefficients(x, m, k, c):
     """The constant and k coefficients; UNSOLVED where numpy has to solve."""
     if k == 0:
@@ -274,9 +271,7 @@ def _coefficients(x, m, k, c):
     else:
         e, v, drift = prepare(x, m[MEAN], k)
         series = (e, v, drift, m[MEAN], m[SQUARES])
-        if not _autoregress(series, k, BY_PRODUCTS, c) and (
-            k * len(x) > LONGEST or not _autoregress(series, k, BY_COLUMNS, c)
-        ):
+        if not _autoregress(series, k, c):
             c[:] = UNSOLVED
 
 

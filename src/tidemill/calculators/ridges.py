@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tidemill.calculators.dots import convolve, new_scratch
+from tidemill.calculators.dots import convolve
 from tidemill.calculators.kernels import helper, kernel
 from tidemill.calculators.noise import count_clear, moving_noise
 
@@ -43,11 +43,11 @@ def _find_maxima(row, places, heights):
 @helper
 def _transform(x, rickers, narrowest, places, heights, bounds):
     """Fill the narrowest row; the maxima of row r come to bounds[r] to bounds[r + 1]."""
-    scratch, other = new_scratch(), np.empty(len(x))
+    other = np.empty(len(x))
     bounds[0] = 0
     for r in range(len(bounds) - 1):
         row = other if r else narrowest
-        convolve(x, _ricker(rickers, r + 1, len(x)), row, scratch)
+        convolve(x, _ricker(rickers, r + 1, len(x)), row)
         first = bounds[r]
         bounds[r + 1] = first + _find_maxima(row, places[first:], heights[first:])
 
@@ -108,17 +108,18 @@ def _choose(lines, first, last, least, chosen, count):
 
 @helper
 def _follow_ridges(rows, places, bounds, lines, owner, chosen):
-    """Choose the narrowest maxima of long ridge lines in the narrowest rows of the transform."""
+    """Choose the narrowest maxima of the long lines in some rows; returns their number."""
     least = (rows + 3) // 4
-    count = n_chosen = 0
-    owner[:] = -1
+    zero = count = n_chosen = np.int64(0)  # plain zeros would be compiled for apart
+    for place in range(len(owner)):
+        owner[place] = -1
     for r in range(rows - 1, -1, -1):
         before = count
         count = _continue_lines(r, places, bounds, lines, owner, count)
         kept = _keep_lines(r, lines, owner, before, count)
         n_chosen = _choose(lines, kept, count, least, chosen, n_chosen)
         count = kept
-    return chosen[: _choose(lines, 0, count, least, chosen, n_chosen)]
+    return _choose(lines, zero, count, least, chosen, n_chosen)
 
 
 @kernel
@@ -135,5 +136,5 @@ def number_cwt_peaks(x, params, out):
     lines, owner = np.empty((bounds[rows], 5), np.int64), np.empty(len(x), np.int64)
     chosen = np.empty(bounds[rows] + 1, np.int64)
     for j in range(len(out)):
-        peaks = _follow_ridges(n[j], places, bounds, lines, owner, chosen)
-        out[j] = count_clear(narrowest, moving, places, heights, peaks, verdicts)
+        count = _follow_ridges(n[j], places, bounds, lines, owner, chosen)
+        out[j] = count_clear(narrowest, moving, places, heights, chosen, count, verdicts)

@@ -16,41 +16,40 @@ PLAIN: tuple[Calculator, ...] = (
         "distribution",
         "moments",
     ),
-    row(
+    pick(
         "has_duplicate_max",
         "Whether the largest value occurs more than once.",
-        "counting",
-        "values",
-        "extremes",
+        "locations",
+        0,
     ),
-    row(
+    pick(
         "has_duplicate_min",
         "Whether the smallest value occurs more than once.",
-        "counting",
-        "values",
-        "extremes",
+        "locations",
+        3,
     ),
     pick("has_duplicate", "Whether any value occurs more than once.", "reoccurrence", 5),
     pick("sum_values", "The sum of the values.", "moments", 1, presets=MINIMAL),
     pick("abs_energy", "The sum of the squared values.", "moments", 5),
-    row(
+    pick(
         "mean_abs_change",
         "The mean of the absolute differences between neighbours.",
         "changes",
-        "values",
-        "changes",
+        2,
         minimum_length=2,
     ),
-    row(
+    pick(
         "mean_change",
         "The mean of the differences between neighbours.",
         "changes",
+        3,
         minimum_length=2,
     ),
-    row(
+    pick(
         "mean_second_derivative_central",
         "The mean of the central approximation of the second derivative.",
         "changes",
+        4,
         minimum_length=3,
     ),
     pick("median", "The median of the values.", "median", 0, presets=MINIMAL),
@@ -66,11 +65,11 @@ PLAIN: tuple[Calculator, ...] = (
     pick(
         "standard_deviation", "The standard deviation (divisor n).", "moments", 4, presets=MINIMAL
     ),
-    row(
+    pick(
         "variation_coefficient",
         "The standard deviation divided by the mean.",
-        "distribution",
         "moments",
+        6,
     ),
     pick("variance", "The variance (divisor n).", "moments", 3, presets=MINIMAL),
     row(
@@ -91,11 +90,11 @@ PLAIN: tuple[Calculator, ...] = (
         "central",
         minimum_length=4,
     ),
-    row(
+    pick(
         "root_mean_square",
         "The square root of the mean of the squared values.",
-        "distribution",
         "moments",
+        7,
         presets=MINIMAL,
     ),
     pick(
@@ -104,61 +103,53 @@ PLAIN: tuple[Calculator, ...] = (
         "changes",
         0,
     ),
-    row(
+    pick(
         "longest_strike_below_mean",
         "The length of the longest run of values below the mean.",
-        "counting",
-        "values",
-        "moments",
+        "sides",
+        3,
     ),
-    row(
+    pick(
         "longest_strike_above_mean",
         "The length of the longest run of values above the mean.",
-        "counting",
-        "values",
-        "moments",
+        "sides",
+        2,
     ),
-    row(
+    pick(
         "count_above_mean",
         "The number of values above the mean.",
-        "counting",
-        "values",
-        "moments",
+        "sides",
+        0,
     ),
-    row(
+    pick(
         "count_below_mean",
         "The number of values below the mean.",
-        "counting",
-        "values",
-        "moments",
+        "sides",
+        1,
     ),
-    row(
+    pick(
         "last_location_of_maximum",
         "The relative place just behind the last maximum.",
-        "counting",
-        "values",
-        "extremes",
+        "locations",
+        2,
     ),
-    row(
+    pick(
         "first_location_of_maximum",
         "The relative place of the first maximum.",
-        "counting",
-        "values",
-        "extremes",
+        "locations",
+        1,
     ),
-    row(
+    pick(
         "last_location_of_minimum",
         "The relative place just behind the last minimum.",
-        "counting",
-        "values",
-        "extremes",
+        "locations",
+        5,
     ),
-    row(
+    pick(
         "first_location_of_minimum",
         "The relative place of the first minimum.",
-        "counting",
-        "values",
-        "extremes",
+        "locations",
+        4,
     ),
     pick(
         "percentage_of_reoccurring_values_to_all_values",

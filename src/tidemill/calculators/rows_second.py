@@ -130,7 +130,7 @@ SECOND: tuple[Calculator, ...] = (
             Parameter(
                 "autolag",
                 "str",
-                choices=("AIC", "BIC", "t-stat"),
+                choices=("AIC", "BIC", "t-stat", None),
                 default="AIC",
                 required=False,
                 filled=True,
@@ -164,7 +164,7 @@ SECOND: tuple[Calculator, ...] = (
         "ratio_beyond_r_sigma",
         "The share of values further than r standard deviations from the mean.",
         "distribution",
-        "values",
+        "sorted",
         "moments",
         parameters=(R,),
         grid=steps("r", (0.5, 1, 1.5, 2, 2.5, 3, 5, 6, 7, 10)),

@@ -15,6 +15,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from tidemill.calculators.kernels import helper, kernel
+from tidemill.calculators.lanes import lanes_of, numbers_of
 from tidemill.calculators.sums import pairwise_sum
 
 _SHORTEST = 3  # values of a query
@@ -54,26 +55,40 @@ def _count_near(x, query, threshold):
 
 
 @helper
-def _deviation(x):
+def _deviation(x, first, m):
+    """The standard deviation of the numbers x[first] to x[first + m - 1]."""
     total = squares = 0.0
-    for i in range(len(x)):
+    for i in range(first, first + m):
         total += x[i]
-    mean = total / len(x)
-    for i in range(len(x)):
+    mean = total / m
+    for i in range(first, first + m):
         squares = _fused(x[i] - mean, x[i] - mean, squares)
-    return math.sqrt(squares / len(x))
+    return math.sqrt(squares / m)
 
 
 @helper
-def _dot(x, y, backward):
-    if backward:  # numpy.convolve turns the longer of two arrays, and of equal ones the other
-        x, y = x[::-1].copy(), y[::-1].copy()
-    if len(x) > _SHORT:
-        return np.dot(x, y)
-    total = 0.0
-    for i in range(len(x)):
-        total += x[i] * y[i]
+def _dot(x, first, query):
+    """The sum of the products of a window of x, which starts there, with the query."""
+    m, total = len(query), 0.0
+    if len(x) == m:  # numpy.convolve turns the longer of two arrays, and of equal ones the other
+        a, b = np.empty(m), np.empty(m)
+        for i in range(m):
+            a[i], b[i] = x[m - 1 - i], query[m - 1 - i]
+    else:
+        a, b = x[first : first + m], query
+    if m > _SHORT:
+        return np.dot(a, b)
+    for i in range(m):
+        total += a[i] * b[i]
     return total
+
+
+@helper
+def _is_constant(x):
+    others = 0
+    for i in range(len(x)):
+        others += x[i] != x[0]
+    return others == 0
 
 
 @helper
@@ -83,18 +98,21 @@ def _count_alike(x, query, threshold):
     Two constant ones are at distance 0, and a constant one is at sqrt(m) from any other.
     """
     m, count, same = len(query), 0, 0
-    total, scale = pairwise_sum(query) / m * m, _deviation(query) * m
-    steady = query.min() == query.max()
+    numbers, numbers_of_query = numbers_of(lanes_of(x)), numbers_of(lanes_of(query))
+    total = pairwise_sum(query) / m * m
+    scale = _deviation(numbers_of_query, m - m, m) * m
+    steady = _is_constant(query)
     for end in range(len(x)):
         same = same + 1 if end and x[end] == x[end - 1] else 1  # equal values up to here
-        if end < m - 1:
+        first = end - m + 1
+        if first < 0:
             continue
         if steady or same >= m:
             square = 0.0 if steady and same >= m else m
         else:
-            window = x[end - m + 1 : end + 1]
-            common = _fused(-total, pairwise_sum(window) / m, _dot(window, query, m == len(x)))
-            r = common / max(scale * _deviation(window), _LEAST_SCALE)
+            mean = pairwise_sum(x[first : end + 1]) / m
+            common = _fused(-total, mean, _dot(x, first, query))
+            r = common / max(scale * _deviation(numbers, first, m), _LEAST_SCALE)
             square = 2 * m * (1.0 - min(r, 1.0))
         count += math.sqrt(square) <= threshold
     return count

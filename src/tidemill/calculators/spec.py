@@ -36,7 +36,7 @@ class Parameter:
 
     name: str
     type: ParameterType
-    choices: tuple[str, ...] = ()  # of a "str" parameter
+    choices: tuple[str | None, ...] = ()  # of a "str" parameter
     minimum: float = -math.inf  # inclusive, of numbers
     maximum: float = math.inf  # inclusive, of numbers
     default: Any = None  # of a custom calculator's optional parameter
@@ -65,7 +65,7 @@ class Parameter:
 
     def _accepts(self, value: Any) -> bool:
         if self.type == "str":
-            return isinstance(value, str) and value in self.choices
+            return value in self.choices
         if self.type == "bool" or isinstance(value, bool):
             return self.type == "bool" and isinstance(value, bool)
         if self.type == "numbers":

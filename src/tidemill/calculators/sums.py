@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tidemill.calculators.kernels import helper, inline
+from tidemill.calculators.lanes import WIDTH, fold, lanes_of, numbers_of
 
 __all__ = [
     "SHORT",
@@ -23,6 +24,7 @@ __all__ = [
     "sum_of_fourths",
     "sum_of_squares",
 ]
+
 SHORT = 128  # terms that are summed without halving
 
 # The names that `inline` puts into each copy of the templates below.
@@ -31,42 +33,34 @@ total: Any = None
 
 
 def _leaf(x, a, first, n):
-    if n < 8:
-        total = 0.0
+    lanes = lanes_of(x)
+    numbers, total = numbers_of(lanes), 0.0
+    if n < WIDTH:
         for i in range(first, first + n):
-            total += term(x, a, i)
+            total += term(numbers, a, i)
         return total
-    r0, r1 = term(x, a, first), term(x, a, first + 1)
-    r2, r3 = term(x, a, first + 2), term(x, a, first + 3)
-    r4, r5 = term(x, a, first + 4), term(x, a, first + 5)
-    r6, r7 = term(x, a, first + 6), term(x, a, first + 7)
-    whole = first + n - n % 8
-    for i in range(first + 8, whole, 8):
-        r0 += term(x, a, i)
-        r1 += term(x, a, i + 1)
-        r2 += term(x, a, i + 2)
-        r3 += term(x, a, i + 3)
-        r4 += term(x, a, i + 4)
-        r5 += term(x, a, i + 5)
-        r6 += term(x, a, i + 6)
-        r7 += term(x, a, i + 7)
-    total = ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
-    for i in range(whole, first + n):
-        total += term(x, a, i)
+    totals = term(lanes, a, first)
+    stop = first + n - n % WIDTH
+    for i in range(first + WIDTH, stop, WIDTH):
+        totals += term(lanes, a, i)
+    total = fold(totals)
+    for i in range(stop, first + n):
+        total += term(numbers, a, i)
     return total
 
 
 def _terms(x, a, n):
-    terms = np.empty(n)
+    terms, numbers = np.empty(n), numbers_of(lanes_of(x))
     for i in range(n):
-        terms[i] = term(x, a, i)
+        terms[i] = term(numbers, a, i)
     return total(terms, 0, n)
 
 
 def short_sum_of(term):
     """Make ``f(x, a, first, n)``: the sum of at most SHORT terms, of x[first] and those behind it.
 
-    In a loop over chunks of five values a slice takes 10 ns.
+    ``term`` is compiled for the numbers of x and for its lanes: these may be added, subtracted,
+    multiplied and given to abs, but not compared.
     """
     return inline(_leaf, term=helper(term))
 
@@ -74,8 +68,8 @@ def short_sum_of(term):
 def sum_of(term):
     """Make ``f(x, a, n)``: the pairwise sum of ``term(x, a, i)`` for i below n.
 
-    ``term`` may look ahead of i in x; ``a`` is a number it gets. The terms are written down
-    first: as fast as a sum of its own for each term, and compiled in a quarter of the time.
+    ``term`` may look ahead of i in x; ``a`` is a number it gets. The terms are written down first:
+    as fast as a sum of its own for each term, and compiled in a quarter of the time.
     """
     return inline(_terms, term=helper(term), total=_sum)
 

@@ -9,13 +9,7 @@ import numpy as np
 
 from tidemill.calculators.distribution import greater, lesser
 from tidemill.calculators.kernels import helper, inline, kernel
-from tidemill.calculators.sums import (
-    SHORT,
-    pairwise_sum,
-    short_sum,
-    short_sum_of_squares,
-    sum_of_squares,
-)
+from tidemill.calculators.sums import SHORT, pairwise_sum, short_sum
 
 INTERCEPT, PVALUE, RVALUE, SLOPE, STDERR = range(5)  # the choices of attr, in order
 MAX, MEAN, MIN, STD, SUM, VAR = range(6)  # the choices of f_agg, in order
@@ -188,28 +182,30 @@ def _long_sum(x, a, first, n):
     return pairwise_sum(x[first : first + n])
 
 
-def _long_sum_of_squares(x, mean, first, n):
-    return sum_of_squares(x[first : first + n], mean, n)
-
-
 value_of: Any = None
 
 
 def _chunks(x, length, out):
-    """One value for each chunk of this length (the last may be shorter) and what out held."""
+    """One value for each chunk of this length; the last may be shorter."""
     last = len(out) - 1
     for i in range(last):
-        out[i] = value_of(x, out[i], i * length, length)
-    out[last] = value_of(x, out[last], last * length, len(x) - last * length)
+        out[i] = value_of(x, 0.0, i * length, length)
+    out[last] = value_of(x, 0.0, last * length, len(x) - last * length)
 
 
 # A loop for each aggregate: with the choice inside, or one call deeper, a chunk takes 16 ns more.
 _largest_of = inline(_chunks, value_of=helper(_largest))
 _smallest_of = inline(_chunks, value_of=helper(_smallest))
-_sum_of = inline(_chunks, value_of=short_sum)
-_squares_of = inline(_chunks, value_of=short_sum_of_squares)
-_long_sum_of = inline(_chunks, value_of=helper(_long_sum))
-_long_squares_of = inline(_chunks, value_of=helper(_long_sum_of_squares))
+_short_sums = inline(_chunks, value_of=short_sum)
+_long_sums = inline(_chunks, value_of=helper(_long_sum))
+
+
+@helper
+def _sums(x, length, out):
+    if length <= SHORT:
+        _short_sums(x, length, out)
+    else:
+        _long_sums(x, length, out)
 
 
 @helper
@@ -222,23 +218,16 @@ def _divide(n, length, out):
 
 
 @helper
-def _sums(x, length, out):
-    if length <= SHORT:
-        _sum_of(x, length, out)
-    else:
-        _long_sum_of(x, length, out)
+def _squares(x, length, means, out):
+    """The squared distances of the values from the means of their chunks."""
+    for i in range(len(means)):
+        for k in range(i * length, min((i + 1) * length, len(x))):
+            d = x[k] - means[i]
+            out[k] = d * d
 
 
 @helper
-def _squares(x, length, out):
-    if length <= SHORT:
-        _squares_of(x, length, out)
-    else:
-        _long_squares_of(x, length, out)
-
-
-@helper
-def _aggregate(x, length, f_agg, means_there, out):
+def _aggregate(x, length, f_agg, means_there, squares, out):
     """Aggregate the chunks; ``out`` may hold their means already."""
     if f_agg == MAX:
         _largest_of(x, length, out)
@@ -249,7 +238,8 @@ def _aggregate(x, length, f_agg, means_there, out):
         if f_agg != SUM:
             _divide(len(x), length, out)
     if f_agg in (VAR, STD):
-        _squares(x, length, out)
+        _squares(x, length, out, squares)
+        _sums(squares, length, out)
         _divide(len(x), length, out)
     if f_agg == STD:
         for i in range(len(out)):
@@ -260,7 +250,9 @@ def _aggregate(x, length, f_agg, means_there, out):
 def agg_linear_trend(x, params, out):
     # Each kind of chunks is aggregated and fitted once, for all its attributes.
     attr, chunk_len, f_agg = params
-    n, scratch, means = len(x), np.empty(len(x)), 0
+    # Inputs are read-only, another type: with a copy helpers compile once, a second less.
+    n, values, scratch, squares = len(x), x.copy(), np.empty(len(x)), np.empty(len(x))
+    means = 0
     waiting = np.ones(len(out), dtype=np.bool_)
     for j in range(len(out)):
         length = chunk_len[j]
@@ -269,7 +261,7 @@ def agg_linear_trend(x, params, out):
         elif waiting[j]:
             chunks = scratch[: (n - 1) // length + 1]
             there = means == length and f_agg[j] in (VAR, STD)
-            _aggregate(x, length, f_agg[j], there, chunks)
+            _aggregate(values, length, f_agg[j], there, squares, chunks)
             means = length if f_agg[j] == MEAN else 0
             fit = _fit_places(chunks)
             for k in range(j, len(out)):

@@ -36,12 +36,13 @@ EXTRA: dict[str, list[dict[str, Any]]] = {
     "count_above": [{"t": 1}, {"t": -0.5}],
     "count_below": [{"t": 1}, {"t": -0.5}],
     "partial_autocorrelation": [{"lag": 15}, {"lag": 40}],
-    "number_cwt_peaks": [{"n": 2}, {"n": 8}],
+    "number_cwt_peaks": [{"n": 2}, {"n": 8}, {"n": 12}],
     "binned_entropy": [{"max_bins": 1}, {"max_bins": 33}],
     "index_mass_quantile": [{"q": 0.0}, {"q": 0.5}, {"q": 1.0}],
     "cwt_coefficients": [
         {"widths": (3, 7), "coeff": 4, "w": 7},
         {"widths": (1,), "coeff": 0, "w": 1},
+        {"widths": (2.5, 4), "coeff": 3, "w": 2.5},
         {"widths": (2, 5, 10, 20), "coeff": 40, "w": 20},
     ],
     # tsfresh mixes values up unless coefficients that the series lacks come last: not 0 here.
@@ -58,6 +59,8 @@ EXTRA: dict[str, list[dict[str, Any]]] = {
     "augmented_dickey_fuller": [
         {"attr": "teststat", "autolag": "BIC"},
         {"attr": "usedlag", "autolag": "BIC"},
+        {"attr": "teststat", "autolag": None},
+        {"attr": "usedlag", "autolag": None},
     ],
     "energy_ratio_by_chunks": [
         {"num_segments": 3, "segment_focus": 2},

@@ -1,14 +1,21 @@
-"""The value of one calculator for one series."""
+"""One calculator for one series, and one helper of kernels by itself."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
+
+
+def called(helper: Any) -> Callable[..., Any]:
+    """A helper as a function that Python can call: by itself it is only linked into kernels."""
+    return numba.njit(error_model="numpy")(helper.py_func)
 
 
 def calculate(values: npt.ArrayLike, name: str, *params: dict[str, Any]) -> npt.NDArray[np.float64]:

@@ -108,7 +108,7 @@ import sys, time
 from tidemill.calculators import Program, preset
 from tidemill.calculators.kernels import compiled_here
 from tidemill.calculators.program import to_compile
-program = Program(preset("minimal"))
+program = Program(preset("efficient")[:30])
 missing = to_compile([program])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tidemill.calculators.digits import _DIGIT, _LIMITS, _limits_up_to
+from tidemill.calculators import digits
+from tidemill.calculators.digits import _DIGIT, _LIMITS
 
 from .families import FAMILIES, make
-from .single import calculate
+from .single import calculate, called
+
+_limits_up_to = called(digits._limits_up_to)
 
 
 def _digit(value: float) -> int:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tidemill.calculators.sums import pairwise_sum, sum_of_distances, sum_of_squares
+from tidemill.calculators import sums
+
+from .single import called
+
+pairwise_sum = called(sums.pairwise_sum)
+sum_of_distances = called(sums.sum_of_distances)
+sum_of_squares = called(sums.sum_of_squares)
 
 LENGTHS = [*range(290), 1_000, 1_023, 4_096, 8_191, 8_192, 8_193, 10_000, 65_537, 100_003, 131_072]
 

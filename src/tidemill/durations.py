@@ -1,0 +1,60 @@
+"""Durations as people write them, in nanoseconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from tidemill.errors import ArgumentError
+
+__all__ = ["parse_duration"]
+
+_UNITS = {"ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3_600 * 10**9, "d": 86_400 * 10**9}
+_UNITS["w"] = 7 * _UNITS["d"]
+_TERM = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|min|[shdw])\s*", re.IGNORECASE)
+_LONGEST = np.iinfo(np.int64).max
+
+
+def parse_duration(argument: str, value: Any) -> int:
+    """Nanoseconds of a duration above zero.
+
+    Parameters
+    ----------
+    argument : name of the argument, for the message
+    value : text such as "90s", "15min", "1h", "1h30min" or "7d", or a timedelta
+
+    Raises
+    ------
+    ArgumentError
+        If it is no duration, or not above zero.
+
+    Examples
+    --------
+    >>> parse_duration("window", "1h30min") // 10**9
+    5400
+    """
+    nanoseconds = _nanoseconds(value)
+    if not 0 < nanoseconds <= _LONGEST:
+        raise ArgumentError(
+            f"{argument}={value!r} is not allowed; give a duration above zero, such as '90s', "
+            "'15min', '1h' or '7d'"
+        )
+    return nanoseconds
+
+
+def _nanoseconds(value: Any) -> int:
+    """0 if it is no duration."""
+    if isinstance(value, str):
+        if not re.fullmatch(f"(?:{_TERM.pattern})+", value.strip(), re.IGNORECASE):
+            return 0
+        terms = _TERM.findall(value)
+        return int(sum(Fraction(number) * _UNITS[unit.lower()] for number, unit in terms))
+    if isinstance(value, np.timedelta64):
+        return 0 if np.isnat(value) else int(value.astype("timedelta64[ns]").astype(np.int64))
+    if isinstance(value, timedelta):
+        return value // timedelta(microseconds=1) * 1_000
+    return 0

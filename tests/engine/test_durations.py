@@ -1,0 +1,39 @@
+"""Durations as people write them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from tidemill.durations import parse_duration
+from tidemill.errors import ArgumentError
+
+SECOND = 10**9
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("90s", 90),
+        ("15min", 900),
+        ("1h", 3600),
+        ("1h30min", 5400),
+        ("7d", 604_800),
+        ("0.5s", 0.5),
+        (timedelta(minutes=2), 120),
+        (np.timedelta64(3, "h"), 10_800),
+    ],
+)
+def test_durations(value, seconds):
+    assert parse_duration("window", value) == seconds * SECOND
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "5", "1.5", "hour", "-1h", "0s", "NaT", 3600, None, timedelta(0), "999999d"],
+)
+def test_what_is_no_duration_is_refused(value):
+    with pytest.raises(ArgumentError, match=r"^window=.* such as '90s', '15min', '1h' or '7d'"):
+        parse_duration("window", value)
