@@ -46,6 +46,10 @@ class SeriesBlock:
             self.kind, self.values, self.starts[first:last], self.stops[first:last], self.times
         )
 
+    def take(self, rows: npt.NDArray[np.int64]) -> SeriesBlock:
+        """The series of these numbers, in their order, as a block of views."""
+        return SeriesBlock(self.kind, self.values, self.starts[rows], self.stops[rows], self.times)
+
     def split(self, n_values: int = BLOCK_VALUES) -> Iterator[tuple[int, int]]:
         """Ranges ``(first, last)`` of series that hold about ``n_values`` values each.
 

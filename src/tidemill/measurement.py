@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tidemill.blocks import Batch, SeriesBlock
+from tidemill.blocks import Batch
 from tidemill.budget import NEED, READING, Ledger
 from tidemill.calculators.costs import predict
 from tidemill.calculators.needs import INTERMEDIATES
@@ -243,10 +243,7 @@ def _evenly(rows: Rows, n: int) -> Rows:
 
 
 def _taken(batch: Batch, rows: Rows) -> Batch:
-    blocks = {
-        kind: SeriesBlock(kind, block.values, block.starts[rows], block.stops[rows], block.times)
-        for kind, block in batch.blocks.items()
-    }
+    blocks = {kind: block.take(rows) for kind, block in batch.blocks.items()}
     present = {kind: has[rows] for kind, has in batch.present.items()}
     return Batch(batch.ids.take(pa.array(rows)), blocks, present)
 

@@ -25,6 +25,8 @@ _SORTED = 300  # values; shorter series are sorted for their median
 #: Unless all lengths are equal, fewer or longer series than these are not gathered to a batch:
 #: that costs 5 ns a value, a single transform 4 us.
 _FEW, _LONG = 8, 500
+#: The largest by the smallest length of series that are padded to one.
+_ALIKE = 1.125
 
 Index = npt.NDArray[np.int64]
 #: Values, and where each series starts and stops in them.
@@ -37,39 +39,70 @@ def transform(block: SeriesBlock) -> Ragged:
     return _batched(block, widths, np.complex128, np.fft.rfft, _transform_into)
 
 
-def sort(block: SeriesBlock) -> Ragged:
-    """The sorted values of every series."""
-    return _batched(block, block.lengths, np.float64, np.sort, _sort_into)
-
-
 def _transform_into(x: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
     np.fft.rfft(x, out=out)
 
 
-def _sort_into(x: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
-    out[:] = x
-    out.sort()
+def sort(block: SeriesBlock) -> Ragged:
+    """The sorted values of every series; -0.0 is 0.0 there."""
+    lengths = block.lengths
+    starts, pieces, offset = np.zeros(len(lengths), dtype=np.int64), [np.empty(0)], 0
+    for rows in _alike(lengths, np.argsort(lengths, kind="stable")):
+        x = _padded(block, rows)
+        x.sort(axis=1)
+        left = (x.shape[1] - lengths[rows]) // 2
+        starts[rows] = offset + np.arange(len(rows)) * x.shape[1] + left
+        pieces.append(x.reshape(-1))
+        offset += x.size
+    values = pieces[-1] if len(pieces) <= 2 else np.concatenate(pieces)
+    return values, starts, starts + lengths
 
 
 def middle(block: SeriesBlock) -> Ragged:
-    """The median of every series, +0.0 for either zero; NaN of an empty one.
+    """The median of every series; NaN of an empty one.
 
     numpy's partition is vectorised: 1.4 us for 1,000 values, where a compiled select takes 4.5.
     """
+    lengths = block.lengths
     starts = np.arange(block.n_series, dtype=np.int64)
     out = np.full(block.n_series, np.nan)
-    for length, rows in _groups(block.lengths):
-        out[rows] = _medians(_rectangle(block, rows, length))
+    order = np.argsort(lengths, kind="stable")
+    for odd in (False, True):  # apart, so that padding leaves the middle in the middle
+        for rows in _alike(lengths, order[lengths[order] % 2 == odd]):
+            out[rows] = _medians(_padded(block, rows))
     return out, starts, starts + 1
 
 
 def _medians(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The medians of rows; changes their order."""
     half = x.shape[1] // 2
-    # A whole sort is faster than a partition of few values.
-    parted = np.sort(x, axis=1) if x.shape[1] < _SORTED else np.partition(x, half, axis=1)
-    high: npt.NDArray[np.float64] = parted[:, half]
-    low = high if x.shape[1] % 2 else parted[:, :half].max(axis=1)
-    return (low + high) / 2 + 0.0
+    if x.shape[1] < _SORTED:  # a whole sort is faster than a partition of few values
+        x.sort(axis=1)
+    else:
+        x.partition(half, axis=1)
+    high: npt.NDArray[np.float64] = x[:, half]
+    low = high if x.shape[1] % 2 else x[:, :half].max(axis=1)
+    return (low + high) / 2
+
+
+def _alike(lengths: Index, order: Index) -> Iterator[Index]:
+    """Series in the order of their lengths, by lengths of which the largest is little larger."""
+    ascending = lengths[order]
+    first = int(np.searchsorted(ascending, 1))  # empty ones are left out
+    while first < len(order):
+        last = int(np.searchsorted(ascending, ascending[first] * _ALIKE, side="right"))
+        yield order[first:last]
+        first = last
+
+
+def _padded(block: SeriesBlock, rows: Index) -> npt.NDArray[np.float64]:
+    """Series of about one length as the rows of a new array, in the middle of infinities."""
+    lengths, starts, stops = block.lengths[rows], block.starts[rows], block.stops[rows]
+    out = np.empty((len(rows), int(lengths.max())))
+    values = np.ascontiguousarray(block.values)
+    loop = _loop("padding:padded", ("values",), ())
+    loop(lengths, 0, values, starts, stops, (), out, 0, out.shape[1])
+    return out
 
 
 def argsort(block: SeriesBlock) -> Ragged:

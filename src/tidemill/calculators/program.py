@@ -122,12 +122,14 @@ class Program:
         self._check(block, out)
         self._prepare()
         failures: list[Failure] = []
+        order = _by_length(block)
+        block = block if order is None else block.take(order)
         for first, last in block.split():
             if checkpoint is not None:
                 checkpoint()
-            found = self._calculate_cut(block.cut(first, last), out[first:last])
-            failures += [replace(failure, series=failure.series + first) for failure in found]
-        return failures
+            rows = slice(first, last) if order is None else order[first:last]
+            failures += self._calculate_cut(block.cut(first, last), out, rows)
+        return sorted(failures, key=lambda failure: failure.series)
 
     def take_seconds(self) -> dict[str, float]:
         """Seconds per calculator and per "need:<intermediate>" since the last call."""
@@ -166,15 +168,20 @@ class Program:
                 "of datetimes or leave it out of the settings"
             )
 
-    def _calculate_cut(self, block: SeriesBlock, out: Matrix) -> list[Failure]:
-        target = out if out.flags.c_contiguous else np.empty(out.shape)
+    def _calculate_cut(
+        self, block: SeriesBlock, out: Matrix, rows: slice | npt.NDArray[np.int64]
+    ) -> list[Failure]:
+        """Fill some rows of ``out`` with a block that stays in a core's cache."""
+        in_place = isinstance(rows, slice) and out.flags.c_contiguous
+        target = out[rows] if in_place else np.empty((block.n_series, out.shape[1]))
         failures, seconds = self._run(block, target, self.steps)
-        if target is not out:
-            out[:] = target
+        if not in_place:
+            out[rows] = target
         with self._lock:
             for name, value in seconds.items():
                 self.seconds[name] = self.seconds.get(name, 0.0) + value
-        return failures
+        places = np.arange(len(out))[rows]
+        return [replace(failure, series=int(places[failure.series])) for failure in failures]
 
     def _run(
         self, block: SeriesBlock, out: Matrix, steps: Sequence[Step]
@@ -220,6 +227,17 @@ class Program:
         calculate_custom(step.calculator, step.params, block, cells, on_failure)
         out[:, step.places] = cells
         return failures
+
+
+def _by_length(block: SeriesBlock) -> npt.NDArray[np.int64] | None:
+    """The series in the order of their lengths; None if they lie so.
+
+    Side by side, series of one length or of about one are transformed and sorted together.
+    """
+    lengths = block.lengths
+    if (lengths[1:] >= lengths[:-1]).all():
+        return None
+    return np.argsort(lengths, kind="stable")
 
 
 def _run_kernel(step: Step, workspace: Workspace, out: Matrix) -> None:
