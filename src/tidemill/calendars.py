@@ -34,13 +34,14 @@ __all__ = [
     "utc",
 ]
 
-#: The years of times that people may give leave room around them in int64 nanoseconds.
-EARLIEST, LATEST = 1700, 2249
+#: The years of times that people may give: with the longest window before them, and the longest
+#: step on either side, they fit into int64 nanoseconds (1677 to 2262).
+EARLIEST, LATEST = 1800, 2249
 #: Intervals in one request.
 MOST = 100_000
 _SECOND = 10**9
 _DAY = 86_400 * _SECOND
-_LONGEST_STEP = 366 * _DAY
+_LONGEST = {"every": 366, "window": 36_600}  # days
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Default anchor: a Monday, so that weeks start on one. In that winter of the north the clocks of
 #: nearly all zones stood as they stand in winter today (1970's did not: London, Monrovia).
@@ -176,6 +177,8 @@ def _span(argument: str, value: Any) -> _Span:
     if not isinstance(value, str):
         raise refusal(argument, value, "give a text such as '15min', '1h', '1d' or '1w'")
     nanoseconds = parse_duration(argument, value)
+    if nanoseconds > _LONGEST[argument] * _DAY:
+        raise refusal(argument, value, f"give at most '{_LONGEST[argument]}d'")
     if _DAYS.fullmatch(value):
         return _Span(nanoseconds // _DAY, nanoseconds)
     if re.search("[dw]", value, re.IGNORECASE):
@@ -190,8 +193,8 @@ def _span(argument: str, value: Any) -> _Span:
 
 def _step(value: Any) -> _Span:
     every = _span("every", value)
-    if every.nanoseconds % _SECOND or every.nanoseconds > _LONGEST_STEP:
-        raise refusal("every", value, "give whole seconds, at most '366d'")
+    if every.nanoseconds % _SECOND:
+        raise refusal("every", value, "give whole seconds: they are in the names of intervals")
     return every
 
 
