@@ -19,13 +19,14 @@ _TERM = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|min|[shdw])\s*", re.IGNORECASE)
 _LONGEST = np.iinfo(np.int64).max
 
 
-def parse_duration(argument: str, value: Any) -> int:
+def parse_duration(argument: str, value: Any, *, allow_zero: bool = False) -> int:
     """Nanoseconds of a duration above zero.
 
     Parameters
     ----------
     argument : name of the argument, for the message
     value : text such as "90s", "15min", "1h", "1h30min" or "7d", or a timedelta
+    allow_zero : whether "0s" is a duration too
 
     Raises
     ------
@@ -36,25 +37,27 @@ def parse_duration(argument: str, value: Any) -> int:
     --------
     >>> parse_duration("window", "1h30min") // 10**9
     5400
+    >>> parse_duration("lag", "0s", allow_zero=True)
+    0
     """
     nanoseconds = _nanoseconds(value)
-    if not 0 < nanoseconds <= _LONGEST:
+    if not (0 < nanoseconds <= _LONGEST or (allow_zero and nanoseconds == 0)):
+        kind = "a duration, such as '0s'," if allow_zero else "a duration above zero, such as"
         raise ArgumentError(
-            f"{argument}={value!r} is not allowed; give a duration above zero, such as '90s', "
-            "'15min', '1h' or '7d'"
+            f"{argument}={value!r} is not allowed; give {kind} '90s', '15min', '1h' or '7d'"
         )
     return nanoseconds
 
 
 def _nanoseconds(value: Any) -> int:
-    """0 if it is no duration."""
+    """-1 if it is no duration."""
     if isinstance(value, str):
         if not re.fullmatch(f"(?:{_TERM.pattern})+", value.strip(), re.IGNORECASE):
-            return 0
+            return -1
         terms = _TERM.findall(value)
         return int(sum(Fraction(number) * _UNITS[unit.lower()] for number, unit in terms))
     if isinstance(value, np.timedelta64):
-        return 0 if np.isnat(value) else int(value.astype("timedelta64[ns]").astype(np.int64))
+        return -1 if np.isnat(value) else int(value.astype("timedelta64[ns]").astype(np.int64))
     if isinstance(value, timedelta):
         return value // timedelta(microseconds=1) * 1_000
-    return 0
+    return -1

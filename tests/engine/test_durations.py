@@ -37,3 +37,14 @@ def test_durations(value, seconds):
 def test_what_is_no_duration_is_refused(value):
     with pytest.raises(ArgumentError, match=r"^window=.* such as '90s', '15min', '1h' or '7d'"):
         parse_duration("window", value)
+
+
+@pytest.mark.parametrize("value", ["0s", "0h 0min", timedelta(0), np.timedelta64(0, "s")])
+def test_zero_is_a_duration_where_it_is_allowed(value):
+    assert parse_duration("lag", value, allow_zero=True) == 0
+
+
+@pytest.mark.parametrize("value", ["", "0", "-1h", timedelta(-1), np.timedelta64("NaT"), None, 0])
+def test_what_is_no_duration_is_refused_beside_zero(value):
+    with pytest.raises(ArgumentError, match=r"^lag=.* such as '0s', '90s', '15min', '1h' or '7d'"):
+        parse_duration("lag", value, allow_zero=True)

@@ -1,0 +1,265 @@
+"""The intervals of a recurring run: where they start and end, and which of them are due.
+
+A :class:`Calendar` cuts time into intervals without gap or overlap. Every time is an integer here:
+nanoseconds since 1970 in UTC, as in a block's ``times``. Local clocks and text stay at the doors
+(:func:`find_interval`, :func:`between`, :func:`last_closed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from tidemill.calendars import (
+    EARLIEST,
+    MOST,
+    Calendar,
+    moment,
+    read_times,
+    refusal,
+    rules_of,
+    shown,
+    utc,
+)
+
+__all__ = [
+    "Interval",
+    "between",
+    "candidates",
+    "find_interval",
+    "interval_at",
+    "is_closed",
+    "last_closed",
+    "local_text",
+    "missing",
+]
+
+_NAME = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Interval:
+    """The half-open span ``[start, end)`` of data time that one row per id is about.
+
+    Examples
+    --------
+    >>> interval_at(Calendar("1h"), 0).name
+    '19700101T000000Z'
+    """
+
+    start: int  # nanoseconds since 1970 in UTC; whole seconds
+    end: int  # likewise
+    window_start: int  # likewise; the row sees [window_start, end)
+
+    @property
+    def name(self) -> str:
+        """The start in UTC, as in the partition ``interval=20261120T000000Z``."""
+        return utc(self.start).strftime(_NAME)
+
+
+def interval_at(calendar: Calendar, time: int) -> Interval:
+    """The interval that holds a moment.
+
+    Parameters
+    ----------
+    calendar : how time is cut
+    time : nanoseconds since 1970 in UTC
+
+    Examples
+    --------
+    >>> day = interval_at(Calendar("1d", "America/Sao_Paulo"), 1_541_332_800_000_000_000)
+    >>> day.name, (day.end - day.start) // 3_600_000_000_000  # its midnight was skipped
+    ('20181104T030000Z', 23)
+    """
+    rules = rules_of(calendar)
+    index = rules.index(time)
+    end = rules.boundary(index + 1)
+    return Interval(rules.boundary(index), end, rules.window_start(index + 1, end))
+
+
+def find_interval(calendar: Calendar, value: Any, argument: str = "interval_start") -> Interval:
+    """The interval that starts at a time somebody gave, or that has this name.
+
+    Parameters
+    ----------
+    calendar : how time is cut
+    value : a time of the calendar's time zone ("2026-11-20T00:00" or "2026-11-20"), a time with
+        its offset ("2026-11-20T00:00+01:00"), an interval's name, a datetime or a date
+    argument : name of the argument, for the message
+
+    Raises
+    ------
+    ArgumentError
+        If it is no time, or one that is skipped or shown twice by the local clock, or no interval
+        starts at it.
+
+    Examples
+    --------
+    >>> find_interval(Calendar("6h", "Europe/Berlin"), "2026-11-20T06:00").name
+    '20261120T050000Z'
+    >>> find_interval(Calendar("6h"), "2026-11-20T07:00")
+    Traceback (most recent call last):
+    tidemill.errors.ArgumentError: interval_start='2026-11-20T07:00' is not allowed: no interval of
+    every='6h' starts then; the nearest start at '2026-11-20T06:00:00+00:00' and
+    '2026-11-20T12:00:00+00:00'
+    """
+    rules = rules_of(calendar)
+    times = read_times(rules, argument, value)
+    found = [interval_at(calendar, time) for time in times]
+    starting = [one for one, time in zip(found, times, strict=True) if one.start == time]
+    if len(starting) == 1:
+        return starting[0]
+    if starting:
+        problem = f"the clocks of {calendar.timezone} show this time twice; choose"
+        choice = [rules.text(time) for time in times]
+    else:
+        problem = f"no interval of every={calendar.every!r} starts then; the nearest start at"
+        choice = [rules.text(time) for time in (found[0].start, found[0].end)]
+    word = " or " if starting else " and "
+    raise refusal(argument, value, f"{problem} {word.join(map(repr, choice))}")
+
+
+def last_closed(calendar: Calendar, now: datetime) -> Interval:
+    """The last interval with ``end + lag <= now``.
+
+    Parameters
+    ----------
+    calendar : how time is cut
+    now : when the run was scheduled to start, not when it does: a retry is about the same interval
+
+    Raises
+    ------
+    ArgumentError
+        If `now` does not know its time zone.
+
+    Examples
+    --------
+    >>> hourly = Calendar("1h", lag="10min")
+    >>> last_closed(hourly, datetime.fromisoformat("2026-11-20T03:09Z")).name
+    '20261120T010000Z'
+    >>> last_closed(hourly, datetime.fromisoformat("2026-11-20T03:10Z")).name
+    '20261120T020000Z'
+    """
+    still_open = interval_at(calendar, _scheduled(now) - rules_of(calendar).lag)
+    return interval_at(calendar, still_open.start - 1)
+
+
+def is_closed(calendar: Calendar, interval: Interval, now: datetime) -> bool:
+    """Whether ``end + lag <= now``.
+
+    Examples
+    --------
+    >>> hourly = Calendar("1h", lag="10min")
+    >>> is_closed(hourly, interval_at(hourly, 0), datetime.fromisoformat("1970-01-01T01:09Z"))
+    False
+    """
+    return interval.end + rules_of(calendar).lag <= _scheduled(now)
+
+
+def candidates(calendar: Calendar, last: Interval) -> list[Interval]:
+    """The intervals a run looks at: `last` and ``calendar.earlier`` before it, oldest first.
+
+    Examples
+    --------
+    >>> daily = Calendar("1d", lookback=2)
+    >>> last = find_interval(daily, "2026-11-20")
+    >>> [interval.name[:8] for interval in candidates(daily, last)]
+    ['20261118', '20261119', '20261120']
+    """
+    return list(islice(_backwards(calendar, last), calendar.earlier + 1))[::-1]
+
+
+def between(calendar: Calendar, start: Any, end: Any) -> list[Interval]:
+    """The intervals of ``[start, end)``, oldest first.
+
+    Parameters
+    ----------
+    calendar : how time is cut
+    start, end : times at which intervals start, as :func:`find_interval` takes them
+
+    Raises
+    ------
+    ArgumentError
+        If no interval starts at one of them, `end` is not after `start`, or more than 100,000
+        intervals lie between them.
+
+    Examples
+    --------
+    >>> [day.name[:8] for day in between(Calendar("1d"), "2026-11-18", "2026-11-20")]
+    ['20261118', '20261119']
+    """
+    first, stop = find_interval(calendar, start, "start"), find_interval(calendar, end, "end").start
+    if stop <= first.start:
+        raise refusal("end", end, f"give a time after start={shown(start)}")
+    expected = (stop - first.start) // rules_of(calendar).step
+    if expected > MOST:
+        raise refusal(
+            "end",
+            end,
+            f"about {expected:,} intervals lie between start={shown(start)} and it; "
+            f"ask for at most {MOST:,} at a time",
+        )
+    return list(_forwards(calendar, first, stop))
+
+
+def missing(calendar: Calendar, names: Iterable[str], until: Interval) -> list[Interval]:
+    """The holes among published intervals: what lies after the oldest and before `until`.
+
+    Parameters
+    ----------
+    calendar : how time is cut
+    names : of the published intervals, in any order
+    until : the first interval that is not asked about, such as the oldest candidate
+
+    Raises
+    ------
+    ArgumentError
+        If the oldest is no interval of this calendar.
+
+    Examples
+    --------
+    >>> daily = Calendar("1d")
+    >>> names = ["20261116T000000Z", "20261118T000000Z"]
+    >>> [day.name[:8] for day in missing(daily, names, find_interval(daily, "2026-11-20"))]
+    ['20261117', '20261119']
+    """
+    published = set(names)
+    if not published:
+        return []
+    first = find_interval(calendar, min(published), "interval")
+    steps = _forwards(calendar, first, until.start)
+    return [interval for interval in steps if interval.name not in published]
+
+
+def local_text(calendar: Calendar, time: int) -> str:
+    """A moment as the local clock shows it, with its offset: a text that people can give back.
+
+    Examples
+    --------
+    >>> local_text(Calendar("1d", "Europe/Berlin"), 0)
+    '1970-01-01T01:00:00+01:00'
+    """
+    return rules_of(calendar).text(time)
+
+
+def _scheduled(now: datetime) -> int:
+    if now.tzinfo is None:
+        raise refusal("now", now, "give a time with its time zone")
+    return moment(now)
+
+
+def _forwards(calendar: Calendar, first: Interval, stop: int) -> Iterator[Interval]:
+    interval = first
+    while interval.start < stop:
+        yield interval
+        interval = interval_at(calendar, interval.end)
+
+
+def _backwards(calendar: Calendar, last: Interval) -> Iterator[Interval]:
+    interval = last
+    while utc(interval.start).year >= EARLIEST:
+        yield interval
+        interval = interval_at(calendar, interval.start - 1)

@@ -1,0 +1,174 @@
+"""Figures above their limits are found, exactly; limits people give are read or refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidemill import checks
+from tidemill.checks import CHECKS, Facts, failures, find, parse_checks
+from tidemill.errors import ArgumentError
+
+GOOD = Facts(rows=1_000, columns=10, nan_cells=500)
+DEFAULTS = parse_checks()
+
+
+def levels(findings):
+    return {finding.check: finding.level for finding in findings}
+
+
+def test_a_good_run_has_no_findings():
+    assert find(DEFAULTS, GOOD) == find(DEFAULTS, GOOD, GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"quarantined": 1}, {"quarantined_series": "warn"}),
+        ({"failed_cells": 1}, {"failed_cells": "warn"}),
+        ({"failed_cells": 1_000}, {"failed_cells": "warn"}),
+        ({"failed_cells": 1_001}, {"failed_cells": "fail"}),
+        ({"rows": 900, "nan_cells": 450}, {}),
+        ({"rows": 899, "nan_cells": 450}, {"rows_drop": "warn"}),
+        ({"rows": 500, "nan_cells": 250}, {"rows_drop": "warn"}),
+        ({"rows": 499, "nan_cells": 250}, {"rows_drop": "fail"}),
+        ({"rows": 0, "nan_cells": 0}, {"rows_drop": "fail"}),
+        ({"rows": 5_000, "nan_cells": 0}, {}),
+        ({"nan_cells": 1_000}, {}),
+        ({"nan_cells": 1_001}, {"nan_rise": "warn"}),
+        ({"nan_cells": 3_000}, {"nan_rise": "warn"}),
+        ({"nan_cells": 3_001}, {"nan_rise": "fail"}),
+        ({"nan_cells": 0}, {}),
+        ({"columns": 20, "nan_cells": 20_000}, {}),  # other columns: not compared
+        (
+            {"rows": 1, "failed_cells": 10, "nan_cells": 10, "quarantined": 999},
+            {
+                "quarantined_series": "warn",
+                "failed_cells": "fail",
+                "rows_drop": "fail",
+                "nan_rise": "fail",
+            },
+        ),
+    ],
+)
+def test_default_limits(facts, expected):
+    found = find(DEFAULTS, Facts(**{**asdict(GOOD), **facts}), GOOD)
+    assert levels(found) == expected
+    assert list(levels(found)) == [name for name in CHECKS if name in expected]
+    assert levels(failures(found)) == {k: v for k, v in expected.items() if v == "fail"}
+
+
+@pytest.mark.parametrize("before", [None, Facts(0, 10), Facts(0, 0)])
+def test_with_nothing_to_compare_with_nothing_is_found(before):
+    assert find(DEFAULTS, Facts(rows=1, columns=10, nan_cells=10), before) == []
+
+
+def test_a_result_without_cells_has_no_shares():
+    empty = Facts(rows=0, columns=10)
+    assert find(DEFAULTS, empty, empty) == find(DEFAULTS, empty) == []
+
+
+def test_sentences_say_the_figures_and_the_limit():
+    bad = Facts(rows=300, columns=10, quarantined=1_200, failed_cells=60, nan_cells=1_000)
+    assert [finding.sentence for finding in find(DEFAULTS, bad, GOOD)] == [
+        "1,200 series quarantined, without a row; more than 0 is a warning",
+        "60 of 3,000 cells (2%) are NaN because their calculator failed; more than 0% is a warning",
+        "the rows fell from 1,000 to 300, by 70%; more than 50% fails the run",
+        "the share of NaN cells rose from 5% to 33.33%; more than 25% fails the run",
+    ]
+
+
+def test_findings_and_limits_are_json_values():
+    found = find(DEFAULTS, Facts(rows=300, columns=10, quarantined=2), GOOD)
+    for value in (DEFAULTS, [asdict(finding) for finding in found]):
+        assert json.loads(json.dumps(value)) == value
+
+
+@given(st.integers(1, 10**6), st.integers(0, 10**6), st.integers(0, 99))
+def test_a_figure_equal_to_its_limit_is_no_finding(rows, gone, percent):
+    limits = parse_checks({"rows_drop": {"fail": percent / 100, "warn": "off"}})
+    now, before = Facts(rows=100 * rows - min(gone, 100 * rows), columns=1), Facts(100 * rows, 1)
+    is_above = (before.rows - now.rows) * 100 > percent * before.rows
+    assert levels(find(limits, now, before)) == ({"rows_drop": "fail"} if is_above else {})
+
+
+@given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 99))
+def test_a_difference_of_shares_is_not_rounded(now, before, percent):
+    limits = parse_checks({"nan_rise": {"fail": percent / 100, "warn": "off"}})
+    found = find(limits, Facts(20, 10, nan_cells=2 * now), Facts(10, 10, nan_cells=before))
+    assert bool(found) == (now - before > percent)
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "expected"),
+    [
+        ({}, "rows_drop", {"warn": 0.1, "fail": 0.5}),
+        ({"rows_drop": {}}, "rows_drop", {"warn": 0.1, "fail": 0.5}),
+        ({"rows_drop": {"fail": 0.9}}, "rows_drop", {"warn": 0.1, "fail": 0.9}),
+        ({"rows_drop": {"fail": 0.05}}, "rows_drop", {"warn": 0.1, "fail": 0.05}),
+        ({"rows_drop": {"warn": "off"}}, "rows_drop", {"fail": 0.5}),
+        ({"rows_drop": {"warn": "off", "fail": "off"}}, "rows_drop", {}),
+        ({"rows_drop": "off"}, "rows_drop", {}),
+        ({"rows_drop": "off"}, "nan_rise", {"warn": 0.05, "fail": 0.25}),
+        ({"quarantined_series": {"fail": 5}}, "quarantined_series", {"warn": 0, "fail": 5}),
+        ({"failed_cells": {"fail": 0}}, "failed_cells", {"warn": 0, "fail": 0}),
+    ],
+)
+def test_limits(given, name, expected):
+    assert parse_checks(given)[name] == expected
+
+
+def test_a_failure_hides_the_warning_of_the_same_check():
+    limits = parse_checks({"failed_cells": {"warn": 0, "fail": 0}})
+    assert levels(find(limits, Facts(10, 10, failed_cells=1))) == {"failed_cells": "fail"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"row_drop": {"fail": 0.5}},
+            "'row_drop'; choose from quarantined_series, failed_cells, rows_drop, nan_rise$",
+        ),
+        ({1: {}}, "no check 1;"),
+        ("off", "give a mapping"),
+        ([], "give a mapping"),
+        ({"rows_drop": 0.5}, "limits for 'warn' and 'fail', or 'off' for the whole check"),
+        ({"rows_drop": None}, "limits for"),
+        ({"rows_drop": {"error": 0.5}}, "limits for"),
+        ({"rows_drop": {"fail": 50}}, "share from 0 to below 1"),
+        ({"rows_drop": {"fail": 1}}, "share from 0 to below 1"),
+        ({"rows_drop": {"fail": -0.1}}, "share from 0"),
+        ({"rows_drop": {"fail": True}}, "share from 0"),
+        ({"rows_drop": {"fail": False}}, "share from 0"),
+        ({"rows_drop": {"fail": "50%"}}, "share from 0"),
+        ({"rows_drop": {"fail": None}}, "share from 0"),
+        ({"rows_drop": {"fail": float("nan")}}, "share from 0"),
+        ({"quarantined_series": {"fail": 0.5}}, "whole number from 0"),
+        ({"quarantined_series": {"fail": -1}}, "whole number from 0"),
+        ({"quarantined_series": {"fail": True}}, "whole number from 0"),
+        ({"rows_drop": {"warn": 0.5, "fail": 0.1}}, "'warn' above 'fail' is never reached"),
+    ],
+)
+def test_checks_that_are_refused(given, message):
+    with pytest.raises(ArgumentError, match=f"^checks=.* is not allowed: .*{message}"):
+        parse_checks(given)
+
+
+def test_the_documented_table_is_the_table():
+    lines = [line.split("  ") for line in checks.__doc__.splitlines()]
+    rows = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    documented = [row for row in rows if row and row[0] in CHECKS]
+    assert documented == [
+        [
+            check.name,
+            check.summary,
+            str(check.defaults.get("warn", "off")),
+            str(check.defaults.get("fail", "off")),
+        ]
+        for check in CHECKS.values()
+    ]
