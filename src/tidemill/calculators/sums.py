@@ -1,6 +1,6 @@
 """Sums in numpy's order, so that they equal np.sum, np.mean and np.var bit for bit.
 
-``_sum`` is numpy's pairwise summation: eight running sums up to 128 terms, then halves whose
+``_halves`` is numpy's pairwise summation: eight running sums up to 128 terms, then halves whose
 first is rounded down to a multiple of eight. It is more exact than a running sum and no slower.
 """
 
@@ -28,6 +28,7 @@ __all__ = [
 SHORT = 128  # terms that are summed without halving
 
 # The names that `inline` puts into each copy of the templates below.
+leaf: Any = None
 term: Any = None
 total: Any = None
 
@@ -49,11 +50,35 @@ def _leaf(x, a, first, n):
     return total
 
 
+def _halves(x, a, first, n):
+    # With a stack of halves, not by calling itself: kernels that held such a function for two
+    # types of array crashed when they were loaded from numba's cache.
+    if n <= SHORT:
+        return leaf(x, a, first, n)
+    sums, rights, depth = np.empty(64), np.empty(64, np.int64), 0
+    while True:
+        while n > SHORT:
+            half = n // 2 - n // 2 % 8
+            rights[depth] = n - half
+            n = half
+            depth += 1
+        total = leaf(x, a, first, n)
+        first += n
+        while depth > 0 and rights[depth - 1] == 0:
+            depth -= 1
+            total = sums[depth] + total
+        if depth == 0:
+            return total
+        sums[depth - 1] = total
+        n = rights[depth - 1]
+        rights[depth - 1] = 0
+
+
 def _terms(x, a, n):
     terms, numbers = np.empty(n), numbers_of(lanes_of(x))
     for i in range(n):
         terms[i] = term(numbers, a, i)
-    return total(terms, 0, n)
+    return total(terms, 0.0, 0, n)
 
 
 def short_sum_of(term):
@@ -100,44 +125,21 @@ def _fourth(x, mean, i):
 
 short_sum = short_sum_of(_value)
 short_sum_of_squares = short_sum_of(_square)  # of the distances from ``a``
-
-
-@helper
-def _sum(x, first, n):
-    """The pairwise sum of n values from x[first] on.
-
-    With a stack of halves, not by calling itself: kernels that held such a function for two
-    types of array crashed when they were loaded from numba's cache.
-    """
-    if n <= SHORT:
-        return short_sum(x, 0.0, first, n)
-    sums, rights = np.empty(64), np.empty(64, np.int64)
-    depth = 0
-    while True:
-        while n > SHORT:
-            half = n // 2 - n // 2 % 8
-            rights[depth] = n - half
-            n = half
-            depth += 1
-        total = short_sum(x, 0.0, first, n)
-        first += n
-        while depth > 0 and rights[depth - 1] == 0:
-            depth -= 1
-            total = sums[depth] + total
-        if depth == 0:
-            return total
-        sums[depth - 1] = total
-        n = rights[depth - 1]
-        rights[depth - 1] = 0
-
+_sum = inline(_halves, leaf=short_sum)
+_sum_of_squares = inline(_halves, leaf=short_sum_of_squares)
 
 sum_of_distances = sum_of(_distance)
-sum_of_squares = sum_of(_square)
 sum_of_cubes = sum_of(_cube)
 sum_of_fourths = sum_of(_fourth)
 
 
 @helper
+def sum_of_squares(x, mean, n):
+    """The pairwise sum of the squared distances of n values from the mean."""
+    return _sum_of_squares(x, mean, 0, n)
+
+
+@helper
 def pairwise_sum(x):
     """The sum of float64[n], with the bits of np.sum, which adds to +0.0."""
-    return 0.0 + _sum(x, 0, len(x))
+    return 0.0 + _sum(x, 0.0, 0, len(x))
