@@ -98,6 +98,37 @@ def test_without_bins_there_is_no_value_even_if_others_are_left_to_numpy(name):
     assert np.isnan(calculate(np.ones(9), name, *NAMES[name])[-len(params) :]).all()
 
 
+def _shuffled(n, r):
+    """Values of a grid in any order: borders of bins fall on values, but for a last bit."""
+    return np.random.default_rng([n, r]).permutation(n) * 0.1 - 0.7
+
+
+@pytest.mark.parametrize("r", [1, 2, 3, 5, 7, 10, 30])
+def test_borders_of_bins_have_pandas_bits(r):
+    edge = called(langevin._edge)
+    for n in (*range(3, 61), 257):
+        x = _shuffled(n, r)
+        s = np.sort(x)
+        left_out = int(np.searchsorted(s, x[-1]))
+        wanted = pd.qcut(x[:-1], r, labels=False, retbins=True)[1]
+        found = [edge(s, left_out, k, r) for k in range(r + 1)]
+        assert found == wanted.tolist(), n
+
+
+@pytest.mark.parametrize("r", [3, 5, 7, 10, 30])
+def test_values_on_borders_lie_in_pandas_bins(r):
+    params = [{"coeff": c, "m": 2, "r": r} for c in range(3)]
+    for n in (*range(3 * r, 3 * r + 12), 10 * r + 2, 257):
+        x = _shuffled(n, r)
+        wanted = pytest.approx(_fit(tuple(x), 2, r), rel=1e-7, abs=1e-10)
+        assert calculate(x, "friedrich_coefficients", *params) == wanted, n
+        assert langevin.fit_exactly(x, 2, r) == wanted, n
+
+
+def test_a_double_root_at_zero():
+    assert called(langevin._quadratic_maximum)(0.0, 0.0) == 0.0
+
+
 @pytest.mark.parametrize("degree", [1, 2, 3])
 def test_roots_equal_numpys(degree):
     fixed_point = called(langevin._fixed_point)
