@@ -12,7 +12,6 @@ import pytest
 from .single import calculate
 from .slowly import ALL, LENGTHS, differences, series_of
 
-#: Series whose sums of powers would overflow or vanish are no test of the formulas.
 SHARES = [{"r": r} for r in (-1.0, 0.0, 0.5, 1.0, 1.25, 2.0, 3.0, 10.0)]
 
 BITS = {
