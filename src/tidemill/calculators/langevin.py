@@ -305,19 +305,22 @@ def _solve(points: bytes, m: int) -> Values:
     return np.asarray(solved / scale)
 
 
-def friedrich_exactly(x: Values, _: Values, coeff: Numbers, m: Numbers, r: Numbers) -> list[float]:
-    """The kernel's results by numpy."""
-    pairs = list(zip(m.tolist(), r.tolist(), strict=True))
-    fits = {pair: fit_exactly(x, *pair) for pair in set(pairs)}
+def friedrich_exactly(
+    x: Values, cells: Values, coeff: Numbers, m: Numbers, r: Numbers
+) -> list[float]:
+    """The kernel's results by numpy, where it left them."""
+    left = [*zip(cells == UNSOLVED, m.tolist(), r.tolist(), strict=True)]
+    fits = {(order, bins): fit_exactly(x, order, bins) for open_, order, bins in set(left) if open_}
     return [
-        fits[pair][c] if c <= pair[0] else math.nan for c, pair in zip(coeff, pairs, strict=True)
+        float(fits[order, bins][c]) if open_ else math.nan
+        for c, (open_, order, bins) in zip(coeff, left, strict=True)
     ]
 
 
-def fixed_point_exactly(x: Values, _: Values, m: Numbers, r: Numbers) -> list[float]:
-    """The kernel's results by numpy."""
-    pairs = zip(m.tolist(), r.tolist(), strict=True)
-    return [_numpy_fixed_point(fit_exactly(x, *pair)) for pair in pairs]
+def fixed_point_exactly(x: Values, cells: Values, m: Numbers, r: Numbers) -> list[float]:
+    """The kernel's results by numpy, where it left them."""
+    left = zip(cells == UNSOLVED, m.tolist(), r.tolist(), strict=True)
+    return [_numpy_fixed_point(fit_exactly(x, *one)) if open_ else math.nan for open_, *one in left]
 
 
 def _numpy_fixed_point(c: Values) -> float:

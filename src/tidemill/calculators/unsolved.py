@@ -3,8 +3,9 @@
 There tsfresh's value is whatever LAPACK's singular value decomposition makes of them: which
 singular values count as zero decides, and the last bits decide that. A kernel that meets such a
 series writes ``UNSOLVED``, and the plain function that its table row names in ``exact`` takes the
-same steps with numpy: ``f(values, cells, *params)`` gets what the kernel wrote and returns all
-cells. Such series are rare; each costs up to some milliseconds.
+same steps with numpy: ``f(values, cells, *params)`` gets what the kernel wrote and returns a
+number for each cell; those that the kernel filled stay as they are, so that a value does not depend
+on what else is asked for. Such series are rare; each costs up to some milliseconds.
 """
 
 from __future__ import annotations
@@ -39,4 +40,5 @@ def solve(
     with np.errstate(all="ignore"):
         for row in rows:
             values = block.values[block.starts[row] : block.stops[row]]
-            cells[row] = function(values, cells[row].copy(), *params)
+            solved = function(values, cells[row].copy(), *params)
+            cells[row] = np.where(cells[row] == UNSOLVED, solved, cells[row])
