@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -568,3 +572,43 @@ class TestSink:
             extract_rolling(wide(2, 5), {failing: None}, window=2, sink=path, **ROLES)
         assert path.read_bytes() == b"earlier"
         assert [one.name for one in tmp_path.iterdir()] == ["matrix.parquet"]
+
+
+#: Windows of 1,000 by steps of 1 over 1e6 rows. The process is idle once it has loaded its
+#: libraries and kernels: the small run before does that.
+STREAMING = """
+import sys
+import numpy as np
+import pandas as pd
+import tidemill
+
+def memory(field):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+def run(n_rows):
+    times = pd.date_range("2026-01-01", periods=n_rows // 2, freq="s")
+    values = np.random.default_rng(1).standard_normal(n_rows)
+    ids = np.repeat([1, 2], n_rows // 2)
+    frame = pd.DataFrame({"id": ids, "time": np.tile(times, 2), "x": values})
+    tidemill.extract_rolling(
+        frame, "minimal", window=1_000, step=1, column_id="id", column_sort="time",
+        sink=sys.argv[1], n_jobs=2,
+    )
+    return frame.memory_usage(index=False).sum()
+
+run(3_000)
+idle = memory("VmRSS")
+size = run(1_000_000)
+print((memory("VmHWM") - idle - 3 * size) / 2**20)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc/self/status")
+def test_a_matrix_that_is_larger_than_its_input_is_streamed(tmp_path):
+    path = tmp_path / "matrix.parquet"
+    command = [sys.executable, "-c", STREAMING, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 128
+    assert pq.read_metadata(path).num_rows == 1_000_000 - 2 * 1_000
+    assert path.stat().st_size > 2 * 24e6
