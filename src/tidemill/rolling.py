@@ -88,7 +88,8 @@ def extract_rolling(
     column_id, column_sort, column_kind, column_value : str
         Roles of the columns. ``column_sort`` holds times or numbers; durations need times.
     sink : path, optional
-        Of a Parquet file, which gets the matrix piece by piece and appears when it is complete.
+        Of a Parquet file, or of a new folder of them, which gets the matrix piece by piece and
+        appears when it is complete. A folder takes the least memory.
     n_jobs : int, optional
         Threads; default: all cores. 0 and 1 both mean the calling thread alone.
     disable_progressbar : bool
@@ -307,13 +308,21 @@ def _least(min_size: Any, window: Span | None, default: int) -> int:
 def _check_sink(sink: str | os.PathLike[str] | None) -> Path | None:
     if sink is None:
         return None
-    text = os.fspath(sink)
-    if "://" in text or not text.endswith(".parquet") or Path(text).is_dir():
+    path = Path(sink)
+    if "://" in os.fspath(sink):
+        fault = "is not a path on this machine"
+    elif path.suffix == ".parquet":
+        fault = "is a folder" if path.is_dir() else ""
+    elif path.is_dir():
+        fault = "is a folder that is not empty" if any(path.iterdir()) else ""
+    else:
+        fault = "is a file that does not end in .parquet" if path.exists() else ""
+    if fault:
         raise ArgumentError(
-            f"sink={text!r} is not allowed; give the path of a file on this machine that ends in "
-            ".parquet"
+            f"sink={os.fspath(sink)!r} {fault}; give the path of a .parquet file, which is "
+            "replaced, or of a folder that is empty or does not exist yet"
         )
-    return Path(text)
+    return path
 
 
 def _check_cutoffs(cutoffs: object, column_id: Hashable, column_cutoff: Hashable) -> None:

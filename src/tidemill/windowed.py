@@ -1,7 +1,7 @@
 """From windows to rows of the feature matrix, a tile of windows at a time.
 
 Windows are slices of the series, which overlap without copies. The matrix is collected in memory,
-or written to a file while it is made.
+or written to files while it is made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tidemill.blocks import Batch
 from tidemill.calculators.costs import LONG_SERIES, quadratic_warning
@@ -24,7 +23,7 @@ from tidemill.extraction import Fill, filling
 from tidemill.matrix import MatrixCalculator
 from tidemill.parts import by_column
 from tidemill.policies import OnError
-from tidemill.storage.streams import local_output
+from tidemill.storage.pieces import table_output
 from tidemill.windows import Cutoffs, Span, Track, longest_windows, slices, tracks_of
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Source", "WindowJob", "deliver"]
 
 #: Bytes of the matrix that are calculated, and written to a sink, at a time.
-TILE_BYTES = 16 * 2**20
+TILE_BYTES = 8 * 2**20
 #: Windows whose lengths stand for those of all, in the warning about long series.
 SAMPLED = 10_000
 
@@ -152,7 +151,7 @@ class _Tile:
 def deliver(
     job: WindowJob, sink: Path | None, threads: int, *, show_progress: bool
 ) -> pd.DataFrame | None:
-    """Calculate all windows: a frame, or None if a file gets the rows.
+    """Calculate all windows: a frame, or None if a sink gets the rows.
 
     Raises
     ------
@@ -202,19 +201,22 @@ def _write(job: WindowJob, columns: Sequence[str], fill: Fill, sink: Path) -> No
     schema = _schema(job, columns)
     # As in parts: features are noise to a dictionary, statistics only fill the footer.
     how: dict[str, Any] = {"use_dictionary": False, "write_statistics": schema.names[-2:]}
-    with local_output(sink) as file, pq.ParquetWriter(file, schema, **how) as writer:
+    with table_output(sink, schema, **how) as write:
         for tile in job.tiles(len(columns)):
-            matrix = np.empty((len(tile.windows), len(columns)))
-            fill(tile.batch, matrix)
-            labels = job.label(tile.windows, tile.ids, tile.cutoffs)
-            arrays = [pa.array(own) for own in by_column(matrix)]
-            del matrix
-            arrays += [
-                pa.array(own, type_, from_pandas=True)
-                for own, type_ in zip(labels, schema.types[-2:], strict=True)
-            ]
             if len(tile.windows):
-                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+                write(_table(job, tile, schema, fill))
+
+
+def _table(job: WindowJob, tile: _Tile, schema: pa.Schema, fill: Fill) -> pa.Table:
+    """The rows of a tile; what is needed on the way is gone when they are written."""
+    matrix = np.empty((len(tile.windows), len(schema) - 2))
+    fill(tile.batch, matrix)
+    labels = job.label(tile.windows, tile.ids, tile.cutoffs)
+    levels = [
+        pa.array(own, type_, from_pandas=True)
+        for own, type_ in zip(labels, schema.types[-2:], strict=True)
+    ]
+    return pa.Table.from_arrays([*map(pa.array, by_column(matrix)), *levels], schema=schema)
 
 
 def _schema(job: WindowJob, columns: Sequence[str]) -> pa.Schema:

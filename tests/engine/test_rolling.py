@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tidemill
 from tidemill import extract_at, extract_features, extract_rolling
 from tidemill.calculators.costs import LONG_SERIES
 from tidemill.errors import (
@@ -478,8 +479,7 @@ class TestPolicies:
         ({"column_sort": None}, ArgumentError, "column_sort=None: name the column"),
         ({"column_id": None}, ArgumentError, "column_id=None: name the column"),
         ({"column_id": "cutoff"}, ArgumentError, "column_id='cutoff' is also the name"),
-        ({"sink": "matrix.csv"}, ArgumentError, "sink='matrix.csv' is not allowed"),
-        ({"sink": "s3://bucket/matrix.parquet"}, ArgumentError, "a file on this machine"),
+        ({"sink": "s3://bucket/matrix.parquet"}, ArgumentError, "is not a path on this machine"),
         ({"n_jobs": -1}, ArgumentError, "n_jobs=-1 is not allowed"),
         ({"on_nan": "drop"}, ArgumentError, "on_nan='drop' is not allowed"),
         ({"settings": "most"}, SettingsError, "most"),
@@ -555,6 +555,49 @@ class TestSink:
         pd.testing.assert_frame_equal(found, extract_at(frame, cutoffs, SMALL, window=5, **ROLES))
         assert found.index.tolist() == list(zip(cutoffs["id"], cutoffs["cutoff"], strict=True))
 
+    def test_a_folder_has_files_of_some_pieces(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("tidemill.windowed.TILE_BYTES", 1_000)
+        frame = timed(wide(3, 200))
+        folder = tmp_path / "deep" / "matrix"
+        arguments = {"window": 10, "step": 1, **ROLES}
+        extract_rolling(frame, "minimal", sink=folder, **arguments)
+        files = sorted(one.name for one in folder.iterdir())
+        assert files == [f"part-{number:05d}.parquet" for number in range(6)]
+        expected = extract_rolling(frame, "minimal", **arguments)
+        pd.testing.assert_frame_equal(pd.read_parquet(folder), expected, check_exact=True)
+        assert [one.name for one in folder.parent.iterdir()] == ["matrix"]
+
+    def test_sinks_that_hold_something_else(self, tmp_path):
+        (tmp_path / "matrix.csv").touch()
+        (tmp_path / "folder.parquet").mkdir()
+        for name, says in [
+            ("matrix.csv", "is a file that does not end in .parquet"),
+            ("folder.parquet", "is a folder; give"),
+            ("", "is a folder that is not empty"),
+        ]:
+            with pytest.raises(ArgumentError, match=says):
+                extract_rolling(wide(2, 5), SMALL, window=2, sink=tmp_path / name, **ROLES)
+
+    @pytest.mark.usefixtures("own_calculators")
+    def test_a_folder_that_fails_leaves_nothing(self, tmp_path, monkeypatch):
+        empty = tmp_path / "matrix"
+        empty.mkdir()
+
+        @tidemill.calculator
+        def once(values):
+            if values[0] >= 15:
+                raise ValueError("full")
+            return 1.0
+
+        frame = wide(1, 20, "x").assign(x=np.arange(20.0))
+        monkeypatch.setattr("tidemill.windowed.TILE_BYTES", 8)
+        with pytest.raises(CalculationError, match="full"):
+            extract_rolling(frame, {"once": None}, window=1, sink=empty, **ROLES)
+        assert list(tmp_path.iterdir()) == [empty]
+        assert list(empty.iterdir()) == []
+        extract_rolling(wide(2, 5), SMALL, window=9, sink=empty, **ROLES)
+        assert pd.read_parquet(empty).shape == (0, 6)
+
     def test_no_rows(self, tmp_path):
         path = tmp_path / "matrix.parquet"
         extract_rolling(wide(2, 5), SMALL, window=9, sink=path, **ROLES)
@@ -574,8 +617,8 @@ class TestSink:
         assert [one.name for one in tmp_path.iterdir()] == ["matrix.parquet"]
 
 
-#: Windows of 1,000 by steps of 1 over 1e6 rows. The process is idle once it has loaded its
-#: libraries and kernels: the small run before does that.
+#: Prints MiB above the idle process and three times the input. The process is idle once it has
+#: loaded its libraries and kernels: the small run before does that.
 STREAMING = """
 import sys
 import numpy as np
@@ -586,29 +629,36 @@ def memory(field):
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
-def run(n_rows):
+def run(n_rows, sink):
     times = pd.date_range("2026-01-01", periods=n_rows // 2, freq="s")
     values = np.random.default_rng(1).standard_normal(n_rows)
     ids = np.repeat([1, 2], n_rows // 2)
     frame = pd.DataFrame({"id": ids, "time": np.tile(times, 2), "x": values})
     tidemill.extract_rolling(
-        frame, "minimal", window=1_000, step=1, column_id="id", column_sort="time",
-        sink=sys.argv[1], n_jobs=2,
+        frame, settings, window=window, step=1, column_id="id", column_sort="time", sink=sink,
+        n_jobs=2,
     )
     return frame.memory_usage(index=False).sum()
 
-run(3_000)
+many = {"value_count": [{"value": float(value)} for value in range(777)]}
+name, window = sys.argv[1], int(sys.argv[3])
+settings = many if name == "many" else name
+run(3_000, sys.argv[4] + "_0.parquet")
 idle = memory("VmRSS")
-size = run(1_000_000)
+size = run(int(sys.argv[2]), sys.argv[4])
 print((memory("VmHWM") - idle - 3 * size) / 2**20)
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc/self/status")
-def test_a_matrix_that_is_larger_than_its_input_is_streamed(tmp_path):
-    path = tmp_path / "matrix.parquet"
-    command = [sys.executable, "-c", STREAMING, str(path)]
+@pytest.mark.parametrize(
+    ("chosen", "n_rows", "window", "sink"),
+    [("minimal", 1_000_000, 1_000, "matrix.parquet"), ("many", 200_000, 10, "matrix")],
+)
+def test_a_matrix_that_is_larger_than_its_input_is_streamed(tmp_path, chosen, n_rows, window, sink):
+    path = tmp_path / sink
+    command = [sys.executable, "-c", STREAMING, chosen, str(n_rows), str(window), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert float(done.stdout) < 128
-    assert pq.read_metadata(path).num_rows == 1_000_000 - 2 * 1_000
-    assert path.stat().st_size > 2 * 24e6
+    files = [path] if path.is_file() else sorted(path.iterdir())
+    assert sum(pq.read_metadata(one).num_rows for one in files) == n_rows - 2 * window
