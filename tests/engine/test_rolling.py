@@ -288,13 +288,27 @@ class TestIndex:
         assert found.index.levels[1].dtype == frame["time"].dtype
         assert found.index.get_level_values(1).tolist() == [*range(3, 12)] * 2
 
-    def test_dates_are_times(self):
+    @pytest.mark.parametrize("dtype", [object, "date32[pyarrow]"])
+    def test_dates_are_times(self, dtype):
         frame = wide(1, 6)
-        frame["time"] = pd.date_range("2026-01-01", periods=6).date
+        days = pd.date_range("2026-01-01", periods=6)
+        frame["time"] = pd.Series(days.date).astype(dtype)
         found = extract_rolling(frame, SMALL, window="2d", **ROLES)
-        assert found.index.levels[1].tolist() == list(
-            pd.date_range("2026-01-03", "2026-01-07", freq="2D")
-        )
+        assert found.index.levels[1].tolist() == [*days[2::2], days[5] + pd.Timedelta("1D")]
+        table = pd.DataFrame({"id": 0, "cutoff": frame["time"].iloc[3:5]})
+        assert extract_at(frame, table, SMALL, **ROLES)["x__length"].tolist() == [3, 4]
+
+    @pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+    @pytest.mark.parametrize("dtype", [object, "pyarrow"])
+    def test_times_of_other_dtypes(self, dtype, zone):
+        frame = timed(wide(2, 12), zone=zone)
+        arrow = f"timestamp[us, tz={zone}][pyarrow]" if zone else "timestamp[us][pyarrow]"
+        other = frame.astype({"time": object if dtype is object else arrow})
+        arguments = {"window": "30min", "step": 2, **ROLES}
+        expected = extract_rolling(frame, SMALL, **arguments)
+        found = extract_rolling(other, SMALL, **arguments)
+        assert found.index.tolist() == expected.index.tolist()
+        same_values(found, expected)
 
     @pytest.mark.parametrize("ids", [["b", "a"], pd.Categorical(["b", "a"], ["b", "a", "c"])])
     def test_ids_are_as_in_the_frame(self, ids):

@@ -85,9 +85,7 @@ def _clock(column: pd.Series[Any], where: str) -> Clock:
         type_ = pa.dictionary(pa.int32(), pa.string())
     if is_time(type_):
         unit = getattr(type_, "unit", "s")
-        zone = (
-            getattr(column.dt, "tz", None) if _is_datetime(column) else getattr(type_, "tz", None)
-        )
+        zone = getattr(column.dtype, "tz", None) or getattr(type_, "tz", None)
         return Clock("times with a zone" if zone else "times", column.dtype, unit, zone)
     if pt.is_integer(type_):
         return Clock("integers", column.dtype)
@@ -97,10 +95,6 @@ def _clock(column: pd.Series[Any], where: str) -> Clock:
         f"{where}: column {column.name!r} has type {column.dtype}, but windows need a sort column "
         "of times or numbers: convert it, as with pandas.to_datetime or pandas.to_numeric"
     )
-
-
-def _is_datetime(column: pd.Series[Any]) -> bool:
-    return pd.api.types.is_datetime64_any_dtype(column.dtype)
 
 
 def _sample(column: pd.Series[Any], where: str) -> pa.Array:
