@@ -112,8 +112,7 @@ def assemble(
     where : the rows' origin, for messages
     times : Array[n] of dates or timestamps, where these are not the sort column
     names : names of the columns, for messages
-    for_windows : whether the series will be cut into windows: the batch then holds the sort keys,
-        and ids with values that are not finite, as quarantine may cost single windows only
+    for_windows : the batch gets the sort keys, and quarantine is left to whoever cuts the windows
 
     Returns
     -------

@@ -89,8 +89,7 @@ def read_frame(
     policies : what happens to duplicates and to values that are not finite
     needs_times : whether a calculator needs times: those of a DatetimeIndex, else of the sort
         column
-    for_windows : whether the series will be cut into windows; see
-        :func:`tidemill.sources.assemble.assemble`
+    for_windows : as in :func:`tidemill.sources.assemble.assemble`
 
     Returns
     -------
@@ -187,7 +186,7 @@ def to_frame(
 
 
 def to_index(ids: pa.Array, dtype: Any = None, name: Label = None) -> pd.Index[Any]:
-    """Make an index of ids, of the dtype that they had.
+    """Make an index of ids, of the pandas dtype that they had.
 
     Examples
     --------
