@@ -9,7 +9,9 @@ NAMES = [
     "TidemillError",
     "calculator",
     "extract_arrays",
+    "extract_at",
     "extract_features",
+    "extract_rolling",
     "feature_costs",
     "read_matrix",
 ]

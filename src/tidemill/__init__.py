@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tidemill.errors import TidemillError
     from tidemill.extraction import extract_features
     from tidemill.measurement import feature_costs
+    from tidemill.rolling import extract_at, extract_rolling
     from tidemill.settings import Settings
     from tidemill.storage.publish import read_matrix
 
@@ -25,7 +26,9 @@ __all__ = [
     "TidemillError",
     "calculator",
     "extract_arrays",
+    "extract_at",
     "extract_features",
+    "extract_rolling",
     "feature_costs",
     "read_matrix",
 ]
@@ -35,7 +38,9 @@ _HOMES = {
     "TidemillError": "tidemill.errors",
     "calculator": "tidemill.calculators",
     "extract_arrays": "tidemill.arrays",
+    "extract_at": "tidemill.rolling",
     "extract_features": "tidemill.extraction",
+    "extract_rolling": "tidemill.rolling",
     "feature_costs": "tidemill.measurement",
     "read_matrix": "tidemill.storage.publish",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +90,8 @@ class Batch:
     # unlike those of a series that on_nan="omit" emptied). A kind not listed is present throughout.
     quarantined: tuple[Quarantined, ...] = ()  # ids left out of ``ids``
     input_rows: int = 0  # it was made of, before any policy dropped some
+    keys: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    # kind -> int64[n] or float64[n], sort keys of the block's values, if windows are to be cut
 
     @property
     def n_rows(self) -> int:

@@ -35,6 +35,9 @@ __all__ = ["extract_features"]
 
 log = logging.getLogger(__name__)
 
+#: Fills a matrix with a batch's rows; the last argument is the number of ids in a chunk.
+Fill = Callable[..., None]
+
 #: Stands for every kind without settings of its own.
 OTHER_KINDS = ""
 #: Chunks per thread, at most: the last one, for which the others wait, is a small part of all.
@@ -203,23 +206,37 @@ def calculate_batch(
     n_ids = len(batch.ids)
     calculator = MatrixCalculator(features, on_error)
     matrix = np.empty((n_ids, len(calculator.columns)))
-    chunks = _chunks(batch, threads, chunksize)
-
-    def run(first: int, last: int) -> int:
-        calculator.calculate(batch, first, last, out=matrix[first:last])
-        return last - first
-
-    _compile(calculator, show_progress)
-    with one_pool_thread(), _bar(n_ids, show_progress) as advance:
-        if threads == 1:
-            for chunk in chunks:
-                advance(run(*chunk))
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                for done in pool.map(run, *zip(*chunks, strict=True)) if chunks else ():
-                    advance(done)
-    _tell(calculator.errors)
+    with filling(calculator, threads, n_ids, show_progress=show_progress) as fill:
+        fill(batch, matrix, chunksize)
     return calculator.columns, matrix
+
+
+@contextlib.contextmanager
+def filling(
+    calculator: MatrixCalculator, threads: int, n_rows: int, *, show_progress: bool = False
+) -> Iterator[Fill]:
+    """Compile, and give a function that fills float64[k, m] with a batch's rows by threads.
+
+    ``n_rows``, over all batches, is what the progress bar counts to.
+    """
+    _compile(calculator, show_progress)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(one_pool_thread())
+        advance = stack.enter_context(_bar(n_rows, show_progress))
+        pool = None if threads == 1 else stack.enter_context(ThreadPoolExecutor(threads))
+
+        def fill(batch: Batch, out: npt.NDArray[np.float64], chunksize: int | None = None) -> None:
+            def run(chunk: tuple[int, int]) -> int:
+                first, last = chunk
+                calculator.calculate(batch, first, last, out=out[first:last])
+                return last - first
+
+            chunks = _chunks(batch, threads, chunksize)
+            for done in map(run, chunks) if pool is None else pool.map(run, chunks):
+                advance(done)
+
+        yield fill
+    _tell(calculator.errors)
 
 
 def _chunks(batch: Batch, threads: int, chunksize: int | None) -> list[tuple[int, int]]:

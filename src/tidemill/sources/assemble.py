@@ -19,6 +19,7 @@ import pyarrow.types as pt
 from tidemill.blocks import Batch, Quarantined, SeriesBlock
 from tidemill.errors import DataError, InputError, SourceError, shorten
 from tidemill.plan import Columns
+from tidemill.sources.clocks import KeyArray, is_time, nanoseconds, window_keys
 from tidemill.sources.ordering import (
     Ints,
     Layout,
@@ -79,6 +80,7 @@ class _Series:
     starts: npt.NDArray[np.int64]
     stops: npt.NDArray[np.int64]
     times: npt.NDArray[np.int64] | None
+    keys: KeyArray | None  # by which windows are cut
     faulty: npt.NDArray[np.int64]  # number of values that are not finite, per segment
 
 
@@ -94,6 +96,7 @@ def assemble(
     where: str,
     times: Column | None = None,
     names: Columns | None = None,
+    for_windows: bool = False,
 ) -> Batch:
     """Make a batch of the rows of complete ids.
 
@@ -109,6 +112,7 @@ def assemble(
     where : the rows' origin, for messages
     times : Array[n] of dates or timestamps, where these are not the sort column
     names : names of the columns, for messages
+    for_windows : the batch gets the sort keys, and quarantine is left to whoever cuts the windows
 
     Returns
     -------
@@ -137,8 +141,9 @@ def assemble(
     with _located(where):
         rows = _ordered(_arranged(ids, sort, kind, kinds, names), policies)
         clock = _moved(_clock(times, sort, names), rows) if needs_times else None
+        keys = _window_keys(rows) if for_windows else None
         series = {
-            column: _read(rows, array, clock, name, policies)
+            column: _read(rows, array, clock, keys, name, policies)
             for (column, array), name in zip(values.items(), names.values, strict=True)
         }
         return _batch(rows, series, kinds, len(ids))
@@ -275,7 +280,7 @@ def _compacted(
 def _clock(times: Column | None, sort: Column | None, names: Columns) -> npt.NDArray[np.int64]:
     """Read times as nanoseconds since the epoch, in the order of the input."""
     source, name = (times, "times") if times is not None else (sort, str(names.sort))
-    if source is None or not (pt.is_timestamp(source.type) or pt.is_date(source.type)):
+    if source is None or not is_time(source.type):
         found = "there is no sort column" if source is None else f"{name!r} is {source.type}"
         raise SourceError(
             f"a calculator needs times, but {found}: name a column of dates or timestamps as "
@@ -283,20 +288,22 @@ def _clock(times: Column | None, sort: Column | None, names: Columns) -> npt.NDA
         )
     whole = contiguous(source)
     check_nulls(whole, name, "every row needs a time; drop these rows or fill it in")
-    zone = pa.timestamp("ns", getattr(whole.type, "tz", None))
-    try:
-        nanoseconds = whole.cast(zone).view(pa.int64())
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            f"column {name!r}: {error}; times must lie within the years 1678 to 2261"
-        ) from None
-    return np.asarray(nanoseconds.to_numpy())
+    return nanoseconds(whole, name)
+
+
+def _window_keys(rows: _Rows) -> KeyArray:
+    """Read the keys of windows, in the order of the segments."""
+    assert rows.sort is not None
+    keys = window_keys(rows.sort, str(rows.names.sort))
+    moved = keys if rows.layout.order is None else keys.take(rows.layout.order)
+    return moved if rows.joined is None else moved[rows.joined]
 
 
 def _read(
     rows: _Rows,
     array: Column,
     clock: npt.NDArray[np.int64] | None,
+    keys: KeyArray | None,
     name: str,
     policies: Policies,
 ) -> _Series:
@@ -304,17 +311,17 @@ def _read(
     values, layout = _moved(as_float64(array, name), rows), rows.layout
     if all(np.isfinite(values[piece]).all() for piece in pieces(len(values))):
         clean = np.zeros(len(layout.starts), np.int64)
-        return _Series(values, layout.starts, layout.stops, clock, clean)
+        return _Series(values, layout.starts, layout.stops, clock, keys, clean)
     finite = np.isfinite(values)
     if policies.on_nan == "omit":
         starts, stops = _compacted(layout.starts, layout.stops, finite)
-        left = None if clock is None else clock[finite]
-        return _Series(values[finite], starts, stops, left, np.zeros(len(starts), np.int64))
+        clock, keys = (None if one is None else one[finite] for one in (clock, keys))
+        return _Series(values[finite], starts, stops, clock, keys, np.zeros(len(starts), np.int64))
     faults = np.append(0, np.cumsum(~finite))
     faulty = faults[layout.stops] - faults[layout.starts]
     if policies.on_nan == "raise":
         _refuse_values(rows, name, faulty)
-    return _Series(values, layout.starts, layout.stops, clock, faulty)
+    return _Series(values, layout.starts, layout.stops, clock, keys, faulty)
 
 
 def _moved(column: npt.NDArray[Any], rows: _Rows) -> npt.NDArray[Any]:
@@ -344,13 +351,14 @@ def _batch(
 ) -> Batch:
     """Make the blocks of all kinds, without the ids that are quarantined."""
     per_kind = {kind: _of_kind(rows, series, kind, place) for place, kind in enumerate(kinds)}
-    quarantined = _quarantined(rows, per_kind)
+    keys = {kind: one.keys for kind, one in per_kind.items() if one.keys is not None}
+    quarantined = {} if keys else _quarantined(rows, per_kind)
     keep = np.ones(len(rows.ids), np.bool_)
     keep[list(quarantined)] = False
     present = {} if not rows.kinds else _present(rows, keep)
     blocks = {kind: _block(kind, one, keep) for kind, one in per_kind.items()}
     ids = rows.ids if keep.all() else rows.ids.filter(pa.array(keep))
-    return Batch(ids, blocks, present, tuple(quarantined.values()), input_rows)
+    return Batch(ids, blocks, present, tuple(quarantined.values()), input_rows, keys)
 
 
 def _of_kind(rows: _Rows, series: Mapping[str, _Series], kind: str, place: int) -> _Series:
@@ -362,7 +370,7 @@ def _of_kind(rows: _Rows, series: Mapping[str, _Series], kind: str, place: int) 
     starts, stops, faulty = (
         np.ascontiguousarray(array[mine]) for array in (every.starts, every.stops, every.faulty)
     )
-    return _Series(every.values, starts, stops, every.times, faulty)
+    return _Series(every.values, starts, stops, every.times, every.keys, faulty)
 
 
 def _quarantined(rows: _Rows, per_kind: Mapping[str, _Series]) -> dict[int, Quarantined]:

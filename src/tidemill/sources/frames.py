@@ -25,17 +25,26 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.blocks import Batch, SeriesBlock
-from tidemill.errors import ArgumentError, SourceError, shorten
+from tidemill.errors import ArgumentError, InputError, SourceError, shorten
 from tidemill.plan import Columns
 from tidemill.policies import Policies
 from tidemill.sources.assemble import assemble
 from tidemill.sources.frame_columns import read_ids, read_kinds, read_sort, to_arrow
-from tidemill.sources.values import check_kinds
+from tidemill.sources.values import check_ids, check_kinds
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["has_time_index", "id_dtype", "read_frame", "to_frame"]
+__all__ = [
+    "check_column",
+    "check_frame",
+    "find_ids",
+    "has_time_index",
+    "id_dtype",
+    "read_frame",
+    "to_frame",
+    "to_index",
+]
 
 Label: TypeAlias = Hashable | None
 
@@ -66,6 +75,7 @@ def read_frame(
     column_value: Label = None,
     policies: Policies = Policies(),  # noqa: B008 (frozen)
     needs_times: bool = False,
+    for_windows: bool = False,
 ) -> Batch:
     """Read a frame, or a dict of frames, of any of the three formats.
 
@@ -79,6 +89,7 @@ def read_frame(
     policies : what happens to duplicates and to values that are not finite
     needs_times : whether a calculator needs times: those of a DatetimeIndex, else of the sort
         column
+    for_windows : as in :func:`tidemill.sources.assemble.assemble`
 
     Returns
     -------
@@ -105,14 +116,16 @@ def read_frame(
     if column_id is None:
         raise ArgumentError("column_id=None: name the column that holds the ids")
     if isinstance(container, Mapping):
-        return _read_frames(container, column_id, labels, policies, needs_times)
-    _check_frame(container, _CONTAINER)
+        return _read_frames(container, column_id, labels, policies, needs_times, for_windows)
+    check_frame(container, _CONTAINER)
     roles = _roles(container, column_id, labels, _CONTAINER)
     if column_kind is None:
         kinds = check_kinds(roles.values, f"{_CONTAINER}, whose columns are kinds")
-        return _assemble(container, roles, kinds, None, policies, needs_times, _CONTAINER)
+        return _assemble(
+            container, roles, kinds, None, policies, needs_times, for_windows, _CONTAINER
+        )
     kind, kinds = read_kinds(container[column_kind], column_kind, _CONTAINER)
-    return _assemble(container, roles, kinds, kind, policies, needs_times, _CONTAINER)
+    return _assemble(container, roles, kinds, kind, policies, needs_times, for_windows, _CONTAINER)
 
 
 def has_time_index(container: pd.DataFrame | Mapping[Any, pd.DataFrame]) -> bool:
@@ -164,9 +177,7 @@ def to_frame(
     a      1.0
     b      2.0
     """
-    index = pd.Index(ids.to_pandas(), name=name)
-    if dtype is not None:
-        index = index.astype(dtype)
+    index = to_index(ids, dtype, name)
     # The matrix is the frame's only block, not copied: wide ones take gigabytes.
     frame = pd.DataFrame(matrix, index=index, columns=list(columns), copy=False)
     if isinstance(index, pd.CategoricalIndex) and not index.is_monotonic_increasing:
@@ -174,7 +185,55 @@ def to_frame(
     return frame
 
 
-def _check_frame(frame: object, where: str) -> None:
+def to_index(ids: pa.Array, dtype: Any = None, name: Label = None) -> pd.Index[Any]:
+    """Make an index of ids, of the pandas dtype that they had.
+
+    Examples
+    --------
+    >>> to_index(pa.array([1, 2]), "int8")
+    Index([1, 2], dtype='int8')
+    """
+    index: pd.Index[Any] = pd.Index(ids.to_pandas(), name=name)
+    return index if dtype is None else index.astype(dtype)
+
+
+def find_ids(column: pd.Series[Any], ids: pa.Array, where: str) -> npt.NDArray[np.int64]:
+    """Find the place of every id of a column among those of a batch; -1 for others.
+
+    Raises
+    ------
+    InputError
+        If ids are null or of another type than the batch's.
+
+    Examples
+    --------
+    >>> find_ids(pd.Series([7, 5, 6], name="id"), pa.array([5, 7]), "cutoffs")
+    array([ 1,  0, -1])
+    """
+    own = read_ids(column, where)
+    try:
+        wanted = check_ids(own, str(column.name))
+    except InputError as error:
+        raise type(error)(f"{where}: {error}") from None
+    if pt.is_integer(wanted.type) and pt.is_integer(ids.type):
+        wanted, ids = wanted.cast(pa.int64()), ids.cast(pa.int64())
+    if wanted.type != ids.type:
+        raise ArgumentError(
+            f"{where}: ids of column {column.name!r} are {wanted.type}, but those of the frame are "
+            f"{ids.type}: cast them to one type"
+        )
+    found = pc.index_in(wanted, ids).fill_null(-1)
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
+
+
+def check_frame(frame: object, where: str) -> None:
+    """Refuse what is no frame, or has no rows or no plain columns.
+
+    Raises
+    ------
+    InputError
+        With what to do instead.
+    """
     if not isinstance(frame, pd.DataFrame):
         raise ArgumentError(
             f"{where} is a {type(frame).__name__}, but must be a pandas DataFrame or a dict of "
@@ -203,7 +262,7 @@ def _roles(
     given = {role: label for role, label in named.items() if label is not None}
     taken: dict[Hashable, str] = {}
     for role, label in given.items():
-        _check_column(frame, role, label, where)
+        check_column(frame, role, label, where)
         if label in taken:
             raise ArgumentError(
                 f"{taken[label]} and {role} are both {label!r}: a column has one role; name two"
@@ -220,7 +279,14 @@ def _roles(
     return _Roles(column_id, labels["column_sort"], kind, values)
 
 
-def _check_column(frame: pd.DataFrame, role: str, label: Hashable, where: str) -> None:
+def check_column(frame: pd.DataFrame, role: str, label: Hashable, where: str) -> None:
+    """Refuse a label that is not among the frame's columns.
+
+    Raises
+    ------
+    ArgumentError
+        With labels that come close to it.
+    """
     if not isinstance(label, Hashable):
         raise ArgumentError(f"{role}={label!r} is no label: give the label of one column")
     if label in frame.columns:
@@ -243,6 +309,7 @@ def _assemble(
     kind: pa.Array | None,
     policies: Policies,
     needs_times: bool,  # noqa: FBT001 (private)
+    for_windows: bool,  # noqa: FBT001 (private)
     where: str,
 ) -> Batch:
     named = kinds if kind is None else tuple(map(str, roles.values))
@@ -259,6 +326,7 @@ def _assemble(
         where=where,
         times=pa.array(frame.index) if timed else None,
         names=roles.names(),
+        for_windows=for_windows,
     )
 
 
@@ -268,6 +336,7 @@ def _read_frames(
     labels: Mapping[str, Label],
     policies: Policies,
     needs_times: bool,  # noqa: FBT001 (private)
+    for_windows: bool,  # noqa: FBT001 (private)
 ) -> Batch:
     """Read the frames of a dict one by one and bring their ids together."""
     if not frames:
@@ -281,14 +350,16 @@ def _read_frames(
     batches = {}
     for kind, (key, frame) in zip(kinds, frames.items(), strict=True):
         where = f"{_CONTAINER}[{key!r}]"
-        _check_frame(frame, where)
+        check_frame(frame, where)
         roles = _roles(frame, column_id, labels, where)
         if len(roles.values) > 1:
             raise ArgumentError(
                 f"column_value=None, but {where} has {len(roles.values)} columns without a role "
                 f"({shorten(map(repr, roles.values))}): name the column that holds the values"
             )
-        batches[kind] = _assemble(frame, roles, (kind,), None, policies, needs_times, where)
+        batches[kind] = _assemble(
+            frame, roles, (kind,), None, policies, needs_times, for_windows, where
+        )
     return _together(batches)
 
 
@@ -308,7 +379,8 @@ def _together(batches: Mapping[str, Batch]) -> Batch:
         blocks[kind] = _taken(batch.blocks[kind], place.fill_null(-1).to_numpy())
     lacking = {kind: has for kind, has in present.items() if not has.all()}
     rows = sum(batch.input_rows for batch in batches.values())
-    return Batch(ids, blocks, lacking, tuple(quarantined.values()), rows)
+    keys = {kind: batch.keys[kind] for kind, batch in batches.items() if batch.keys}
+    return Batch(ids, blocks, lacking, tuple(quarantined.values()), rows, keys)
 
 
 def _alike(ids: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:

@@ -160,3 +160,17 @@ def test_threads_share_a_program(alone):
     with ThreadPoolExecutor(4) as pool:
         matrices = list(pool.map(lambda _: _matrix(chosen).tobytes(), range(40)))
     assert set(matrices) == {wanted}
+
+
+@pytest.mark.parametrize("step", [-7, 0, 1, 7, 400])
+def test_windows_that_overlap_have_the_values_of_copies(step):
+    values, length = make("walk", 4_000), 400
+    starts = 1_000 + step * np.arange(6)
+    copies = np.concatenate([values[start : start + length] for start in starts])
+    times = np.arange(len(values))
+    stops = length * np.arange(1, 7)
+    found, expected = np.empty((2, 6, len(PROGRAM.columns)))
+    PROGRAM.calculate(SeriesBlock("x", values, starts, starts + length, times), found)
+    times = np.concatenate([times[start : start + length] for start in starts])
+    PROGRAM.calculate(SeriesBlock("x", copies, stops - length, stops, times), expected)
+    np.testing.assert_array_equal(found, expected)
