@@ -55,7 +55,12 @@ INTERMEDIATES: dict[str, Intermediate] = {
             width=4,
             needs=("values", "moments"),
         ),
-        Intermediate("sorted", "the values in ascending order", batch="intermediates:sort"),
+        Intermediate(
+            "sorted",
+            "the values in ascending order",
+            batch="intermediates:sort",
+            uses=(("padding:padded", ("float64",)),),
+        ),
         Intermediate(
             "reoccurrence",
             "shares of distinct values and of values, and sums, of what occurs more than once; "
@@ -74,6 +79,7 @@ INTERMEDIATES: dict[str, Intermediate] = {
             "median",
             "the middle value",
             batch="intermediates:middle",
+            uses=(("padding:padded", ("float64",)),),
             width=1,
             shortcut=("sorted", "order:median_of_sorted"),
         ),
@@ -87,6 +93,10 @@ INTERMEDIATES: dict[str, Intermediate] = {
             "welch",
             "the power spectral density after Welch",
             batch="welch:welch",
+            uses=(
+                ("welch:windowed", ("float64", "float64")),
+                ("welch:mean_power", ("complex128", "float64")),
+            ),
         ),
         Intermediate(
             "autocovariance",

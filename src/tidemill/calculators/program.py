@@ -327,9 +327,12 @@ def _jobs(steps: Sequence[Step], intermediates: Sequence[str]) -> list[Job]:
     """All kernels of the steps and of what they need."""
     from tidemill.calculators.intermediates import choose, input_dtypes
 
-    chosen = [choose(INTERMEDIATES[name], frozenset(intermediates)) for name in intermediates]
-    jobs = [(path, input_dtypes(needs), ()) for path, needs in chosen if path]
-    return jobs + [
+    jobs: list[Job] = []
+    for row in (INTERMEDIATES[name] for name in intermediates):
+        path, needs = choose(row, frozenset(intermediates))
+        used = [(path, input_dtypes(needs))] if path else row.uses
+        jobs += [(kernel, inputs, ()) for kernel, inputs in used]
+    return list(dict.fromkeys(jobs)) + [
         (step.calculator.kernel, input_dtypes(step.calculator.needs), step.dtypes)
         for step in steps
         if step.calculator.kernel

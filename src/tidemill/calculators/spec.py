@@ -131,6 +131,8 @@ class Intermediate:
     summary: str
     kernel: str = ""  # "module:function"; per series, like a calculator's
     batch: str = ""  # "module:function"; over the whole block, by numpy
+    uses: tuple[tuple[str, tuple[str, ...]], ...] = ()  # kernels that ``batch`` calls, and the
+    # element types of their inputs
     width: int = 0  # values per series; 0: given by the lags asked for
     needs: tuple[str, ...] = ("values",)
     dtype: Literal["float64", "complex128", "int64"] = "float64"
