@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 from prefect import flow
 
-from tidemill.cluster import parse_cluster
+from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.job import Job, extract_here
 from tidemill.operations import Location, Locations, Steps, engine_logs, one_api
-from tidemill.request import make_request
+from tidemill.request import Request, make_request
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
 
-__all__ = ["extract", "extract_on_dask"]
+__all__ = ["carry_out", "extract", "extract_on_dask"]
 
 
 @flow(name="extract", persist_result=False)
@@ -80,11 +80,16 @@ def extract(
         isolation_seconds=isolation_seconds,
     )  # fmt: skip
     with engine_logs():
-        if spec.kind == "none":
-            return extract_here(request, wait_for_sink=wait_for_sink).to_json()
-        with Job.open(request, wait_for_sink, spec.text) as job, one_api(spec) as runner:
-            on_dask = extract_on_dask.with_options(task_runner=runner)
-            return on_dask(asdict(job.run), spec.text)
+        return carry_out(request, spec, wait_for_sink)
+
+
+def carry_out(request: Request, spec: ClusterSpec, wait_for_sink: float) -> dict[str, Any]:
+    """Carry out a request inside a flow: in this process, or as a subflow on a Dask cluster."""
+    if spec.kind == "none":
+        return extract_here(request, wait_for_sink=wait_for_sink).to_json()
+    with Job.open(request, wait_for_sink, spec.text) as job, one_api(spec) as runner:
+        on_dask = extract_on_dask.with_options(task_runner=runner)
+        return on_dask(asdict(job.run), spec.text)
 
 
 @flow(name="extract-on-dask", persist_result=False)

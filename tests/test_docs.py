@@ -118,7 +118,7 @@ def test_the_api_page_lists_the_public_names():
 
 def test_the_api_page_lists_the_commands():
     page = text_of(DOCS / "api.md")
-    listed = re.findall(r"^\| `tidemill (\w+)`", page, re.MULTILINE)
+    listed = re.findall(r"^\| `tidemill ([\w-]+)`", page, re.MULTILINE)
     assert sorted(listed) == sorted(cli.commands)
 
 

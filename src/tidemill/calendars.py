@@ -293,7 +293,8 @@ def _parse(argument: str, value: Any, alternative: str) -> datetime:
 
 def moment(time: datetime) -> int:
     """Nanoseconds since 1970 of a time that knows its time zone."""
-    return (time.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
+    plain = datetime.fromisoformat(time.astimezone(UTC).isoformat())  # subclasses count otherwise
+    return (plain - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
 def utc(time: int) -> datetime:

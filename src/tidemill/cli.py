@@ -76,22 +76,67 @@ _POLICY_OPTIONS = tuple(
 _MODULE_OPTION = click.option(
     "--module", "modules", multiple=True, help="Module that registers custom calculators."
 )
+_CLUSTER_OPTION = click.option(
+    "--cluster",
+    default="threads",
+    show_default=True,
+    help="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
+)
+_PLACE_OPTIONS = (
+    click.option("--work-dir", help="For temporary data; default: beside OUTPUT."),
+    _STORAGE_OPTION,
+    _MODULE_OPTION,
+    click.option("--part-bytes", type=int, help="Bytes of input per part."),
+)
 _JOB_OPTIONS = (
     _INPUT_OPTIONS[0],
     click.argument("sink", metavar="OUTPUT"),
     *_INPUT_OPTIONS[1:],
     _SETTINGS_OPTION,
-    click.option(
-        "--cluster",
-        default="threads",
-        show_default=True,
-        help="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
-    ),
+    _CLUSTER_OPTION,
     *_POLICY_OPTIONS,
-    click.option("--work-dir", help="For temporary data; default: beside OUTPUT."),
-    _STORAGE_OPTION,
-    _MODULE_OPTION,
-    click.option("--part-bytes", type=int, help="Bytes of input per part."),
+    *_PLACE_OPTIONS,
+)
+_TABLE_OPTIONS = (
+    _INPUT_OPTIONS[0],
+    click.argument("sink", metavar="OUTPUT"),
+    _INPUT_OPTIONS[1],
+    click.option("--column-time", required=True, help="Column of timestamps."),
+    *_INPUT_OPTIONS[3:],
+    _SETTINGS_OPTION,
+    click.option("--every", default="1d", show_default=True, help="Length of an interval."),
+    click.option("--timezone", default="UTC", show_default=True, help="Whose days count."),
+    click.option("--anchor", help="A time at which an interval starts; default: midnight."),
+    click.option("--window", help="History that each row sees; default: the interval."),
+    click.option("--lag", default="0s", show_default=True, help="Until an interval is closed."),
+    click.option("--recalculate", is_flag=True, help="Even if nothing changed."),
+    _CLUSTER_OPTION,
+    *_POLICY_OPTIONS,
+    *_PLACE_OPTIONS,
+)
+_INTERVAL_OPTIONS = (
+    *_TABLE_OPTIONS,
+    click.option("--lookback", type=int, help="Earlier intervals that are looked at again."),
+    click.option("--interval-start", help="Default: the interval that closed last."),
+    click.option(
+        "--on-empty",
+        type=click.Choice(["wait", "skip", "fail"]),
+        default="fail",
+        show_default=True,
+        help="If the window has no row.",
+    ),
+)
+_BACKFILL_OPTIONS = (
+    *_TABLE_OPTIONS,
+    click.option("--start", required=True, help="Start of the first interval: 2026-11-01."),
+    click.option("--end", required=True, help="End of the last interval."),
+    click.option(
+        "--order",
+        type=click.Choice(["oldest first", "newest first"]),
+        default="oldest first",
+        show_default=True,
+    ),
+    click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
 )
 _COSTS_OPTIONS = (
     *_INPUT_OPTIONS, _SETTINGS_OPTION, *_POLICY_OPTIONS, _STORAGE_OPTION, _MODULE_OPTION,
@@ -118,6 +163,38 @@ def extract(as_json: bool, verbose: bool, **options: Any) -> None:
     """Calculate the feature matrix of the time series in INPUT into OUTPUT."""
     summary = run_extraction(options, verbose=verbose, quiet=as_json)
     click.echo(json.dumps(summary, indent=2) if as_json else _summary_text(summary))
+
+
+@cli.command("extract-interval")
+@_options(_INTERVAL_OPTIONS)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the log of Prefect and of the engine.")
+def extract_interval(as_json: bool, verbose: bool, **options: Any) -> None:
+    """Calculate the interval that closed last, and earlier ones whose data changed."""
+    _quieten(verbose)
+    from tidemill.flows.recurring import extract_interval as flow
+    from tidemill.operations import start_server
+    from tidemill.report import interval_text
+
+    start_server()
+    report = flow(**_flow_parameters(options))
+    click.echo(json.dumps(report, indent=2) if as_json else interval_text(report))
+
+
+@cli.command()
+@_options(_BACKFILL_OPTIONS)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the log of Prefect and of the engine.")
+def backfill(as_json: bool, verbose: bool, **options: Any) -> None:
+    """Calculate the intervals between two times that are missing or whose data changed."""
+    _quieten(verbose)
+    from tidemill.flows.backfill import backfill as flow
+    from tidemill.operations import start_server
+    from tidemill.report import backfill_text
+
+    start_server()
+    report = flow(**_flow_parameters(options))
+    click.echo(json.dumps(report, indent=2) if as_json else backfill_text(report))
 
 
 @cli.command()

@@ -8,12 +8,15 @@
     │   ├── SettingsError               settings name something that does not exist
     │   │   └── ParameterError          a parameter's value is not allowed (AssertionError)
     │   ├── SourceError                 the input's files or schema cannot be used
+    │   │   ├── NoRowsError             the window of an interval has no rows
     │   │   └── SourceChangedError      the input changed since it was planned
     │   └── DataError                   values, ids or sort keys break a policy
     ├── SinkError                       the output cannot be written or read
     │   ├── SinkBusyError               another live run owns the sink
     │   └── LeaseLostError              this run no longer owns the sink: stop
     ├── ResourceError                   disk or memory does not suffice
+    ├── BackfillError                   some intervals of a backfill failed
+    ├── CheckError                      a result failed a check and was not published
     ├── ClusterError                    workers are missing, unreachable or unfit
     └── CalculationError                a calculator raised and ``on_error="raise"``
 
@@ -28,11 +31,14 @@ from collections.abc import Iterable
 
 __all__ = [
     "ArgumentError",
+    "BackfillError",
     "CalculationError",
+    "CheckError",
     "ClusterError",
     "DataError",
     "InputError",
     "LeaseLostError",
+    "NoRowsError",
     "ParameterError",
     "QuadraticWarning",
     "ResourceError",
@@ -78,6 +84,10 @@ class SourceChangedError(SourceError):
     """The input changed since the run was planned."""
 
 
+class NoRowsError(SourceError):
+    """The window of an interval has no rows."""
+
+
 class DataError(InputError):
     """Values, ids or sort keys of the input break a policy."""
 
@@ -100,6 +110,14 @@ class ResourceError(TidemillError):
 
 class ClusterError(TidemillError):
     """Workers are missing, unreachable or unfit for the run."""
+
+
+class BackfillError(TidemillError):
+    """Some intervals of a backfill failed."""
+
+
+class CheckError(TidemillError):
+    """A result failed a check and was not published."""
 
 
 class CalculationError(TidemillError):

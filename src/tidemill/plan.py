@@ -11,10 +11,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tidemill.checks import Level
+from tidemill.intervals import Interval
 from tidemill.policies import Policies
 from tidemill.settings import Settings
 
-__all__ = ["RESULTS_VERSION", "Columns", "Part", "Plan", "Source", "SourceFile", "Span"]
+__all__ = [
+    "RESULTS_VERSION",
+    "Columns",
+    "Part",
+    "Plan",
+    "Source",
+    "SourceFile",
+    "Span",
+    "Window",
+]
 
 #: Raised whenever a value of the matrix can change for the same input and settings; a test with a
 #: golden matrix forces that. Part of the result key.
@@ -35,6 +46,15 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The rows that count: those whose sort value lies in ``[first, stop)``, in its own unit."""
+
+    first: int
+    stop: int
+    unit: str  # "s", "ms", "us" or "ns", since 1970 in UTC
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """One input file and the facts that identify its content."""
 
@@ -42,7 +62,7 @@ class SourceFile:
     size: int  # bytes
     version: str  # etag, or modification time in nanoseconds
     digest: str  # of the Parquet footer; of the whole file for CSV
-    rows: int
+    rows: int  # of the window, if there is one
     groups: int  # row groups (Parquet) or record batches (Arrow IPC)
 
 
@@ -59,6 +79,7 @@ class Source:
     storage_options: Mapping[str, str]  # option -> name of the environment variable that holds it
     fingerprint: str  # sha256 over files and columns
     schema: str = ""  # of the used columns as they are read: Arrow IPC, base64
+    window: Window | None = None  # only its rows are read
 
     @property
     def rows(self) -> int:
@@ -112,6 +133,8 @@ class Plan:
     parts: tuple[Part, ...]
     columns: tuple[str, ...]  # feature columns, kind__calculator__param_value, in order
     modules: tuple[str, ...] = ()  # imported on every worker, for their custom calculators
+    interval: Interval | None = None  # that the result is about
+    checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -134,6 +157,7 @@ class Plan:
         raw = json.loads(text)
         raw["source"] = _source(raw["source"])
         raw["policies"] = Policies(**raw["policies"])
+        raw["interval"] = Interval(**raw["interval"]) if raw.get("interval") else None
         raw["parts"] = tuple(_part(part) for part in raw["parts"])
         for name in ("columns", "modules"):
             raw[name] = tuple(raw[name])
@@ -144,6 +168,7 @@ def _source(raw: dict[str, Any]) -> Source:
     raw["files"] = tuple(SourceFile(**file) for file in raw["files"])
     raw["columns"] = Columns(**{**raw["columns"], "values": tuple(raw["columns"]["values"])})
     raw["kinds"] = tuple(raw["kinds"])
+    raw["window"] = Window(**raw["window"]) if raw.get("window") else None
     return Source(**raw)
 
 

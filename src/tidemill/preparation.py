@@ -13,19 +13,22 @@ import numpy.typing as npt
 
 from tidemill.calculators import costs
 from tidemill.calculators.registry import identities
-from tidemill.errors import ArgumentError
+from tidemill.errors import ArgumentError, NoRowsError
+from tidemill.intervals import Interval
 from tidemill.plan import RESULTS_VERSION, Plan, Source
 from tidemill.planning import Seconds, make_parts
 from tidemill.preflight import versions
 from tidemill.request import Request
 from tidemill.settings import Settings
 from tidemill.sources.files import open_source
+from tidemill.sources.interval_files import find_window, read_window
 from tidemill.sources.statistics import Statistics, gather_statistics
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink
 
 __all__ = [
     "check_door",
+    "find_interval_files",
     "make_plan",
     "open_request",
     "prepare",
@@ -82,7 +85,13 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
     """As :func:`make_plan`, with the statistics of the input that the plan rests on."""
     source, settings = open_request(request)
     columns = settings.columns(source.kinds)
-    key = result_key(source, settings.canonical(), asdict(request.policies))
+    key = result_key(
+        source,
+        settings.canonical(),
+        asdict(request.policies),
+        request.interval,
+        request.recalculates,
+    )
     statistics = gather_statistics(source)
     cost = _seconds(settings, source, len(columns))
     layout, parts = make_parts(source, statistics, cost, part_bytes=request.part_bytes)
@@ -95,6 +104,8 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
         parts=parts,
         columns=columns,
         modules=request.modules,
+        interval=request.interval,
+        checks=request.checks,
         versions=versions(),
     )
     return plan, statistics
@@ -118,8 +129,8 @@ def result_key(
     source: Source,
     settings: Mapping[str, Any],
     policies: Mapping[str, str],
-    interval: str | None = None,
-    window: str | None = None,
+    interval: Interval | None = None,
+    recalculates: str = "",
 ) -> str:
     """SHA-256 of all that decides the values of a result, and of nothing else.
 
@@ -134,10 +145,12 @@ def result_key(
         "kinds": source.kinds,
         "settings": settings,
         "policies": policies,
-        "interval": interval,
-        "window": window,
+        "interval": interval and interval.name,
+        "window": interval and [interval.window_start, interval.end],
         "results_version": RESULTS_VERSION,
     }
+    if recalculates:
+        facts["recalculates"] = recalculates
     if own := _identities(settings):
         facts["calculators"] = own
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -149,14 +162,38 @@ def _identities(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _open(request: Request) -> Source:
-    return open_source(
-        request.locations,
-        column_id=request.column_id,
-        column_sort=request.column_sort,
-        column_kind=request.column_kind,
-        column_value=request.column_value,
-        storage_options=request.storage_options,
-    )
+    if request.interval is None:
+        return open_source(request.locations, **_roles(request))
+    source = read_window(find_interval_files(request))
+    if not source.rows:
+        raise NoRowsError(
+            f"the input at {source.url} has no row in the window of interval "
+            f"{request.interval.name}; nothing is published"
+        )
+    return source
+
+
+def find_interval_files(request: Request) -> Source:
+    """The files that may hold rows of the interval's window; no row is read.
+
+    Raises
+    ------
+    SourceError
+        If files or columns cannot be used.
+    """
+    assert request.interval is not None, "the request is about an interval"
+    first, stop = request.interval.window_start, request.interval.end
+    return find_window(request.locations, first, stop, **_roles(request))
+
+
+def _roles(request: Request) -> dict[str, Any]:
+    return {
+        "column_id": request.column_id,
+        "column_sort": request.column_sort,
+        "column_kind": request.column_kind,
+        "column_value": request.column_value,
+        "storage_options": request.storage_options,
+    }
 
 
 def _seconds(settings: Settings, source: Source, n_columns: int) -> Seconds:

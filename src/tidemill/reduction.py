@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from tidemill.acceptance import Acceptance, accept
 from tidemill.digests import RowSum, content_digest
 from tidemill.errors import DataError, SinkError, SourceChangedError, shorten
 from tidemill.execution import load_plan
@@ -19,6 +20,7 @@ from tidemill.parts import part_schema
 from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
+from tidemill.storage.intervals import IntervalRecord, facts_of, read_intervals, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker, committed
 from tidemill.storage.publish import Published, last_published, publish
@@ -48,6 +50,8 @@ class RunSummary:
     digest: str = ""  # of the content
     version: str = ""  # of the sink
     note: str = ""
+    interval: str | None = None
+    acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
 
     def to_json(self) -> dict[str, Any]:
         """The summary in JSON values."""
@@ -124,6 +128,8 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         _check_bounds(plan, ordered)
         _check_input_rows(plan, ordered)
     _check_rows(ordered)
+    totals = _totals(run, ordered)
+    accepted = _accept(run, plan, ordered, totals)
     schema = part_schema(plan)
     sums = (RowSum.from_text(marker.digest) for marker in ordered)
     published = publish(
@@ -134,8 +140,40 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         run_id=run.run_id,
         digest=content_digest(sums, plan.columns, str(schema[0].type)),
         check=lambda: run.lease_view().check(now=True),
+        interval=plan.interval.name if plan.interval else None,
     )
-    return _finish(run, plan, published, _totals(run, ordered), facts, began)
+    if accepted is not None:
+        write_interval(run.layout, _interval_record(run, plan, published, accepted))
+    return _finish(run, plan, published, totals, facts, began, accepted)
+
+
+def _accept(run: Run, plan: Plan, markers: Sequence[Marker], totals: _Totals) -> Acceptance | None:
+    if plan.interval is None:
+        return None
+    failed = sum(totals.errors.values())
+    return accept(run, plan, markers, read_intervals(run.layout), failed)
+
+
+def _interval_record(
+    run: Run, plan: Plan, published: Published, accepted: Acceptance
+) -> IntervalRecord:
+    assert plan.interval is not None, "the plan is about an interval"
+    return IntervalRecord(
+        name=plan.interval.name,
+        start=plan.interval.start,
+        end=plan.interval.end,
+        window_start=plan.interval.window_start,
+        run_id=run.run_id,
+        published=_now(),
+        result_key=plan.result_key,
+        digest=published.digest,
+        files=facts_of(plan.source),
+        fingerprint=plan.source.fingerprint,
+        settings=plan.settings,
+        policies=asdict(plan.policies),
+        columns=asdict(plan.source.columns),
+        facts=asdict(accepted.facts),
+    )
 
 
 def is_shown(layout: SinkLayout, result_key: str, shown: Published) -> bool:
@@ -229,9 +267,12 @@ def _finish(
     totals: _Totals,
     facts: Mapping[str, Any],
     began: float,
+    accepted: Acceptance | None = None,
 ) -> RunSummary:
     seconds = {**facts["seconds"], "reduce": time.perf_counter() - began}
     record = _record(run, plan, published, totals, {**facts, "seconds": seconds})
+    if accepted is not None:
+        record = replace(record, acceptance=accepted.to_json())
     write_record(run.layout, record)
     run.lease_view().check(now=True)  # what follows deletes files: never those of another run
     tidy(run, plan)
@@ -281,6 +322,7 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         result_key=plan.result_key,
         settings=plan.settings,
         policies=asdict(plan.policies),
+        interval=plan.interval.name if plan.interval else None,
         versions=plan.versions,
         cpu_features=cpu_features(),
     )
@@ -304,6 +346,8 @@ def _summary(
         digest=record.digest,
         version=published.version,
         note="; ".join(record.notes),
+        interval=record.interval,
+        acceptance=record.acceptance,
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tidemill.checks import Level
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
+from tidemill.intervals import Interval
 from tidemill.policies import Policies
 from tidemill.settings import Settings
 from tidemill.storage.options import check_options
@@ -37,6 +39,9 @@ class Request:
     modules: tuple[str, ...] = ()
     part_bytes: int | None = None  # of input per part; None: by the size of the input
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
+    interval: Interval | None = None  # only the rows of its window count
+    checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
+    recalculates: str = ""  # run id of the result that is calculated again though nothing changed
 
     @property
     def locations(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidemill.partition import drop_spill
 from tidemill.plan import Plan
 from tidemill.run import Run
+from tidemill.storage.layout import KeyLayout
 from tidemill.storage.markers import attempts, clear_attempts, committed
 from tidemill.storage.publish import drop_parts
 from tidemill.storage.stores import Store
@@ -17,9 +18,32 @@ def tidy(run: Run, plan: Plan) -> None:
     """Remove spill, the state of older results, and what killed processes left unfinished."""
     _drop_work(run, plan)
     clear_attempts(run.key, attempts(run.key))
-    run.layout.forget(keep=run.result_key)
+    if plan.interval is None:
+        run.layout.forget(keep=run.result_key)
     _drop_uncommitted(run)
     drop_parts(run.layout, run.key)
+    if plan.interval is not None:
+        _forget_interval(run, plan.interval.name)
+
+
+def _forget_interval(run: Run, interval: str) -> None:
+    """Remove the state of an interval's results: its record says what is published.
+
+    The state of other intervals stays: theirs may have failed, and go on from their parts.
+    """
+    keys = run.layout.state.child("keys")
+    for folder in keys.folder()[1]:
+        if _interval_of(keys, folder) == interval:
+            keys.delete_all(f"{folder}/{KeyLayout.markers}")
+            keys.delete_all(folder)
+
+
+def _interval_of(keys: Store, folder: str) -> str | None:
+    try:
+        found = Plan.from_json(keys.read(f"{folder}/{KeyLayout.plan}")).interval
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
+    return found.name if found else None
 
 
 def _drop_work(run: Run, plan: Plan) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -464,3 +465,15 @@ def test_calendars_that_are_refused(arguments, message):
 def test_a_start_without_time_zone_is_refused():
     with pytest.raises(ArgumentError, match=r"^now='2026-11-20T00:00:00' .*with its time zone"):
         last_closed(Calendar("1h"), datetime(2026, 11, 20))  # noqa: DTZ001
+
+
+def test_times_of_other_libraries_are_times():
+    """Subclasses, such as those of Prefect and pandas, count in their own way."""
+
+    class Other(datetime):
+        def __sub__(self, other):
+            return "something else"
+
+    at = 2026, 11, 20, 0, 5
+    for time in (Other(*at, tzinfo=UTC), pd.Timestamp(*at, tz="UTC"), datetime(*at, tzinfo=UTC)):
+        assert last_closed(Calendar("1d"), time).name == "20261119T000000Z"

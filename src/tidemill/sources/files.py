@@ -28,6 +28,7 @@ from tidemill.sources.identity import (
     content_digest,
     in_threads,
 )
+from tidemill.sources.interval_rows import make_window, touches
 from tidemill.sources.reading import (
     file_name,
     located,
@@ -38,7 +39,14 @@ from tidemill.sources.reading import (
 from tidemill.sources.values import as_float64, check_kinds, check_nulls, id_type
 from tidemill.storage.stores import Store
 
-__all__ = ["check_part_unchanged", "check_unchanged", "open_source"]
+__all__ = [
+    "check_part_unchanged",
+    "check_unchanged",
+    "find_files",
+    "kinds_of",
+    "open_source",
+    "with_kinds",
+]
 
 #: Local input up to this size is identified by its whole content (a quarter of a second): a value
 #: mended in place can leave size and footer of a Parquet file as they were. Above, the
@@ -56,6 +64,7 @@ class _Facts:
 
     file: SourceFile
     schema: pa.Schema
+    metadata: pq.FileMetaData | None = None
 
 
 def open_source(
@@ -95,26 +104,43 @@ def open_source(
     >>> source.kinds, source.id_type, [(file.path, file.rows) for file in source.files]
     (('x',), 'int64', [('a.parquet', 2)])
     """
+    roles = column_id, column_sort, column_kind, column_value
+    return _with_rows_and_kinds(find_files(location, roles, storage_options))
+
+
+def find_files(
+    location: Location,
+    roles: tuple[str, str | None, str | None, str | Sequence[str] | None],
+    storage_options: Mapping[str, str] | None,
+    span: tuple[int, int] | None = None,
+) -> Source:
+    """The files of an input and their schema, from footers and first blocks.
+
+    With ``span``, ``[first, stop)`` in UTC nanoseconds, those that may hold rows of that window.
+    """
     url, format_, found = discover(location, storage_options)
     options = dict(storage_options or {})
     store = Store.open(url, options)
-    digest = _digest_by_content if _is_small(store, found) else _digest_by_version
+    by_content = span is None and _is_small(store, found)
+    digest = _digest_by_content if by_content else _digest_by_version
     read = _parquet_facts if format_ == "parquet" else _csv_facts
     facts = in_threads(lambda file: read(store, file, digest), found, store)
-    columns = _roles(facts[0].schema, column_id, column_sort, column_kind, column_value)
+    columns = _roles(facts[0].schema, *roles)
     schema = _one_schema(store, facts, format_, columns)
-    source = Source(
+    window = make_window(schema, columns, *span) if span else None
+    files = [one.file for one in facts if window is None or touches(window, columns, one.metadata)]
+    return Source(
         url=store.url,
         format=format_,
-        files=tuple(one.file for one in facts),
+        files=tuple(files),
         columns=columns,
         id_type=str(_id_type(schema, columns)),
         kinds=columns.values,
         storage_options=options,
-        fingerprint=_fingerprint([one.file for one in facts], columns),
+        fingerprint=_fingerprint(files, columns),
         schema=base64.b64encode(schema.serialize()).decode(),
+        window=window,
     )
-    return _with_rows_and_kinds(source)
 
 
 # What identifies a file
@@ -161,7 +187,7 @@ def _parquet_facts(store: Store, file: Found, digest: Digest) -> _Facts:
         rows=metadata.num_rows,
         groups=metadata.num_row_groups,
     )
-    return _Facts(facts, schema)
+    return _Facts(facts, schema, metadata)
 
 
 def _footer(stream: pa.NativeFile, size: int) -> bytes:
@@ -309,13 +335,18 @@ def _with_rows_and_kinds(source: Source) -> Source:
         rows = [n_rows for n_rows, _ in scanned]
         files = [replace(file, rows=n) for file, n in zip(source.files, rows, strict=True)]
         source = replace(source, files=tuple(files))
-        if source.columns.kind is not None:
-            found = sorted(set().union(*(kinds for _, kinds in scanned)))
-            where = f"column_kind={source.columns.kind!r}"
-            source = replace(source, kinds=check_kinds(found, where))
+        source = with_kinds(source, set().union(*(kinds for _, kinds in scanned)))
     if not any(file.rows for file in source.files):
         raise SourceError(f"the input at {source.url} has no rows")
     return source
+
+
+def with_kinds(source: Source, found: set[str]) -> Source:
+    """The source with the kinds of the long format that were found."""
+    if source.columns.kind is None:
+        return source
+    where = f"column_kind={source.columns.kind!r}"
+    return replace(source, kinds=check_kinds(sorted(found), where))
 
 
 def _scan(source: Source, index: int) -> tuple[int, set[str]]:
@@ -325,11 +356,16 @@ def _scan(source: Source, index: int) -> tuple[int, set[str]]:
     for batch in read_span(source, Span(index, 0, source.files[index].groups), [column]):
         rows += batch.num_rows
         if column == source.columns.kind:
-            with located(file_name(source, index)):
-                check_nulls(batch.column(column), column, "every row needs a kind; drop these rows")
-            fresh = _names(batch.column(column).unique())
-            kinds = pa.concat_arrays([kinds, fresh]).unique()
+            kinds = pa.concat_arrays([kinds, kinds_of(source, index, batch)]).unique()
     return rows, set(kinds.to_pylist())
+
+
+def kinds_of(source: Source, index: int, batch: pa.RecordBatch) -> pa.Array:
+    """The kinds in a batch of one file, long format."""
+    column = str(source.columns.kind)
+    with located(file_name(source, index)):
+        check_nulls(batch.column(column), column, "every row needs a kind; drop these rows")
+    return _names(batch.column(column).unique())
 
 
 def _names(kinds: pa.Array) -> pa.Array:

@@ -23,12 +23,14 @@ from tidemill.policies import Policies
 from tidemill.sources.assemble import assemble
 from tidemill.sources.csv import read_csv
 from tidemill.sources.identity import check_file_unchanged
+from tidemill.sources.interval_rows import covers, inside, with_time
 from tidemill.sources.keys import read_keys
 from tidemill.sources.spilled import read_spilled, row_width
 from tidemill.storage.stores import Store
 
 __all__ = [
     "batch_rows",
+    "counts",
     "file_name",
     "open_parquet",
     "read_part",
@@ -119,19 +121,44 @@ def file_name(source: Source, index: int) -> str:
 def read_span(
     source: Source, span: Span, columns: Sequence[str], rows: int | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Stream columns of some groups of one file, in batches of at most ``rows`` rows."""
+    """Stream columns of some groups of one file, in batches of at most ``rows`` rows.
+
+    Of a source with a window these are the rows of the window.
+    """
+    if source.window is None:
+        yield from _read_span(source, span, columns, rows)
+    else:
+        names = with_time(columns, source.columns)
+        with located(file_name(source, span.file)):
+            batches = _read_span(source, span, names, rows)
+            yield from inside(source.window, batches, columns, source.columns)
+
+
+def _read_span(
+    source: Source, span: Span, columns: Sequence[str], rows: int | None
+) -> Iterator[pa.RecordBatch]:
     rows = rows or batch_rows(source)
     name = file_name(source, span.file)
     if source.format == "csv":
-        counted = source.files[span.file].rows  # 0 while they are being counted
+        # 0 while they are being counted; those of a window are counted elsewhere
+        counted = source.files[span.file].rows if source.window is None else 0
         with _opened(source, span.file) as file:
             batches = read_csv(file, name, read_schema(source), columns)
             yield from _counted(batches, counted, name) if counted else batches
         return
     with located(name), open_parquet(source, span.file) as parquet:
         for group in range(span.first, span.last):
+            if counts(source, parquet.metadata.row_group(group)) is False:
+                continue
             batches = parquet.iter_batches(rows, [group], list(columns), use_threads=False)
             yield from _counted(batches, parquet.metadata.row_group(group).num_rows, name)
+
+
+def counts(source: Source, group: pq.RowGroupMetaData) -> bool | None:
+    """Whether all rows of a row group count, or none; None if only reading them tells."""
+    if source.window is None:
+        return True
+    return covers(source.window, group, str(source.columns.sort))
 
 
 def _counted(batches: Iterator[pa.RecordBatch], n_rows: int, name: str) -> Iterator[pa.RecordBatch]:

@@ -20,7 +20,13 @@ from tidemill.errors import DataError
 from tidemill.plan import Source, Span
 from tidemill.sources.identity import in_threads
 from tidemill.sources.keys import KeyArray, Keys, merge_counts, plain, read_keys, sums
-from tidemill.sources.reading import file_name, located, open_parquet, read_span
+from tidemill.sources.reading import (
+    counts,
+    file_name,
+    located,
+    open_parquet,
+    read_span,
+)
 from tidemill.sources.spilled import row_width
 from tidemill.sources.values import parse_type
 from tidemill.storage.stores import Store
@@ -132,8 +138,11 @@ def _file_ranges(source: Source, index: int) -> list[Group]:
     unknown: list[int] = []
     for group in range(metadata.num_row_groups):
         facts = metadata.row_group(group)
+        every = counts(source, facts)
+        if every is False:
+            continue
         bounds = _bounds(facts.column(column), type_, source, index)
-        if bounds is None:
+        if bounds is None or every is None:
             unknown.append(group)
         elif facts.num_rows:
             known.append(Group(index, group, facts.num_rows, *bounds))

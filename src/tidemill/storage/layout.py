@@ -17,6 +17,7 @@ The state is the same for both::
     lease/<generation>.json
     published.json
     records/<started>-<run id>.json
+    intervals/<interval>.json                         what its published rows were made of
     keys/<key16>/plan.json
     keys/<key16>/parts/<index>-<n>.json               commit markers, the highest n counts
     keys/<key16>/attempts/<index>-<unique>.json       attempt marks
@@ -100,6 +101,11 @@ class SinkLayout:
     def records(self) -> Store:
         """Folder of the run records."""
         return self.state.child("records")
+
+    @property
+    def intervals(self) -> Store:
+        """Folder of what is known of published intervals."""
+        return self.state.child("intervals")
 
     @property
     def published(self) -> str:

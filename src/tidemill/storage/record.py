@@ -54,6 +54,8 @@ class RunRecord:
     part_checksums: Mapping[str, str] = field(default_factory=dict)  # file -> SHA-256
     digest: str = ""  # of the content
     version: str = ""  # of the sink, as published
+    acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: what its rows
+    # replaced, figures, findings of checks, and ids whose rows were added, removed or altered
     notes: tuple[str, ...] = ()  # on what was replaced
 
     def to_json(self) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""Before the rows of an interval are published: their figures, the checks, and what they change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from tidemill.checks import Facts, Finding, failures, find
+from tidemill.errors import CheckError, SinkError
+from tidemill.plan import Plan
+from tidemill.run import Run
+from tidemill.storage.intervals import IntervalRecord
+from tidemill.storage.markers import Marker
+from tidemill.storage.matrix import read_matrix
+from tidemill.storage.tables import open_whole
+
+__all__ = ["Acceptance", "accept"]
+
+#: Ids that a run record names of those whose rows changed.
+NAMED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What is known of an interval's new rows before anybody sees them."""
+
+    facts: Facts
+    findings: Sequence[Finding] = ()
+    replaced: str = ""  # id of the run whose rows they replace
+    changes: Mapping[str, Any] = field(default_factory=dict)  # added, removed, altered: ids
+
+    def to_json(self) -> dict[str, Any]:
+        """In JSON values, as the run record holds it."""
+        return {
+            "replaced": self.replaced,
+            "facts": asdict(self.facts),
+            "checks": [asdict(finding) for finding in self.findings],
+            "changes": dict(self.changes),
+        }
+
+
+def accept(
+    run: Run,
+    plan: Plan,
+    markers: Sequence[Marker],
+    known: Mapping[str, IntervalRecord],
+    failed_cells: int,
+) -> Acceptance:
+    """Measure an interval's rows, compare them, and check them.
+
+    Raises
+    ------
+    CheckError
+        If a check of level "fail" fails; what was published before stays.
+    """
+    assert plan.interval is not None, "the plan is about an interval"
+    facts = _facts(run, plan, markers, failed_cells)
+    findings = find(plan.checks, facts, _previous(plan, known))
+    if bad := failures(findings):
+        raise CheckError(
+            f"interval {plan.interval.name}: {'; '.join(one.sentence for one in bad)}. Nothing is "
+            "published, the rows of before stay; mend the input, or change checks"
+        )
+    replaced = known.get(plan.interval.name)
+    if replaced is None:
+        return Acceptance(facts, findings)
+    return Acceptance(facts, findings, replaced.run_id, _changes(run, plan, markers))
+
+
+def _facts(run: Run, plan: Plan, markers: Sequence[Marker], failed_cells: int) -> Facts:
+    return Facts(
+        rows=sum(marker.rows for marker in markers),
+        columns=len(plan.columns),
+        quarantined=sum(len(marker.quarantined) for marker in markers),
+        failed_cells=failed_cells,
+        nan_cells=sum(_nan_cells(run, marker) for marker in markers if marker.rows),
+    )
+
+
+def _nan_cells(run: Run, marker: Marker) -> int:
+    count = 0
+    with open_whole(run.key.data, marker.path) as source, pq.ParquetFile(source) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, use_threads=False)
+            count += sum(
+                int(np.isnan(chunk.to_numpy(zero_copy_only=False)).sum())
+                for column in table.columns[1:]
+                for chunk in column.chunks
+            )
+    return count
+
+
+def _previous(plan: Plan, known: Mapping[str, IntervalRecord]) -> Facts | None:
+    """The figures of the interval before this one."""
+    assert plan.interval is not None, "the plan is about an interval"
+    earlier = [record for record in known.values() if record.end <= plan.interval.start]
+    if not earlier:
+        return None
+    return Facts(**max(earlier, key=lambda record: record.end).facts)
+
+
+def _changes(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any]:
+    """Ids whose rows are new, gone or other than before."""
+    assert plan.interval is not None, "the plan is about an interval"
+    try:
+        old = read_matrix(run.sink, plan.interval.name, run.storage_options)
+    except SinkError:
+        return {}  # its record is there, its rows are not
+    new = _rows(run, plan, markers)
+    common = new.index.intersection(old.index)
+    columns = [name for name in plan.columns if name in old.columns]
+    same = _same(new.loc[common, columns].to_numpy(), old.loc[common, columns].to_numpy())
+    altered = common[~same] if len(columns) == len(plan.columns) else common
+    return {
+        "added": _named(new.index.difference(old.index)),
+        "removed": _named(old.index.difference(new.index)),
+        "altered": _named(altered),
+    }
+
+
+def _rows(run: Run, plan: Plan, markers: Sequence[Marker]) -> pd.DataFrame:
+    frames = []
+    for marker in markers:
+        if marker.rows:
+            with open_whole(run.key.data, marker.path) as source:
+                frames.append(pq.read_table(source).to_pandas())
+    rows: pd.DataFrame = pd.concat(frames).set_index(plan.source.columns.id)
+    return rows
+
+
+def _same(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    same: np.ndarray[Any, Any] = ((a == b) | (np.isnan(a) & np.isnan(b))).all(axis=1)
+    return same
+
+
+def _named(ids: pd.Index) -> dict[str, Any]:
+    return {"count": len(ids), "ids": [str(one) for one in ids[:NAMED]]}

@@ -1,0 +1,131 @@
+"""Recurring extraction: which intervals are to be calculated, and why.
+
+An interval that was published is looked at again in two steps. If the files that touch its
+window are those of before, nothing changed. If not, its rows are read once, and a digest of
+them decides, whatever files they lie in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from tidemill.calendars import Calendar
+from tidemill.errors import SettingsError, shorten
+from tidemill.intervals import Interval, missing
+from tidemill.preparation import find_interval_files
+from tidemill.request import Request
+from tidemill.sources.interval_files import read_window
+from tidemill.storage.intervals import IntervalRecord, facts_of, write_interval
+from tidemill.storage.layout import SinkLayout
+
+__all__ = ["Finding", "check_settings", "examine", "holes"]
+
+log = logging.getLogger(__name__)
+
+State = Literal["unchanged", "missing", "changed", "recalculated", "empty"]
+
+#: Holes that a report names.
+NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is to be done about one interval."""
+
+    interval: Interval
+    state: State
+    reason: str
+    replaces: str = ""  # run id of what is published
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its rows are to be calculated."""
+        return self.state in {"missing", "changed", "recalculated"}
+
+
+def examine(request: Request, record: IntervalRecord | None, *, recalculate: bool) -> Finding:
+    """Look at one interval.
+
+    Parameters
+    ----------
+    request : about the interval
+    record : of what is published for it
+    recalculate : calculate it even if nothing changed
+
+    Raises
+    ------
+    InputError
+        If files or columns cannot be used.
+    """
+    interval = request.interval
+    assert interval is not None, "the request is about an interval"
+    found = find_interval_files(request)
+    if record is not None and not recalculate and facts_of(found) == record.files:
+        return Finding(interval, "unchanged", "the files that touch its window are the same")
+    source = read_window(found)
+    if not source.rows:
+        gone = "the rows of its window are gone" if record else "its window has no row"
+        return Finding(interval, "empty", gone, record.run_id if record else "")
+    if record is None:
+        return Finding(interval, "missing", "it was not published yet")
+    if source.fingerprint != record.fingerprint:
+        return Finding(interval, "changed", "rows of its window changed", record.run_id)
+    if recalculate:
+        return Finding(interval, "recalculated", "as was asked for", record.run_id)
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    write_interval(layout, replace(record, files=facts_of(found)))
+    return Finding(interval, "unchanged", "the same rows lie in other files")
+
+
+def check_settings(request: Request, known: Iterable[IntervalRecord]) -> None:
+    """Refuse to add rows of other features, or made by other policies, to a table.
+
+    Raises
+    ------
+    SettingsError
+        If settings or policies are others than those of the intervals published last.
+    """
+    newest = max(known, key=lambda record: record.published, default=None)
+    if newest is None:
+        return
+    if different := _differences(request, newest):
+        raise SettingsError(
+            f"the table {request.sink} was made otherwise: {'; '.join(different)}. Give the "
+            "settings and policies of before, or another sink"
+        )
+
+
+def _differences(request: Request, record: IntervalRecord) -> list[str]:
+    found = []
+    before, now = _features(record.settings), _features(request.settings)
+    if new := sorted(now - before):
+        found.append(f"new features {shorten(new, 3)}")
+    if gone := sorted(before - now):
+        found.append(f"features left out {shorten(gone, 3)}")
+    policies = asdict(request.policies)
+    found += [
+        f"{name}={policies[name]!r} instead of {value!r}"
+        for name, value in record.policies.items()
+        if policies.get(name) != value
+    ]
+    return found
+
+
+def _features(settings: Mapping[str, Any]) -> set[str]:
+    return {
+        f"{kind}: {name} {params}"
+        for kind, features in settings.items()
+        for name, params in features
+    }
+
+
+def holes(
+    calendar: Calendar, known: Mapping[str, IntervalRecord], looked_at: Sequence[Interval]
+) -> list[Interval]:
+    """Intervals that were never published and are older than those looked at."""
+    if not known or not looked_at:
+        return []
+    return missing(calendar, known, looked_at[0])

@@ -1,0 +1,84 @@
+"""Open the window of an interval: the files that touch it, and the rows that lie in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+
+import pyarrow as pa
+
+from tidemill.digests import RowSum, table_sum
+from tidemill.plan import Source, Span
+from tidemill.sources.discovery import Location
+from tidemill.sources.files import find_files, kinds_of, with_kinds
+from tidemill.sources.identity import in_threads
+from tidemill.sources.reading import read_span, used_columns
+from tidemill.storage.stores import Store
+
+__all__ = ["find_window", "read_window"]
+
+
+def find_window(
+    location: Location,
+    first: int,
+    stop: int,
+    *,
+    column_id: str,
+    column_sort: str | None,
+    column_kind: str | None = None,
+    column_value: str | Sequence[str] | None = None,
+    storage_options: Mapping[str, str] | None = None,
+) -> Source:
+    """The files that may hold rows of a window, by their footers; no row is read.
+
+    Parameters
+    ----------
+    first, stop : the window ``[first, stop)``, in UTC nanoseconds
+    location, column_id, column_sort, column_kind, column_value, storage_options
+        As for :func:`open_source`; the sort column holds timestamps.
+
+    Returns
+    -------
+    Source
+        Without rows and kinds of the long format, which :func:`read_window` finds. There may be
+        no file.
+
+    Raises
+    ------
+    SourceError
+        As :func:`open_source`, or if the sort column holds no timestamps.
+    """
+    roles = column_id, column_sort, column_kind, column_value
+    return find_files(location, roles, storage_options, (first, stop))
+
+
+def read_window(source: Source) -> Source:
+    """Read the rows of a window once: their number, their kinds, and what identifies them.
+
+    The fingerprint covers the rows, whatever files they lie in and in whatever order.
+    """
+    store = Store.open(source.url, source.storage_options)
+    scanned = in_threads(lambda i: _scan_window(source, i), range(len(source.files)), store)
+    sums = [total for total, _ in scanned]
+    files = [replace(f, rows=total.rows) for f, total in zip(source.files, sums, strict=True)]
+    total = sum(sums, start=RowSum())
+    facts = [total.text, asdict(source.columns), source.id_type]
+    source = replace(
+        source,
+        files=tuple(files),
+        fingerprint=hashlib.sha256(json.dumps(facts).encode()).hexdigest(),
+    )
+    return with_kinds(source, set().union(*(kinds for _, kinds in scanned)))
+
+
+def _scan_window(source: Source, index: int) -> tuple[RowSum, set[str]]:
+    total, kinds = RowSum(), pa.array([], pa.string())
+    column = source.columns.kind
+    span = Span(index, 0, source.files[index].groups)
+    for batch in read_span(source, span, used_columns(source.columns)):
+        total += table_sum(batch)
+        if column is not None:
+            kinds = pa.concat_arrays([kinds, kinds_of(source, index, batch)]).unique()
+    return total, set(kinds.to_pylist())

@@ -1,0 +1,296 @@
+"""Intervals: only the rows of their windows count, and only what changed is calculated again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import tidemill
+from tidemill import recurring
+from tidemill.calculators import calculator
+from tidemill.calendars import Calendar
+from tidemill.checks import parse_checks
+from tidemill.errors import CalculationError, CheckError, NoRowsError, SettingsError, SourceError
+from tidemill.intervals import candidates, find_interval
+from tidemill.job import extract_here
+from tidemill.recurring import check_settings, examine
+from tidemill.request import make_request
+from tidemill.storage.intervals import read_intervals
+from tidemill.storage.layout import SinkLayout
+from tidemill.storage.record import history
+
+DAILY = Calendar("1d")
+DAYS = ("2026-11-17", "2026-11-18", "2026-11-19")
+
+
+def rows(day: str, ids: int = 5, steps: int = 24) -> pd.DataFrame:
+    """One row per hour and id, in time order."""
+    times = pd.date_range(day, periods=steps, freq="1h")
+    rng = np.random.default_rng(int(day[-2:]))
+    frame = pd.DataFrame({"id": np.tile(np.arange(ids), steps), "time": times.repeat(ids)})
+    return frame.assign(x=rng.normal(size=len(frame)).round(3))
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for day in DAYS:
+        rows(day).to_parquet(folder / f"{day}.parquet", index=False)
+    return folder
+
+
+@pytest.fixture
+def table(tmp_path) -> Path:
+    return tmp_path / "table"
+
+
+def request(source, table, day, calendar=DAILY, checks=None, **options):
+    made = make_request(
+        source, table, column_id="id", column_sort="time", **{"settings": "minimal"} | options
+    )
+    interval = find_interval(calendar, day)
+    return replace(made, interval=interval, checks=parse_checks(checks))
+
+
+def known(table):
+    return read_intervals(SinkLayout.of(table))
+
+
+def look(source, table, day, *, recalculate=False, **options):
+    about = request(source, table, day, **options)
+    return examine(about, known(table).get(about.interval.name), recalculate=recalculate)
+
+
+def run(source, table, day, calendar=DAILY, recalculates="", **options):
+    about = request(source, table, day, calendar, **options)
+    return extract_here(replace(about, recalculates=recalculates), threads=2)
+
+
+def expected(frame, start, stop):
+    inside = frame[(frame["time"] >= start) & (frame["time"] < stop)]
+    return tidemill.extract_features(inside, "minimal", column_id="id", column_sort="time")
+
+
+# Only the rows of the window count
+
+
+def in_time_order(frame, folder):
+    frame = frame.sort_values("time", kind="stable")
+    pq.write_table(pa.Table.from_pandas(frame), folder / "all.parquet", row_group_size=17)
+
+
+def by_id(frame, folder):
+    frame = frame.sort_values(["id", "time"])
+    pq.write_table(pa.Table.from_pandas(frame), folder / "all.parquet", row_group_size=50)
+
+
+def without_statistics(frame, folder):
+    pq.write_table(pa.Table.from_pandas(frame), folder / "all.parquet", write_statistics=False)
+
+
+def as_csv(frame, folder):
+    frame.to_csv(folder / "all.csv", index=False)
+
+
+def with_text_ids(frame, folder):
+    frame.assign(id="s" + frame["id"].astype(str)).to_parquet(folder / "all.parquet", index=False)
+
+
+def in_unit(unit, zone=None):
+    def write(frame, folder):
+        times = (
+            frame["time"]
+            .dt.tz_localize(zone)
+            .astype(f"datetime64[{unit}{(zone and f', {zone}') or ''}]")
+        )
+        frame.assign(time=times).to_parquet(folder / "all.parquet", index=False)
+
+    write.__name__ = f"in_{unit}_{zone}"
+    return write
+
+
+SHAPES = [
+    in_time_order, by_id, without_statistics, as_csv, with_text_ids, in_unit("s"), in_unit("ms"),
+    in_unit("us"), in_unit("ns"), in_unit("us", "UTC"), in_unit("ns", "UTC"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("write", SHAPES, ids=lambda write: write.__name__)
+@pytest.mark.parametrize("window", [None, "30h"])
+def test_rows_of_the_window_alone_count(write, window, tmp_path, table):
+    frame = pd.concat([rows(day) for day in DAYS])
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write(frame, folder)
+    calendar = Calendar("1d", window=window)
+    summary = run(folder, table, DAYS[1], calendar)
+    start = "2026-11-18" if window is None else "2026-11-17 18:00"
+    wanted = expected(frame, start, "2026-11-19")
+    matrix = tidemill.read_matrix(table, "20261118T000000Z")
+    assert matrix.to_numpy().tobytes() == wanted.to_numpy().tobytes()
+    assert summary.interval == "20261118T000000Z"
+
+
+def test_files_outside_of_the_window_are_not_read(source, table):
+    (source / "2026-11-17.parquet").write_bytes((source / "2026-11-17.parquet").read_bytes())
+    found = recurring.find_interval_files(request(source, table, DAYS[2]))
+    assert [file.path for file in found.files] == ["2026-11-19.parquet"]
+
+
+@pytest.mark.parametrize("column", ["id", "x"])
+def test_a_column_without_times_is_refused(column, source, table):
+    about = replace(request(source, table, DAYS[0]), column_sort=column, column_id="time")
+    with pytest.raises(SourceError, match="but intervals need timestamps"):
+        examine(about, None, recalculate=False)
+
+
+# What changed is calculated again
+
+
+def test_every_interval_is_a_partition_and_no_other_is_touched(source, table):
+    run(source, table, DAYS[0])
+    before = {path: path.stat().st_mtime_ns for path in table.glob("*.parquet")}
+    run(source, table, DAYS[1])
+    matrix = tidemill.read_matrix(table)
+    assert matrix.index.get_level_values(0).unique().tolist() == [
+        "20261117T000000Z", "20261118T000000Z",
+    ]  # fmt: skip
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_the_same_files_are_not_read_again(source, table, monkeypatch):
+    run(source, table, DAYS[1])
+    monkeypatch.setattr(recurring, "read_window", None)
+    assert look(source, table, DAYS[1]).state == "unchanged"
+
+
+def test_the_same_rows_in_other_files_change_nothing(source, table):
+    run(source, table, DAYS[1])
+    path = source / f"{DAYS[1]}.parquet"
+    frame = pd.read_parquet(path)
+    path.unlink()
+    frame.iloc[::-1].iloc[:50].to_parquet(source / "b.parquet", index=False)
+    frame.iloc[::-1].iloc[50:].to_parquet(source / "a.parquet", index=False)
+    found = look(source, table, DAYS[1])
+    assert (found.state, found.reason) == ("unchanged", "the same rows lie in other files")
+    assert look(source, table, DAYS[1]).reason == "the files that touch its window are the same"
+
+
+def test_a_late_row_opens_the_intervals_whose_window_holds_it(source, table):
+    calendar = Calendar("1d", window="48h")
+    due = candidates(calendar, find_interval(calendar, DAYS[2]))[-3:]
+    for interval in due:
+        extract_here(replace(request(source, table, DAYS[0]), interval=interval), threads=2)
+    late = pd.DataFrame({"id": [3], "time": [pd.Timestamp("2026-11-18 10:10")], "x": [99.0]})
+    late.to_parquet(source / "late.parquet", index=False)
+    states = [look(source, table, day, calendar=calendar).state for day in DAYS]
+    assert states == ["unchanged", "changed", "changed"]
+    summary = run(source, table, DAYS[1], calendar)
+    assert summary.acceptance["changes"] == {
+        "added": {"count": 0, "ids": []},
+        "removed": {"count": 0, "ids": []},
+        "altered": {"count": 1, "ids": ["3"]},
+    }
+    records = {record.run_id: record for record in history(SinkLayout.of(table))}
+    replaced = records[records[summary.run_id].acceptance["replaced"]]
+    assert (replaced.interval, replaced.run_id != summary.run_id) == ("20261118T000000Z", True)
+    assert [look(source, table, day, calendar=calendar).state for day in DAYS[1:]] == [
+        "unchanged", "changed",
+    ]  # fmt: skip
+
+
+def test_ids_that_come_and_go_are_named(source, table):
+    run(source, table, DAYS[1])
+    path = source / f"{DAYS[1]}.parquet"
+    frame = pd.read_parquet(path)
+    frame = frame[frame["id"] != 0].replace({"id": {4: 7}})
+    frame.to_parquet(path, index=False)
+    changes = run(source, table, DAYS[1]).acceptance["changes"]
+    assert changes["added"]["ids"] == ["7"]
+    assert changes["removed"]["ids"] == ["0", "4"]
+    assert changes["altered"]["count"] == 0
+
+
+def test_recalculation_makes_the_same_rows_anew(source, table):
+    first = run(source, table, DAYS[1])
+    found = look(source, table, DAYS[1], recalculate=True)
+    assert found.state == "recalculated"
+    again = run(source, table, DAYS[1], recalculates=found.replaces)
+    assert again.digest == first.digest
+    assert again.parts["calculated"] == again.parts["total"]
+    assert again.acceptance["changes"]["altered"]["count"] == 0
+
+
+def test_a_failed_interval_goes_on_from_its_parts_though_others_ran(source, table, own_calculators):
+    broken = [True]
+
+    @calculator(version="1")
+    def fragile(values):
+        if broken[0] and abs(values[0] - last) < 1e-9:
+            raise ValueError("broken")
+        return 0.0
+
+    last = rows(DAYS[1]).query("id == 4")["x"].iloc[0]
+    options = {"settings": {"fragile": None}, "part_bytes": 300}
+    with pytest.raises(CalculationError):
+        run(source, table, DAYS[1], **options)
+    run(source, table, DAYS[2], **options)
+    broken[0] = False
+    summary = run(source, table, DAYS[1], **options)
+    assert 0 < summary.parts["reused"] < summary.parts["total"]
+    assert not list((table / "_tidemill" / "keys").glob("*"))
+
+
+# When a result is good
+
+
+def test_a_failed_check_leaves_the_rows_of_before(source, table):
+    run(source, table, DAYS[0])
+    run(source, table, DAYS[1])
+    before = tidemill.read_matrix(table)
+    path = source / f"{DAYS[1]}.parquet"
+    frame = pd.read_parquet(path)
+    frame[frame["id"] < 2].to_parquet(path, index=False)
+    with pytest.raises(CheckError, match=r"the rows fell from 5 to 2, by 60%.*the rows of before"):
+        run(source, table, DAYS[1])
+    pd.testing.assert_frame_equal(tidemill.read_matrix(table), before)
+    (failed,) = [one for one in history(SinkLayout.of(table)) if one.state == "failed"]
+    assert "fell from 5 to 2" in failed.message
+    summary = run(source, table, DAYS[1], checks={"rows_drop": "off"})
+    assert summary.rows == 2
+
+
+def test_a_warning_is_recorded(source, table):
+    frame = pd.read_parquet(source / f"{DAYS[0]}.parquet")
+    frame.loc[3, "x"] = np.nan
+    frame.to_parquet(source / f"{DAYS[0]}.parquet", index=False)
+    (finding,) = run(source, table, DAYS[0], on_nan="quarantine").acceptance["checks"]
+    assert (finding["check"], finding["level"], finding["figure"]) == (
+        "quarantined_series",
+        "warn",
+        1,
+    )
+
+
+def test_a_window_without_rows_is_empty_and_never_published(source, table):
+    assert look(source, table, "2026-11-25").state == "empty"
+    with pytest.raises(NoRowsError, match="no row in the window of interval 20261125T000000Z"):
+        run(source, table, "2026-11-25")
+    assert not known(table)
+
+
+def test_other_settings_and_policies_are_refused_with_the_difference(source, table):
+    run(source, table, DAYS[0])
+    about = request(source, table, DAYS[1], settings={"mean": None}, on_nan="omit")
+    with pytest.raises(
+        SettingsError, match=r"features left out .* on_nan='omit' instead of 'raise'"
+    ):
+        check_settings(about, known(table).values())
+    check_settings(request(source, table, DAYS[1]), known(table).values())
