@@ -15,6 +15,7 @@
     │   └── LeaseLostError              this run no longer owns the sink: stop
     ├── ResourceError                   disk or memory does not suffice
     ├── ClusterError                    workers are missing, unreachable or unfit
+    ├── ServerError                     Prefect's server is missing, unreachable or refuses
     └── CalculationError                a calculator raised and ``on_error="raise"``
 
 ``QuadraticWarning`` (UserWarning) is the one warning.
@@ -36,6 +37,7 @@ __all__ = [
     "ParameterError",
     "QuadraticWarning",
     "ResourceError",
+    "ServerError",
     "SettingsError",
     "SinkBusyError",
     "SinkError",
@@ -100,6 +102,10 @@ class ResourceError(TidemillError):
 
 class ClusterError(TidemillError):
     """Workers are missing, unreachable or unfit for the run."""
+
+
+class ServerError(TidemillError):
+    """Prefect's server is missing, cannot be reached, or refuses."""
 
 
 class CalculationError(TidemillError):
