@@ -180,7 +180,7 @@ def _wrong_parameters(one: Deployment, flow: Flow[Any, Any]) -> Iterator[str]:
 def _wrong_values(given: Mapping[str, Any], flow: Flow[Any, Any], at: str) -> Iterator[str]:
     form = _form(flow)
     known = form["properties"]
-    for name in given.keys() - known.keys():
+    for name in sorted(given.keys() - known.keys()):
         yield f"{at}: {name!r} is no parameter of flow {flow.name!r}; allowed: {', '.join(known)}"
     fits = {name: value for name, value in given.items() if name in known}
     errors = validate(fits, form, ignore_required=True)
@@ -227,13 +227,10 @@ def _checked(schedule: Schedule) -> Schedule:
 
 
 def _plain_rule(parsed: Any) -> dict[str, Any]:
-    """A rule as JSON values; the start that Prefect adds to an rrule is left out."""
+    """A rule as JSON values."""
     plain: dict[str, Any] = parsed.model_dump(mode="json")
     if "interval" in plain:
         plain["interval"] = parsed.interval.total_seconds()
-    if "rrule" in plain:
-        lines = plain["rrule"].splitlines()
-        plain["rrule"] = "\n".join(one for one in lines if not one.startswith("DTSTART:20200101T"))
     return plain
 
 
@@ -376,10 +373,19 @@ def _apply_schedule(client: SyncPrefectClient, deployment: UUID, step: ScheduleS
     elif step.action == "remove" and step.old:
         client.delete_deployment_schedule(deployment, UUID(step.old.id))
     elif step.action == "change" and step.old and step.new:
-        # `active` is not given: one that a person paused stays paused.
+        # `active` is not given: one that a person paused stays paused. An interval goes on from
+        # where it began.
+        rule = (
+            {**_anchor(step.old), **step.new.rule} if "interval" in step.new.rule else step.new.rule
+        )
         client.update_deployment_schedule(
             deployment,
             UUID(step.old.id),
-            schedule=_RULES.validate_python(dict(step.new.rule)),
+            schedule=_RULES.validate_python(dict(rule)),
             parameters=dict(step.new.parameters),
+            slug=step.new.slug or step.old.slug,
         )
+
+
+def _anchor(one: Schedule) -> dict[str, Any]:
+    return {key: value for key, value in one.rule.items() if key == "anchor_date"}

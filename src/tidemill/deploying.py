@@ -24,9 +24,10 @@ from tidemill.errors import ArgumentError, shorten
 __all__ = ["Deployment", "Project", "Schedule", "project_file", "read_project", "write_project"]
 
 FILE = "prefect.yaml"
-#: What a deployment gets whose file does not name a work pool.
+#: What a deployment gets that does not name them.
 DEFAULT_QUEUE = "default"
 DEFAULT_STRATEGY = "ENQUEUE"
+_RULES = ("cron", "interval", "rrule")
 _PLACEHOLDER = re.compile(r"\{\{\s*\$(\w+)\s*\}\}")
 
 
@@ -42,7 +43,9 @@ class Schedule:
 
     def __str__(self) -> str:
         """Like 'cron 30 2 * * * timezone UTC'."""
-        return " ".join(f"{key} {value}" for key, value in self.rule.items() if value is not None)
+        first = [key for key in _RULES if key in self.rule]
+        shown = [key for key in (*first, "timezone", "anchor_date") if self.rule.get(key)]
+        return " ".join(f"{key} {self.rule[key]}" for key in dict.fromkeys(shown))
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,6 @@ _CONCURRENCY = {
     ),
     "grace_period_seconds": _COUNT,
 }
-_RULES = ("cron", "interval", "rrule")
 _SCHEDULE = {
     "cron": _TEXT,
     "interval": _of(int, float, str, words="seconds, or text in the form of ISO 8601 like PT1H"),

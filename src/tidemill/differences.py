@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,15 +70,17 @@ class ScheduleStep:
         """What is to be said of it."""
         if self.action == "change":
             yield f"change schedule: {self.old} -> {self.new}"
-            if self.old and self.new and self.old.parameters != self.new.parameters:
-                yield from map(
-                    str,
-                    _entry_changes("schedule parameters", self.old.parameters, self.new.parameters),
-                )
         elif self.action != "unchanged":
             yield f"{self.action} schedule: {self.new or self.old}"
-        if self.old and self.new and not self.old.active and self.new.active:
-            yield f"schedule {self.new} is paused on the server, and stays so"
+        if self.old and self.new:
+            yield from self._details(self.old, self.new)
+
+    def _details(self, old: Schedule, new: Schedule) -> Iterator[str]:
+        yield from map(str, _entry_changes("schedule.parameters", old.parameters, new.parameters))
+        if new.slug not in {None, old.slug}:
+            yield str(Change("schedule.slug", old.slug, new.slug))
+        if old.active != new.active:
+            yield f"schedule {new} is {'active' if old.active else 'paused'} here, and stays so"
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Step:
         if self.action == "left":
             details.append(f"it left the file; `prefect deployment delete {self.name}` removes it")
         if self.wanted and self.found and self.found.paused and not self.wanted.paused:
-            details.append("paused on the server, and stays so")
+            details.append("the deployment is paused here, and stays so")
         yield from (f"{'':<10}   {one}" for one in details)
 
 
@@ -176,7 +179,12 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]
 def _entry_changes(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     for name in dict.fromkeys([*new, *old]):
         if (name in old, old.get(name)) != (name in new, new.get(name)):
-            yield Change(f"{key}.{name}", old.get(name), new.get(name))
+            yield Change(f"{key}.{name}", _entry(old, name), _entry(new, name))
+
+
+def _entry(entries: Mapping[str, Any], name: str) -> Any:
+    """For people: an entry that is null is not an entry that is not there."""
+    return "null" if name in entries and entries[name] is None else entries.get(name)
 
 
 def _schedule_steps(
@@ -187,19 +195,20 @@ def _schedule_steps(
     A schedule without a slug was not made from the file: it is a person's and stays.
     """
     wants, has = list(wanted), [one for one in found if one.slug]
-    pairs = [*_take_pairs(wants, has, _same_slug), *_take_pairs(wants, has, _same_rule)]
-    own = [one for one in has if str(one.slug).startswith(OWN_SLUG)]
-    if len(wants) == len(own) == len(has) == 1 and not wants[0].slug:
+    pairs: list[tuple[Schedule, Schedule]] = []
+    for matches in (_same_slug, _same, _same_rule):
+        pairs += _take_pairs(wants, has, matches)
+    if len(wants) == len(has) == 1:
         pairs.append((wants.pop(), has.pop()))
     for new, old in pairs:
-        same = _same_rule(new, old) and new.parameters == old.parameters
+        same = _same(new, old) and new.slug in {None, old.slug}
         yield ScheduleStep("unchanged" if same else "change", old, new)
     yield from (ScheduleStep("remove", one, None) for one in has)
     yield from (ScheduleStep("create", None, one) for one in wants)
 
 
 def _take_pairs(
-    wants: list[Schedule], has: list[Schedule], matches: Any
+    wants: list[Schedule], has: list[Schedule], matches: Callable[[Schedule, Schedule], bool]
 ) -> Iterator[tuple[Schedule, Schedule]]:
     for new in tuple(wants):
         old = next((one for one in has if matches(new, one)), None)
@@ -213,11 +222,20 @@ def _same_slug(new: Schedule, old: Schedule) -> bool:
     return new.slug is not None and new.slug == old.slug
 
 
+def _same(new: Schedule, old: Schedule) -> bool:
+    return _same_rule(new, old) and new.parameters == old.parameters
+
+
 def _same_rule(new: Schedule, old: Schedule) -> bool:
     """Whether they start runs at the same times; what the file leaves open is as it is."""
-    return all(old.rule.get(key) == value for key, value in new.rule.items()) and (
-        new.slug in {None, old.slug}
-    )
+    return all(_same_value(value, old.rule.get(key)) for key, value in new.rule.items())
+
+
+def _same_value(new: Any, old: Any) -> bool:
+    """Prefect gives an rrule a start if it has none."""
+    if isinstance(new, str) and isinstance(old, str) and "DTSTART" not in new:
+        return new == re.sub(r"^DTSTART.*\n", "", old)
+    return bool(new == old)
 
 
 def differences_text(steps: Sequence[Step], new_pools: Sequence[str], *, dry_run: bool) -> str:
