@@ -1,8 +1,9 @@
-"""Deployments on a Prefect server: the file's flows and parameters checked, compared, applied."""
+"""Deployments on a Prefect server: those of the file and the server's, compared and applied."""
 
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,13 +25,10 @@ from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from prefect.exceptions import ObjectNotFound
-from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL
-from prefect.utilities.callables import parameter_schema
-from prefect.utilities.schema_tools import validate
 from pydantic import TypeAdapter, ValidationError
 
-from tidemill.deploying import Deployment, Project, Schedule, project_file, read_project
+from tidemill.deploying import Deployment, Project, Schedule, check_name, project_file, read_project
 from tidemill.differences import (
     OWN_SLUG,
     Found,
@@ -40,6 +38,7 @@ from tidemill.differences import (
     compare,
     differences_text,
 )
+from tidemill.entrypoints import load_flow, parameter_form, wrong_parameters, wrong_steps
 from tidemill.errors import ArgumentError, ServerError, shorten
 
 __all__ = ["deploy"]
@@ -65,6 +64,8 @@ def deploy(
     ServerError
         If there is no server, or it refuses.
     """
+    if work_pool is not None:
+        check_name(work_pool, "work_pool")
     project = read_project(project_file(file))
     wanted = _wanted(project, work_pool)
     with _server() as client:
@@ -80,7 +81,7 @@ def deploy(
 
 @contextmanager
 def _server() -> Iterator[SyncPrefectClient]:
-    url = PREFECT_API_URL.value()
+    url = re.sub(r"//[^/@]*@", "//", PREFECT_API_URL.value() or "")  # without a password
     if not url:
         raise ServerError(
             "no Prefect server is configured, and deployments need one that stays; start one with "
@@ -114,8 +115,8 @@ def _wanted(project: Project, work_pool: str | None) -> list[Wanted]:
     for one in project.deployments:
         at = f"{project.file}: deployment {one.name!r}"
         try:
-            flow = _flow(one.entrypoint, project.file.absolute().parent)
-            problems = list(_wrong_parameters(one, flow))
+            flow = load_flow(one.entrypoint, project.file.absolute().parent)
+            problems = [*wrong_parameters(one, flow), *wrong_steps(one.fields["pull_steps"])]
             schedules = tuple(_checked(schedule) for schedule in one.schedules)
         except ArgumentError as error:
             wrong.append(f"{at}: {error}")
@@ -140,71 +141,9 @@ def _one_wanted(
         **one.fields,
         "description": one.fields["description"] or flow.description,
         "work_pool_name": work_pool or one.fields["work_pool_name"],
-        "parameter_openapi_schema": _form(flow),
+        "parameter_openapi_schema": parameter_form(flow),
     }
     return Wanted(f"{flow.name}/{one.name}", fields, schedules, one.paused)
-
-
-def _form(flow: Flow[Any, Any]) -> dict[str, Any]:
-    return dict(parameter_schema(flow.fn).model_dump(mode="json"))
-
-
-def _flow(entrypoint: str, folder: Path) -> Flow[Any, Any]:
-    """Import a flow by ``package.module.flow``, or ``path.py:flow`` in the file's folder."""
-    is_path = ":" in entrypoint
-    if not is_path and "." not in entrypoint:
-        raise ArgumentError(f"entrypoint={entrypoint!r} is not of the form package.module.flow")
-    try:
-        return load_flow_from_entrypoint(
-            str(folder / entrypoint) if is_path else entrypoint, use_placeholder_flow=False
-        )
-    except Exception as error:  # whatever a module does when it is imported
-        reason = error.__cause__ or error
-        raise ArgumentError(
-            f"entrypoint={entrypoint!r} cannot be imported ({type(reason).__name__}: {reason}); "
-            "give package.module.flow of a flow that is installed here and for the worker"
-        ) from error
-
-
-def _wrong_parameters(one: Deployment, flow: Flow[Any, Any]) -> Iterator[str]:
-    given = one.fields["parameters"]
-    yield from _wrong_values(given, flow, "parameters")
-    for number, schedule in enumerate(one.schedules, start=1):
-        at = f"schedule {number}: parameters"
-        yield from _wrong_values(schedule.parameters, flow, at)
-        missing = set(_form(flow)["required"]) - {*given, *schedule.parameters}
-        if missing:
-            yield f"{at}: {shorten(sorted(missing))} missing, without which no run can start"
-
-
-def _wrong_values(given: Mapping[str, Any], flow: Flow[Any, Any], at: str) -> Iterator[str]:
-    form = _form(flow)
-    known = form["properties"]
-    for name in sorted(given.keys() - known.keys()):
-        yield f"{at}: {name!r} is no parameter of flow {flow.name!r}; allowed: {', '.join(known)}"
-    fits = {name: value for name, value in given.items() if name in known}
-    errors = validate(fits, form, ignore_required=True)
-    for error in errors:
-        where = ".".join(str(step) for step in error.absolute_path)
-        yield f"{at}.{where}={error.instance!r} is not allowed; allowed: {_allowed(error.schema)}"
-    if not errors and fits.keys() >= set(form["required"]):
-        try:
-            flow.validate_parameters(fits)
-        except Exception as error:  # noqa: BLE001 - whatever the flow's own types raise
-            yield f"{at}: {' '.join(str(error).split())}"
-
-
-def _allowed(schema: Any) -> str:
-    """What a piece of JSON schema allows, in words."""
-    if not isinstance(schema, dict):
-        return "nothing"
-    for key in ("anyOf", "oneOf"):
-        if key in schema:
-            return " or ".join(dict.fromkeys(_allowed(one) for one in schema[key]))
-    if "enum" in schema:
-        return ", ".join(str(value) for value in schema["enum"])
-    rules = [f"{key} {schema[key]}" for key in ("minimum", "maximum", "pattern") if key in schema]
-    return ", ".join([str(schema.get("type", "what the flow's form says")), *rules])
 
 
 def _checked(schedule: Schedule) -> Schedule:
@@ -298,7 +237,7 @@ def _check_pools(client: SyncPrefectClient, file: Path, wanted: Iterable[Wanted]
                 missing.append(name)
                 templates[name] = _process_pool(name).base_job_template
         known = templates[name].get("variables", {}).get("properties", {})
-        if unknown := one.fields["job_variables"].keys() - known.keys():
+        if known and (unknown := one.fields["job_variables"].keys() - known.keys()):
             raise ArgumentError(
                 f"{file}: deployment {one.name!r}: work_pool: job_variables: "
                 f"{shorten(sorted(unknown))} not allowed in pool {name!r}; "

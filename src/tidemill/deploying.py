@@ -21,7 +21,15 @@ import yaml
 
 from tidemill.errors import ArgumentError, shorten
 
-__all__ = ["Deployment", "Project", "Schedule", "project_file", "read_project", "write_project"]
+__all__ = [
+    "Deployment",
+    "Project",
+    "Schedule",
+    "check_name",
+    "project_file",
+    "read_project",
+    "write_project",
+]
 
 FILE = "prefect.yaml"
 #: What a deployment gets that does not name them.
@@ -81,6 +89,12 @@ def _of(*types: type, words: str) -> _Kind:
 
 
 _TEXT = _of(str, words="text")
+#: What Prefect allows in names, which are parts of addresses.
+_NAME = _Kind(
+    lambda v: isinstance(v, str) and re.fullmatch(r"[^/%&<>]+", v) is not None,
+    "text without / % & < >",
+)
+_TITLE = _Kind(lambda v: isinstance(v, str) and bool(v.strip()), "text that is not empty")
 _COUNT = _Kind(lambda v: type(v) is int and v > 0, "a whole number above 0")
 _SWITCH = _Kind(lambda value: isinstance(value, bool), "true or false")
 _MAPPING = _of(dict, words="a mapping")
@@ -93,17 +107,17 @@ _MAPPINGS = _Kind(
 _NOTHING = _Kind(lambda _: False, "null: the installed package is run, nothing is built")
 
 _PROJECT = {
-    "name": _TEXT, "prefect-version": _TEXT, "build": _NOTHING, "push": _NOTHING,
+    "name": _TITLE, "prefect-version": _TEXT, "build": _NOTHING, "push": _NOTHING,
     "pull": _MAPPINGS, "definitions": _MAPPING, "deployments": _MAPPINGS,
 }  # fmt: skip
 _DEPLOYMENT = {
-    "name": _TEXT, "description": _TEXT, "version": _TEXT, "entrypoint": _TEXT, "tags": _TEXTS,
+    "name": _NAME, "description": _TEXT, "version": _TEXT, "entrypoint": _TEXT, "tags": _TEXTS,
     "parameters": _MAPPING, "enforce_parameter_schema": _SWITCH, "work_pool": _MAPPING,
     "concurrency_limit": _of(int, dict, words="a whole number or a mapping"),
     "schedules": _MAPPINGS, "paused": _SWITCH, "build": _NOTHING, "push": _NOTHING,
     "pull": _MAPPINGS,
 }  # fmt: skip
-_WORK_POOL = {"name": _TEXT, "work_queue_name": _TEXT, "job_variables": _MAPPING}
+_WORK_POOL = {"name": _NAME, "work_queue_name": _TEXT, "job_variables": _MAPPING}
 _CONCURRENCY = {
     "limit": _COUNT,
     "collision_strategy": _Kind(
@@ -123,6 +137,18 @@ _SCHEDULE = {
     "parameters": _MAPPING,
     "slug": _TEXT,
 }
+
+
+def check_name(name: str, argument: str) -> None:
+    """Refuse a name that Prefect would refuse.
+
+    Raises
+    ------
+    ArgumentError
+        If it does.
+    """
+    if not _NAME.fits(name):
+        raise ArgumentError(f"{argument}={name!r} is not allowed; allowed: {_NAME.words}")
 
 
 def project_file(given: str | os.PathLike[str] | None = None) -> Path:
@@ -252,6 +278,7 @@ def _hint(key: str) -> str:
         "retries": " (a parameter of the flow, if it has one)",
         "retry_delay_seconds": " (a parameter of the flow, if it has one)",
         "schedule": " (give a list: schedules)",
+        "triggers": " (make an automation of it)",
     }.get(key, "")
 
 

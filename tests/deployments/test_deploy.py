@@ -279,6 +279,11 @@ def test_a_dry_run_changes_nothing(project, client):
             {"work_pool": {"name": "p", "job_variables": {"imag": 1}}},
             "imag not allowed .*: .*working_dir",
         ),
+        ({"pull": [{"prefect.deployments.steps.no_step": {}}]}, "pull: step .*no_step' cannot be"),
+        (
+            {"pull": [{"prefect.deployments.steps.set_working_directory": {"folder": "/"}}]},
+            "unexpected keyword argument 'folder'|missing a required argument",
+        ),
         ({"name": "by-hand"}, "by-hand' stands twice"),
     ],
 )
@@ -295,6 +300,8 @@ def test_another_work_pool_can_be_named(project, nightly):
     said = project.deploy(work_pool=f"{project.pool}-other")
     assert f"work_pool_name: {project.pool} -> {project.pool}-other" in said
     assert nightly().work_pool_name == f"{project.pool}-other"
+    with pytest.raises(ArgumentError, match="work_pool='a/b' is not allowed"):
+        project.deploy(work_pool="a/b")
 
 
 def command(*arguments, cwd: Path, **environment) -> subprocess.CompletedProcess:
@@ -341,10 +348,11 @@ def test_the_command_writes_a_project_that_can_be_deployed(tmp_path, prefect_ser
 def test_a_server_that_is_not_there_is_named(project, prefect_server):
     project.deploy()
     for url, message in (
-        ("http://127.0.0.1:9/api", "PREFECT_API_URL=http://127.0.0.1:9/api cannot be reached"),
+        ("http://me:secret@127.0.0.1:9/api", "PREFECT_API_URL=http://127.0.0.1:9/api cannot be"),
         ("", "no Prefect server is configured"),
     ):
         done = command("deploy", cwd=project.file.parent, PREFECT_API_URL=url)
         assert done.returncode == 1
         assert message in done.stderr
+        assert "secret" not in done.stderr
         assert done.stderr.startswith(ServerError.__name__)

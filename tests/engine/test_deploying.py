@@ -78,6 +78,7 @@ def test_the_file_of_this_folder_comes_before_the_packaged_one(project, monkeypa
         (lambda p, _: p.update(schedules=[]), "key 'schedules' is not allowed; allowed: name,"),
         (lambda p, _: p.update(name=None), "key 'name' is missing"),
         (lambda p, _: p.update(build=[{"x": {}}]), "build=.* nothing is built"),
+        (lambda _, d: d.update(name="a/b"), "name='a/b' is not allowed; allowed: text without /"),
         (lambda _, d: d.pop("entrypoint"), "key 'entrypoint' is missing"),
         (
             lambda _, d: d.update(work_pool={"nam": "x"}),
