@@ -292,7 +292,6 @@ def _deployment(raw: Mapping[str, Any], project: Mapping[str, Any]) -> Deploymen
     fields = {
         "entrypoint": raw["entrypoint"],
         "description": raw.get("description"),
-        "version": raw.get("version"),
         "tags": raw.get("tags") or [],
         "parameters": _plain(raw.get("parameters") or {}),
         "enforce_parameter_schema": raw.get("enforce_parameter_schema") is not False,
@@ -303,6 +302,8 @@ def _deployment(raw: Mapping[str, Any], project: Mapping[str, Any]) -> Deploymen
         "concurrency_options": options,
         "pull_steps": (raw["pull"] if "pull" in raw else project.get("pull")) or [],
     }
+    if raw.get("version") is not None:  # else `prefect deploy` may have set one: it stays
+        fields["version"] = raw["version"]
     schedules = tuple(_schedule(one) for one in raw.get("schedules") or ())
     return Deployment(raw["name"], raw["entrypoint"], fields, schedules, bool(raw.get("paused")))
 

@@ -21,7 +21,8 @@ __all__ = ["load_flow", "parameter_form", "wrong_parameters", "wrong_steps"]
 
 def parameter_form(flow: Flow[Any, Any]) -> dict[str, Any]:
     """JSON schema of the flow's parameters, from which Prefect's page makes its form."""
-    return dict(parameter_schema(flow.fn).model_dump(mode="json"))
+    # As `prefect deploy` sends it, so that the two do not undo each other's work.
+    return dict(parameter_schema(flow.fn).model_dump(mode="json", exclude_unset=True))
 
 
 def load_flow(entrypoint: str, folder: Path) -> Flow[Any, Any]:
@@ -54,7 +55,7 @@ def wrong_parameters(one: Deployment, flow: Flow[Any, Any]) -> Iterator[str]:
     for number, schedule in enumerate(one.schedules, start=1):
         at = f"schedule {number}: parameters"
         yield from _wrong_values(schedule.parameters, flow, at)
-        missing = set(parameter_form(flow)["required"]) - {*given, *schedule.parameters}
+        missing = set(parameter_form(flow).get("required", ())) - {*given, *schedule.parameters}
         if missing:
             yield f"{at}: {shorten(sorted(missing))} missing, without which no run can start"
 
@@ -77,7 +78,7 @@ def wrong_steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _wrong_values(given: Mapping[str, Any], flow: Flow[Any, Any], at: str) -> Iterator[str]:
     form = parameter_form(flow)
-    known = form["properties"]
+    known = form.get("properties", {})
     for name in sorted(given.keys() - known.keys()):
         yield f"{at}: {name!r} is no parameter of flow {flow.name!r}; allowed: {', '.join(known)}"
     fits = {name: value for name, value in given.items() if name in known}
@@ -85,7 +86,7 @@ def _wrong_values(given: Mapping[str, Any], flow: Flow[Any, Any], at: str) -> It
     for error in errors:
         where = ".".join(str(step) for step in error.absolute_path)
         yield f"{at}.{where}={error.instance!r} is not allowed; allowed: {_allowed(error.schema)}"
-    if not errors and fits.keys() >= set(form["required"]):
+    if not errors and fits.keys() >= set(form.get("required", ())):
         try:
             flow.validate_parameters(fits)
         except Exception as error:  # noqa: BLE001 - whatever the flow's own types raise

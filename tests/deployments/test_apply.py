@@ -111,6 +111,12 @@ def test_applying_twice_changes_nothing(deployed, client):
 
 
 @pytest.mark.leaves_nothing
+def test_prefect_deploy_takes_the_same_file(deployed):
+    deployed("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", FILE)
+    assert "Nothing changed" in deployed("tidemill", "deploy", FILE)
+
+
+@pytest.mark.leaves_nothing
 def test_a_worker_runs_on_demand_to_the_end(deployed, client, tmp_path):
     sink = tmp_path / "matrix"
     parameters = {"sink": str(sink), "settings": "minimal"}
