@@ -294,6 +294,31 @@ def demo(output: str, cluster: str, verbose: bool) -> None:
         click.echo(f"Picture         {picture}")
 
 
+@cli.command()
+@click.argument("folder", metavar="DIR")
+def init(folder: str) -> None:
+    """Write a project of your own into DIR: prefect.yaml, cluster files and settings."""
+    from tidemill.deploying import write_project
+
+    click.echo(write_project(folder))
+
+
+@cli.command()
+@click.argument("file", required=False)
+@click.option("--dry-run", is_flag=True, help="Print the differences and change nothing.")
+@click.option("--work-pool", metavar="NAME", help="Work pool; default: that of the file.")
+def deploy(file: str | None, dry_run: bool, work_pool: str | None) -> None:
+    """Make a Prefect server's deployments those of FILE, and print what differed.
+
+    FILE is a prefect.yaml; default: that of this folder, or else of the package. Deployments that
+    were not made from it are left alone.
+    """
+    _quieten(verbose=False)
+    from tidemill.applying import deploy as apply
+
+    click.echo(apply(file, work_pool, dry_run=dry_run))
+
+
 def run_file(command: str) -> None:
     """Run a flow's file as a script: the arguments are those of the command of its name."""
     sys.argv.insert(1, command)

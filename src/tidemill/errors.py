@@ -18,6 +18,7 @@
     ├── BackfillError                   some intervals of a backfill failed
     ├── CheckError                      a result failed a check and was not published
     ├── ClusterError                    workers are missing, unreachable or unfit
+    ├── ServerError                     Prefect's server is missing, unreachable or refuses
     └── CalculationError                a calculator raised and ``on_error="raise"``
 
 ``QuadraticWarning`` (UserWarning) is the one warning.
@@ -42,6 +43,7 @@ __all__ = [
     "ParameterError",
     "QuadraticWarning",
     "ResourceError",
+    "ServerError",
     "SettingsError",
     "SinkBusyError",
     "SinkError",
@@ -118,6 +120,10 @@ class BackfillError(TidemillError):
 
 class CheckError(TidemillError):
     """A result failed a check and was not published."""
+
+
+class ServerError(TidemillError):
+    """Prefect's server is missing, cannot be reached, or refuses."""
 
 
 class CalculationError(TidemillError):

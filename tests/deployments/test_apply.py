@@ -2,11 +2,9 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
-from importlib import resources
 from pathlib import Path
 from uuid import UUID
 
@@ -16,8 +14,10 @@ from prefect.client.schemas.objects import FlowRun
 
 import tidemill
 
-PREFECT = Path(sys.executable).parent / "prefect"
+BIN = Path(sys.executable).parent
 POOL = "tidemill"
+FILE = "features/prefect.yaml"
+NAMES = ("extract/on-demand", "extract/nightly")
 COMMAND_SECONDS = 120
 RUN_SECONDS = 240  # a worker, a process of its own, and kernels that may have to be compiled
 
@@ -33,8 +33,8 @@ def home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def prefect(prefect_server, home):
-    """Return a function that runs a command of Prefect as a user would, on the session's server."""
+def command(prefect_server, home):
+    """Return a function that runs a command as a user would, on the session's server."""
     environment = {
         **os.environ,
         "PREFECT_API_URL": prefect_server,
@@ -42,9 +42,9 @@ def prefect(prefect_server, home):
         "TMPDIR": str(home / "tmp"),
     }
 
-    def run(*arguments: str, seconds: float = COMMAND_SECONDS) -> str:
+    def run(program: str, *arguments: str, seconds: float = COMMAND_SECONDS) -> str:
         done = subprocess.run(
-            [PREFECT, "--no-prompt", *arguments],
+            [BIN / program, *arguments],
             cwd=home,
             env=environment,
             capture_output=True,
@@ -59,13 +59,13 @@ def prefect(prefect_server, home):
 
 
 @pytest.fixture(scope="module")
-def deployed(prefect, home):
-    """Apply a copy of the file, as the documentation says."""
-    with resources.as_file(resources.files("tidemill.deployments") / "prefect.yaml") as file:
-        shutil.copy(file, home)
-    prefect("work-pool", "create", "--overwrite", "--type", "process", POOL)
-    prefect("deploy", "--all")
-    return prefect
+def deployed(command):
+    """Apply a project of one's own, as the documentation says."""
+    command("tidemill", "init", "features")
+    command("tidemill", "deploy", FILE)
+    yield command
+    for name in NAMES:  # other tests deploy them from projects of other names
+        command("prefect", "--no-prompt", "deployment", "delete", name)
 
 
 @pytest.fixture
@@ -104,23 +104,31 @@ def test_both_deployments_are_as_the_file_says(deployed, client):
 @pytest.mark.leaves_nothing
 def test_applying_twice_changes_nothing(deployed, client):
     before = client.read_deployment_by_name("extract/nightly")
-    deployed("deploy", "--all")
+    assert "Nothing changed" in deployed("tidemill", "deploy", FILE)
     after = client.read_deployment_by_name("extract/nightly")
     assert after.id == before.id
-    assert [one.schedule for one in after.schedules] == [one.schedule for one in before.schedules]
+    assert after.schedules == before.schedules
+
+
+@pytest.mark.leaves_nothing
+def test_prefect_deploy_takes_the_same_file(deployed):
+    deployed("prefect", "--no-prompt", "deploy", "--all", "--prefect-file", FILE)
+    assert "Nothing changed" in deployed("tidemill", "deploy", FILE)
 
 
 @pytest.mark.leaves_nothing
 def test_a_worker_runs_on_demand_to_the_end(deployed, client, tmp_path):
     sink = tmp_path / "matrix"
     parameters = {"sink": str(sink), "settings": "minimal"}
-    deployed("deployment", "run", "extract/on-demand", "--params", json.dumps(parameters))
+    deployed(
+        "prefect", "deployment", "run", "extract/on-demand", "--params", json.dumps(parameters)
+    )
     (run,) = [
         one
         for one in client.read_flow_runs()
         if one.deployment_id and one.parameters.get("sink") == str(sink)
     ]
-    said = deployed("worker", "start", "--pool", POOL, "--run-once", seconds=RUN_SECONDS)
+    said = deployed("prefect", "worker", "start", "--pool", POOL, "--run-once", seconds=RUN_SECONDS)
     run = wait_until_final(client, run.id, 30)
     assert run.state.is_completed(), f"{run.state}\n{said}"
     matrix = tidemill.read_matrix(sink)

@@ -13,9 +13,11 @@ from prefect_dask import DaskTaskRunner
 from pydantic import BaseModel
 
 from tidemill.cluster import parse_cluster
+from tidemill.deploying import read_project
 from tidemill.errors import ArgumentError
 from tidemill.preparation import check_door
 from tidemill.request import make_request
+from tidemill.settings import Settings
 
 models = pytest.importorskip(
     "prefect.cli.deploy._models", reason="older Prefect has no model of prefect.yaml"
@@ -71,6 +73,16 @@ def test_a_key_that_prefect_would_ignore_is_found(key):
     assert unknown_in_project({"deployments": [changed]}) == [f"on-demand.{key}"]
 
 
+def test_tidemill_deploy_accepts_the_file():
+    project = read_project(FOLDER / "prefect.yaml")
+    assert [one.name for one in project.deployments] == list(DEPLOYMENTS)
+
+
+def test_the_settings_of_a_new_project_can_be_used():
+    settings = Settings.from_any(str(FOLDER / "settings.yaml"))
+    assert len(settings.columns(["x"])) == 11
+
+
 def test_names_are_unique_and_those_of_the_documentation():
     assert [one["name"] for one in PROJECT["deployments"]] == ["on-demand", "nightly"]
 
@@ -114,7 +126,7 @@ def test_one_bad_series_or_calculator_does_not_end_a_deployed_run(name):
 def test_work_pool_is_that_of_the_documentation(name):
     assert DEPLOYMENTS[name]["work_pool"]["name"] == "tidemill"
     page = (FOLDER.parent / "docs/deployments.md").read_text(encoding="utf-8")
-    assert re.search(r"^\$ prefect work-pool create .*--type process tidemill$", page, re.MULTILINE)
+    assert re.search(r"^prefect worker start --pool tidemill$", page, re.MULTILINE)
 
 
 def test_the_pull_step_exists():

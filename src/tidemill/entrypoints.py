@@ -1,0 +1,106 @@
+"""Flows that a file of deployments names: imported, and their parameters checked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import Flow
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.importtools import import_object
+from prefect.utilities.schema_tools import validate
+
+from tidemill.deploying import Deployment
+from tidemill.errors import ArgumentError, shorten
+
+__all__ = ["load_flow", "parameter_form", "wrong_parameters", "wrong_steps"]
+
+
+def parameter_form(flow: Flow[Any, Any]) -> dict[str, Any]:
+    """JSON schema of the flow's parameters, from which Prefect's page makes its form."""
+    # As `prefect deploy` sends it, so that the two do not undo each other's work.
+    return dict(parameter_schema(flow.fn).model_dump(mode="json", exclude_unset=True))
+
+
+def load_flow(entrypoint: str, folder: Path) -> Flow[Any, Any]:
+    """Import a flow by ``package.module.flow``, or ``path.py:flow`` in the file's folder.
+
+    Raises
+    ------
+    ArgumentError
+        If it cannot be imported, or is no flow.
+    """
+    is_path = ":" in entrypoint
+    if not is_path and "." not in entrypoint:
+        raise ArgumentError(f"entrypoint={entrypoint!r} is not of the form package.module.flow")
+    try:
+        return load_flow_from_entrypoint(
+            str(folder / entrypoint) if is_path else entrypoint, use_placeholder_flow=False
+        )
+    except Exception as error:  # whatever a module does when it is imported
+        reason = error.__cause__ or error
+        raise ArgumentError(
+            f"entrypoint={entrypoint!r} cannot be imported ({type(reason).__name__}: {reason}); "
+            "give package.module.flow of a flow that is installed here and for the worker"
+        ) from error
+
+
+def wrong_parameters(one: Deployment, flow: Flow[Any, Any]) -> Iterator[str]:
+    """What the flow does not have or take, and what a scheduled run would lack."""
+    given = one.fields["parameters"]
+    yield from _wrong_values(given, flow, "parameters")
+    for number, schedule in enumerate(one.schedules, start=1):
+        at = f"schedule {number}: parameters"
+        yield from _wrong_values(schedule.parameters, flow, at)
+        missing = set(parameter_form(flow).get("required", ())) - {*given, *schedule.parameters}
+        if missing:
+            yield f"{at}: {shorten(sorted(missing))} missing, without which no run can start"
+
+
+def wrong_steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Pull steps that a worker could not carry out; those that bring a package are left to it."""
+    for step in steps:
+        if len(step) != 1:
+            yield f"pull: {dict(step)!r} is not allowed; give each step one name with its arguments"
+            continue
+        ((name, given),) = step.items()
+        arguments = {key: value for key, value in (given or {}).items() if key != "id"}
+        if "requires" in arguments:
+            continue
+        try:
+            inspect.signature(import_object(name)).bind(**arguments)
+        except Exception as error:  # noqa: BLE001 - whatever a module does when it is imported
+            yield f"pull: step {name!r} cannot be called: {type(error).__name__}: {error}"
+
+
+def _wrong_values(given: Mapping[str, Any], flow: Flow[Any, Any], at: str) -> Iterator[str]:
+    form = parameter_form(flow)
+    known = form.get("properties", {})
+    for name in sorted(given.keys() - known.keys()):
+        yield f"{at}: {name!r} is no parameter of flow {flow.name!r}; allowed: {', '.join(known)}"
+    fits = {name: value for name, value in given.items() if name in known}
+    errors = validate(fits, form, ignore_required=True)
+    for error in errors:
+        where = ".".join(str(step) for step in error.absolute_path)
+        yield f"{at}.{where}={error.instance!r} is not allowed; allowed: {_allowed(error.schema)}"
+    if not errors and fits.keys() >= set(form.get("required", ())):
+        try:
+            flow.validate_parameters(fits)
+        except Exception as error:  # noqa: BLE001 - whatever the flow's own types raise
+            yield f"{at}: {' '.join(str(error).split())}"
+
+
+def _allowed(schema: Any) -> str:
+    """What a piece of JSON schema allows, in words."""
+    if not isinstance(schema, dict):
+        return "nothing"
+    for key in ("anyOf", "oneOf"):
+        if key in schema:
+            return " or ".join(dict.fromkeys(_allowed(one) for one in schema[key]))
+    if "enum" in schema:
+        return ", ".join(str(value) for value in schema["enum"])
+    rules = [f"{key} {schema[key]}" for key in ("minimum", "maximum", "pattern") if key in schema]
+    return ", ".join([str(schema.get("type", "what the flow's form says")), *rules])
