@@ -99,18 +99,20 @@ def symmetry_looking(m, e, median, params, out):
 
 @kernel
 def skewness(m, e, c, params, out):
+    (of_constants,) = params
     n = m[LENGTH]
     if e[MINIMUM] == e[MAXIMUM]:
-        out[0] = math.nan
+        out[0] = of_constants[0]
     else:
         out[0] = n * math.sqrt(n - 1) / (n - 2) * c[1] / c[0] ** 1.5
 
 
 @kernel
 def kurtosis(m, e, c, params, out):
+    (of_constants,) = params
     n = m[LENGTH]
     if e[MINIMUM] == e[MAXIMUM]:
-        out[0] = math.nan
+        out[0] = of_constants[0]
     else:
         ratio = n * (n + 1) * (n - 1) * c[2] / (c[0] * c[0])
         out[0] = (ratio - 3 * (n - 1) ** 2) / ((n - 2) * (n - 3))

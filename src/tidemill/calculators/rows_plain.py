@@ -79,6 +79,7 @@ PLAIN: tuple[Calculator, ...] = (
         "moments",
         "extremes",
         "central",
+        tables="constants:moments_of_constants",
         minimum_length=3,
     ),
     row(
@@ -88,6 +89,7 @@ PLAIN: tuple[Calculator, ...] = (
         "moments",
         "extremes",
         "central",
+        tables="constants:moments_of_constants",
         minimum_length=4,
     ),
     pick(

@@ -90,3 +90,18 @@ def test_shares_and_signs_equal_numpy(family):
     assert not differences("ratio_beyond_r_sigma", SHARES, _beyond, family)
     assert not differences("large_standard_deviation", SHARES, _large, family)
     assert not differences("symmetry_looking", SHARES, _symmetric, family)
+
+
+@pytest.mark.parametrize(
+    ("installed", "value"), [("2.3.3", 0.0), ("3.0.6", 0.0), ("3.1.0", math.nan)]
+)
+def test_moments_of_constants_are_those_of_the_installed_pandas(installed, value, monkeypatch):
+    monkeypatch.setattr("tidemill.calculators.constants.version", {"pandas": installed}.__getitem__)
+    for name in ("skewness", "kurtosis"):
+        np.testing.assert_array_equal(calculate([2.5] * 6, name), [value])
+
+
+def test_the_installed_pandas_says_what_is_expected_of_its_version():
+    series = pd.Series([2.5] * 6)
+    np.testing.assert_array_equal(calculate(series, "skewness"), [series.skew()])
+    np.testing.assert_array_equal(calculate(series, "kurtosis"), [series.kurt()])
