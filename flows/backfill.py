@@ -21,7 +21,7 @@ from tidemill.errors import BackfillError
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import Interval, between, is_closed, local_text
 from tidemill.operations import Location, Locations, engine_logs
-from tidemill.recurring import Finding, check_settings, examine
+from tidemill.recurring import Finding, check_request, examine
 from tidemill.report import backfill_text
 from tidemill.request import Request, make_request
 from tidemill.storage.intervals import read_intervals
@@ -120,7 +120,7 @@ def backfill(
     chosen = [one for one in between(calendar, start, end) if is_closed(calendar, one, now)]
     rows: list[dict[str, Any]] = []
     with engine_logs():
-        check_settings(request, _known(request).values())
+        check_request(request, _known(request).values())
         for interval in chosen if order == "oldest first" else reversed(chosen):
             finding = _examine(request, interval, recalculate=recalculate)
             row = {

@@ -24,7 +24,7 @@ from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyEr
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
 from tidemill.operations import Location, Locations, engine_logs
-from tidemill.recurring import NAMED, Finding, check_settings, examine, holes
+from tidemill.recurring import NAMED, Finding, check_request, examine, holes
 from tidemill.report import interval_text
 from tidemill.request import Request, make_request
 from tidemill.storage.faults import is_transient
@@ -181,7 +181,7 @@ def _examine_all(
 ) -> list[Finding]:
     """What is to be done about the interval and the ones before, oldest first."""
     known = read_intervals(SinkLayout.of(request.sink, request.storage_options))
-    check_settings(request, known.values())
+    check_request(request, known.values())
     found = []
     for interval in candidates(calendar, last):
         again = recalculate and interval == last

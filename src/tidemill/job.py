@@ -87,7 +87,7 @@ class Job:
         now = datetime.now(UTC)
         tell(Progress("plan"))
         layout = SinkLayout.of(request.sink, request.storage_options)
-        check_sink(layout, request.locations)
+        check_sink(layout, request.locations, intervals=request.interval is not None)
         plan, statistics = prepare(request)
         check_room(layout, plan)
         _warn(layout, plan, warning_of(plan, statistics))

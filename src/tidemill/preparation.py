@@ -50,7 +50,8 @@ def check_door(request: Request) -> None:
     InputError, SinkError
         As the run itself would.
     """
-    check_sink(SinkLayout.of(request.sink, request.storage_options), request.locations)
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    check_sink(layout, request.locations, intervals=request.interval is not None)
     _, settings = open_request(request)
     _identities(settings.canonical())
 

@@ -20,8 +20,9 @@ from tidemill.request import Request
 from tidemill.sources.interval_files import read_window
 from tidemill.storage.intervals import IntervalRecord, facts_of, write_interval
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.publish import check_sink
 
-__all__ = ["Finding", "check_settings", "examine", "holes"]
+__all__ = ["Finding", "check_request", "examine", "holes"]
 
 log = logging.getLogger(__name__)
 
@@ -80,14 +81,18 @@ def examine(request: Request, record: IntervalRecord | None, *, recalculate: boo
     return Finding(interval, "unchanged", "the same rows lie in other files")
 
 
-def check_settings(request: Request, known: Iterable[IntervalRecord]) -> None:
-    """Refuse to add rows of other features, or made by other policies, to a table.
+def check_request(request: Request, known: Iterable[IntervalRecord]) -> None:
+    """Refuse to add rows to what is no table of intervals, or one of other features or policies.
 
     Raises
     ------
+    SinkError
+        If the sink is one file, holds something else, or a table without intervals.
     SettingsError
         If settings or policies are others than those of the intervals published last.
     """
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    check_sink(layout, request.locations, intervals=True)
     newest = max(known, key=lambda record: record.published, default=None)
     if newest is None:
         return

@@ -16,10 +16,17 @@ from tidemill import recurring
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
-from tidemill.errors import CalculationError, CheckError, NoRowsError, SettingsError, SourceError
+from tidemill.errors import (
+    CalculationError,
+    CheckError,
+    NoRowsError,
+    SettingsError,
+    SinkError,
+    SourceError,
+)
 from tidemill.intervals import candidates, find_interval
 from tidemill.job import extract_here
-from tidemill.recurring import check_settings, examine
+from tidemill.recurring import check_request, examine
 from tidemill.request import make_request
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
@@ -292,5 +299,20 @@ def test_other_settings_and_policies_are_refused_with_the_difference(source, tab
     with pytest.raises(
         SettingsError, match=r"features left out .* on_nan='omit' instead of 'raise'"
     ):
-        check_settings(about, known(table).values())
-    check_settings(request(source, table, DAYS[1]), known(table).values())
+        check_request(about, known(table).values())
+    check_request(request(source, table, DAYS[1]), known(table).values())
+
+
+def test_a_table_is_one_of_intervals_or_not(source, table):
+    plain = table.with_name("plain")
+    roles = {"column_id": "id", "column_sort": "time", "settings": "minimal"}
+    run(source, table, DAYS[0])
+    extract_here(make_request(source, plain, **roles), threads=1)
+    with pytest.raises(SinkError, match="has intervals: it is one for tidemill extract-interval"):
+        extract_here(make_request(source, table, **roles), threads=1)
+    with pytest.raises(SinkError, match="has no intervals: it is one for tidemill extract;"):
+        check_request(request(source, plain, DAYS[0]), [])
+    with pytest.raises(SinkError, match="is one file, which cannot be divided into intervals"):
+        check_request(request(source, table.with_suffix(".parquet"), DAYS[0]), [])
+    assert len(tidemill.read_matrix(table)) == 5
+    assert len(tidemill.read_matrix(plain)) == 5

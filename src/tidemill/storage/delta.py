@@ -196,8 +196,8 @@ class _Change:
         return CommitProperties(custom_metadata=metadata, max_commit_retries=0)
 
 
-def check_table(table: DeltaTable, url: str) -> None:
-    """Refuse a table that tidemill did not make.
+def check_table(table: DeltaTable, url: str, *, intervals: bool) -> None:
+    """Refuse a table that tidemill did not make, or made the other way.
 
     Raises
     ------
@@ -209,6 +209,14 @@ def check_table(table: DeltaTable, url: str) -> None:
         raise SinkError(
             f"the sink {url} holds a Delta table that tidemill did not make (columns {names}); "
             "choose another sink, or move that table away"
+        )
+    if (INTERVAL in table.metadata().partition_columns) != intervals and table_files(table):
+        has, remedy = ("no intervals", "tidemill extract") if intervals else (
+            "intervals", "tidemill extract-interval or backfill",
+        )  # fmt: skip
+        raise SinkError(
+            f"the table {url} has {has}: it is one for {remedy}; choose another sink, or move that "
+            "table away"
         )
 
 

@@ -15,7 +15,9 @@ from tidemill.storage.stores import Store, local_folder
 __all__ = ["check_sink"]
 
 
-def check_sink(layout: SinkLayout, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
+def check_sink(
+    layout: SinkLayout, inputs: Iterable[str | os.PathLike[str]] = (), *, intervals: bool = False
+) -> None:
     """Check that a sink can take a feature matrix; in a local folder nothing is written.
 
     Parameters
@@ -24,6 +26,8 @@ def check_sink(layout: SinkLayout, inputs: Iterable[str | os.PathLike[str]] = ()
         The sink.
     inputs
         Files, folders and URLs that the run reads.
+    intervals
+        Whether the rows of an interval are to be added.
 
     Raises
     ------
@@ -44,9 +48,14 @@ def check_sink(layout: SinkLayout, inputs: Iterable[str | os.PathLike[str]] = ()
     """
     for location in inputs:
         _check_input(layout, location)
+    if intervals and layout.kind == "file":
+        raise SinkError(
+            f"the sink {layout.url} is one file, which cannot be divided into intervals; give the "
+            "folder or URL of a table"
+        )
     try:
         if layout.kind == "delta":
-            _check_folder(layout)
+            _check_folder(layout, intervals=intervals)
         else:
             _check_file(layout)
         _check_writable(layout)
@@ -102,11 +111,11 @@ def _resolved(location: str | os.PathLike[str]) -> str:
     return os.fspath(location).rstrip("/") if local is None else str(local.resolve())
 
 
-def _check_folder(layout: SinkLayout) -> None:
+def _check_folder(layout: SinkLayout, *, intervals: bool) -> None:
     _check_parents(layout.home)
     files, folders = layout.home.folder()
     if "_delta_log" in folders and (table := open_table(layout)) is not None:
-        check_table(table, layout.url)
+        check_table(table, layout.url, intervals=intervals)
         return
     if "_tidemill" in folders:
         return
