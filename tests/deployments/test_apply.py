@@ -17,7 +17,7 @@ import tidemill
 BIN = Path(sys.executable).parent
 POOL = "tidemill"
 FILE = "features/prefect.yaml"
-NAMES = ("extract/on-demand", "extract/nightly")
+NAMES = ("extract/on-demand", "extract/nightly", "extract-interval/hourly", "backfill/backfill")
 COMMAND_SECONDS = 120
 RUN_SECONDS = 240  # a worker, a process of its own, and kernels that may have to be compiled
 

@@ -18,6 +18,7 @@ from tidemill.errors import ArgumentError
 from tidemill.preparation import check_door
 from tidemill.request import make_request
 from tidemill.settings import Settings
+from tidemill.storage.matrix import read_matrix
 
 models = pytest.importorskip(
     "prefect.cli.deploy._models", reason="older Prefect has no model of prefect.yaml"
@@ -31,6 +32,8 @@ CLUSTER_FILES = sorted((FOLDER / "clusters").iterdir())
 ANCHORS = {"definitions"}
 #: Parameters of `extract` that are not the request's.
 OF_THE_RUN = {"cluster", "wait_for_sink"}
+
+PAGE = (FOLDER.parent / "docs/deployments.md").read_text(encoding="utf-8")
 
 each_deployment = pytest.mark.parametrize("name", DEPLOYMENTS)
 each_cluster_file = pytest.mark.parametrize("path", CLUSTER_FILES, ids=lambda path: path.name)
@@ -84,7 +87,12 @@ def test_the_settings_of_a_new_project_can_be_used():
 
 
 def test_names_are_unique_and_those_of_the_documentation():
-    assert [one["name"] for one in PROJECT["deployments"]] == ["on-demand", "nightly"]
+    assert [one["name"] for one in PROJECT["deployments"]] == [
+        "on-demand",
+        "nightly",
+        "hourly",
+        "backfill",
+    ]
 
 
 @each_deployment
@@ -93,7 +101,7 @@ def test_the_entrypoint_is_a_flow_of_the_installed_package(name):
     module, _, attribute = entrypoint.rpartition(".")
     assert module.startswith("tidemill.flows.")
     assert isinstance(getattr(import_module(module), attribute), Flow)
-    assert flow_of(DEPLOYMENTS[name]).name == "extract"
+    assert f"{flow_of(DEPLOYMENTS[name]).name}/{name}" in PAGE
 
 
 @each_deployment
@@ -104,7 +112,24 @@ def test_every_parameter_fits_the_flow(name):
     flow.validate_parameters(parameters)
 
 
-@each_deployment
+@pytest.mark.parametrize("name", ["hourly", "backfill"])
+def test_recurring_runs_work_on_the_bundled_data(name, tmp_path, monkeypatch, prefect_server):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    flow = flow_of(DEPLOYMENTS[name])
+    report = flow(**DEPLOYMENTS[name]["parameters"] | {"cluster": "none", "settings": "minimal"})
+    if name == "hourly":
+        assert report["findings"][-1]["state"] == "empty"
+    else:
+        assert [row["result"] for row in report["intervals"]] == ["published"] * 3
+        matrix = read_matrix(tmp_path / "tidemill/demo/feature_table")
+        assert matrix.index.get_level_values("day").tolist() == [
+            "2017-03-18",
+            "2017-03-19",
+            "2017-03-20",
+        ]
+
+
+@pytest.mark.parametrize("name", ["on-demand", "nightly"])
 def test_the_engine_accepts_the_parameters(name, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     parameters = DEPLOYMENTS[name]["parameters"]
@@ -125,8 +150,7 @@ def test_one_bad_series_or_calculator_does_not_end_a_deployed_run(name):
 @each_deployment
 def test_work_pool_is_that_of_the_documentation(name):
     assert DEPLOYMENTS[name]["work_pool"]["name"] == "tidemill"
-    page = (FOLDER.parent / "docs/deployments.md").read_text(encoding="utf-8")
-    assert re.search(r"^prefect worker start --pool tidemill$", page, re.MULTILINE)
+    assert re.search(r"^prefect worker start --pool tidemill$", PAGE, re.MULTILINE)
 
 
 def test_the_pull_step_exists():
