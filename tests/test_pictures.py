@@ -46,6 +46,12 @@ def test_features_that_are_not_defined_or_do_not_vary_are_left_out(matrix, tmp_p
     assert is_drawn(feature_map(matrix, tmp_path / "map.png"))
 
 
+def test_infinite_cells_are_drawn_as_missing(matrix, tmp_path):
+    matrix.iloc[3, 5] = np.inf
+    matrix.iloc[4, 5] = -np.inf
+    assert is_drawn(feature_map(matrix, tmp_path / "map.png"))
+
+
 def test_a_matrix_of_one_row_has_no_map(matrix, tmp_path):
     with pytest.raises(ArgumentError, match="none of the 21 features varies over 1 ids"):
         feature_map(matrix.iloc[:1], tmp_path / "map.png")

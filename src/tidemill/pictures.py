@@ -122,7 +122,8 @@ def feature_map(
     ArgumentError
         If no feature varies, as in a matrix of one row.
     """
-    chosen = matrix.loc[:, matrix.std(skipna=True) > 0]
+    finite = matrix.where(np.isfinite(matrix))  # infinite cells are drawn as missing ones
+    chosen = finite.loc[:, finite.std(skipna=True) > 0]
     if chosen.empty:
         raise ArgumentError(
             f"none of the {matrix.shape[1]} features varies over {len(matrix)} ids; "
