@@ -15,15 +15,14 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from tidemill.calendars import Calendar
-from tidemill.checks import parse_checks
 from tidemill.cluster import parse_cluster
 from tidemill.errors import BackfillError
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import Interval, between, is_closed, local_text
 from tidemill.operations import Location, Locations, engine_logs
-from tidemill.recurring import Finding, check_request, examine
+from tidemill.recurring import Finding, check_request, examine, make_table_request, remember
 from tidemill.report import backfill_text
-from tidemill.request import Request, make_request
+from tidemill.request import Request
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
 
@@ -107,20 +106,17 @@ def backfill(
     """
     spec = parse_cluster(cluster)
     calendar = Calendar(every, timezone, anchor, window, lag)
-    request = replace(
-        make_request(
-            source, sink, settings=settings, column_id=column_id, column_sort=column_time,
-            column_kind=column_kind, column_value=column_value, on_nan=on_nan,
-            on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
-            storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
-        ),
-        checks=parse_checks(checks),
+    request = make_table_request(
+        source, sink, settings=settings, column_id=column_id, column_time=column_time,
+        column_kind=column_kind, column_value=column_value, checks=checks, on_nan=on_nan,
+        on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
+        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
     )  # fmt: skip
     now = datetime.now(UTC)
     chosen = [one for one in between(calendar, start, end) if is_closed(calendar, one, now)]
     rows: list[dict[str, Any]] = []
     with engine_logs():
-        check_request(request, _known(request).values())
+        check_request(request)
         for interval in chosen if order == "oldest first" else reversed(chosen):
             finding = _examine(request, interval, recalculate=recalculate)
             row = {
@@ -131,6 +127,8 @@ def backfill(
                 "result": "due" if finding.is_due else "skipped",
             }
             rows.append(row)
+            if not dry_run:
+                remember(request, finding)
             if finding.is_due and not dry_run:
                 patience = wait_for_sink, retries, retry_delay_seconds
                 row |= _carry_out(request, finding, spec, *patience)
@@ -147,13 +145,10 @@ def backfill(
     return report
 
 
-def _known(request: Request) -> dict[str, Any]:
-    return read_intervals(SinkLayout.of(request.sink, request.storage_options))
-
-
 def _examine(request: Request, interval: Interval, *, recalculate: bool) -> Finding:
-    about = replace(request, interval=interval)
-    return examine(about, _known(request).get(interval.name), recalculate=recalculate)
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    record = read_intervals(layout, [interval.name]).get(interval.name)
+    return examine(replace(request, interval=interval), record, recalculate=recalculate)
 
 
 def _carry_out(

@@ -18,17 +18,24 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from tidemill.calendars import Calendar
-from tidemill.checks import parse_checks
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyError
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
 from tidemill.operations import Location, Locations, engine_logs
-from tidemill.recurring import NAMED, Finding, check_request, examine, holes
+from tidemill.recurring import (
+    NAMED,
+    Finding,
+    check_request,
+    examine,
+    holes,
+    make_table_request,
+    remember,
+)
 from tidemill.report import interval_text
-from tidemill.request import Request, make_request
+from tidemill.request import Request
 from tidemill.storage.faults import is_transient
-from tidemill.storage.intervals import read_intervals
+from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 
 __all__ = ["calculate", "extract_interval", "repeated"]
@@ -134,14 +141,11 @@ def extract_interval(
     """
     spec = parse_cluster(cluster)
     calendar = Calendar(every, timezone, anchor, window, lag, lookback)
-    request = replace(
-        make_request(
-            source, sink, settings=settings, column_id=column_id, column_sort=column_time,
-            column_kind=column_kind, column_value=column_value, on_nan=on_nan,
-            on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
-            storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
-        ),
-        checks=parse_checks(checks),
+    request = make_table_request(
+        source, sink, settings=settings, column_id=column_id, column_time=column_time,
+        column_kind=column_kind, column_value=column_value, checks=checks, on_nan=on_nan,
+        on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
+        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
     )  # fmt: skip
     last = _last(calendar, interval_start)
 
@@ -180,13 +184,16 @@ def _examine_all(
     request: Request, calendar: Calendar, last: Interval, *, recalculate: bool
 ) -> list[Finding]:
     """What is to be done about the interval and the ones before, oldest first."""
-    known = read_intervals(SinkLayout.of(request.sink, request.storage_options))
-    check_request(request, known.values())
+    check_request(request)
+    intervals = candidates(calendar, last)
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    known = read_intervals(layout, (interval.name for interval in intervals))
     found = []
-    for interval in candidates(calendar, last):
+    for interval in intervals:
         again = recalculate and interval == last
         about = replace(request, interval=interval)
         found.append(examine(about, known.get(interval.name), recalculate=again))
+        remember(request, found[-1])
         log.info("interval %s: %s, %s", interval.name, found[-1].state, found[-1].reason)
     return found
 
@@ -228,8 +235,8 @@ def _report(
     findings: Sequence[Finding],
     summaries: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    known = read_intervals(SinkLayout.of(request.sink, request.storage_options))
-    older = holes(calendar, known, [finding.interval for finding in findings])
+    names = interval_names(SinkLayout.of(request.sink, request.storage_options))
+    older = holes(calendar, names, [finding.interval for finding in findings])
     if older:
         log.warning("%d older intervals were never published", len(older))
     return {

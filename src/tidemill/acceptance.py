@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 
 from tidemill.checks import Facts, Finding, failures, find
 from tidemill.errors import CheckError, SinkError
+from tidemill.parts import part_schema
 from tidemill.plan import Plan
 from tidemill.run import Run
-from tidemill.storage.intervals import IntervalRecord
+from tidemill.storage.intervals import latest_interval, read_intervals
 from tidemill.storage.markers import Marker
 from tidemill.storage.matrix import read_matrix
-from tidemill.storage.tables import open_whole
+from tidemill.storage.tables import open_whole, read_parquets
 
 __all__ = ["Acceptance", "accept"]
 
@@ -48,7 +49,6 @@ def accept(
     run: Run,
     plan: Plan,
     markers: Sequence[Marker],
-    known: Mapping[str, IntervalRecord],
     failed_cells: int,
 ) -> Acceptance:
     """Measure an interval's rows, compare them, and check them.
@@ -58,18 +58,21 @@ def accept(
     CheckError
         If a check of level "fail" fails; what was published before stays.
     """
-    assert plan.interval is not None, "the plan is about an interval"
+    interval = plan.interval
+    assert interval is not None, "the plan is about an interval"
     facts = _facts(run, plan, markers, failed_cells)
-    findings = find(plan.checks, facts, _previous(plan, known))
+    before = latest_interval(run.layout, until=interval.start)
+    findings = find(plan.checks, facts, Facts(**before.facts) if before else None)
     if bad := failures(findings):
         raise CheckError(
-            f"interval {plan.interval.name}: {'; '.join(one.sentence for one in bad)}. Nothing is "
+            f"interval {interval.name}: {'; '.join(one.sentence for one in bad)}. Nothing is "
             "published, the rows of before stay; mend the input, or change checks"
         )
-    replaced = known.get(plan.interval.name)
+    replaced = read_intervals(run.layout, [interval.name]).get(interval.name)
     if replaced is None:
         return Acceptance(facts, findings)
-    return Acceptance(facts, findings, replaced.run_id, _changes(run, plan, markers))
+    changes = _changes(run, plan, markers, interval.name)
+    return Acceptance(facts, findings, replaced.run_id, changes)
 
 
 def _facts(run: Run, plan: Plan, markers: Sequence[Marker], failed_cells: int) -> Facts:
@@ -95,23 +98,15 @@ def _nan_cells(run: Run, marker: Marker) -> int:
     return count
 
 
-def _previous(plan: Plan, known: Mapping[str, IntervalRecord]) -> Facts | None:
-    """The figures of the interval before this one."""
-    assert plan.interval is not None, "the plan is about an interval"
-    earlier = [record for record in known.values() if record.end <= plan.interval.start]
-    if not earlier:
-        return None
-    return Facts(**max(earlier, key=lambda record: record.end).facts)
-
-
-def _changes(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any]:
+def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> dict[str, Any]:
     """Ids whose rows are new, gone or other than before."""
-    assert plan.interval is not None, "the plan is about an interval"
     try:
-        old = read_matrix(run.sink, plan.interval.name, run.storage_options)
+        old = read_matrix(run.sink, interval, run.storage_options)
     except SinkError:
         return {}  # its record is there, its rows are not
-    new = _rows(run, plan, markers)
+    paths = [marker.path for marker in markers if marker.rows]
+    table = read_parquets(run.key.data, paths, part_schema(plan))
+    new: pd.DataFrame = table.to_pandas().set_index(table.schema.names[0])
     common = new.index.intersection(old.index)
     columns = [name for name in plan.columns if name in old.columns]
     same = _same(new.loc[common, columns].to_numpy(), old.loc[common, columns].to_numpy())
@@ -121,16 +116,6 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any]:
         "removed": _named(old.index.difference(new.index)),
         "altered": _named(altered),
     }
-
-
-def _rows(run: Run, plan: Plan, markers: Sequence[Marker]) -> pd.DataFrame:
-    frames = []
-    for marker in markers:
-        if marker.rows:
-            with open_whole(run.key.data, marker.path) as source:
-                frames.append(pq.read_table(source).to_pandas())
-    rows: pd.DataFrame = pd.concat(frames).set_index(plan.source.columns.id)
-    return rows
 
 
 def _same(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -20,8 +20,8 @@ from tidemill.planning import Seconds, make_parts
 from tidemill.preflight import versions
 from tidemill.request import Request
 from tidemill.settings import Settings
-from tidemill.sources.files import open_source
-from tidemill.sources.interval_files import find_window, read_window
+from tidemill.sources.files import find_files, open_source
+from tidemill.sources.interval_files import read_window
 from tidemill.sources.statistics import Statistics, gather_statistics
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink
@@ -164,7 +164,14 @@ def _identities(settings: Mapping[str, Any]) -> dict[str, str]:
 
 def _open(request: Request) -> Source:
     if request.interval is None:
-        return open_source(request.locations, **_roles(request))
+        return open_source(
+            request.locations,
+            column_id=request.column_id,
+            column_sort=request.column_sort,
+            column_kind=request.column_kind,
+            column_value=request.column_value,
+            storage_options=request.storage_options,
+        )
     source = read_window(find_interval_files(request))
     if not source.rows:
         raise NoRowsError(
@@ -183,18 +190,9 @@ def find_interval_files(request: Request) -> Source:
         If files or columns cannot be used.
     """
     assert request.interval is not None, "the request is about an interval"
-    first, stop = request.interval.window_start, request.interval.end
-    return find_window(request.locations, first, stop, **_roles(request))
-
-
-def _roles(request: Request) -> dict[str, Any]:
-    return {
-        "column_id": request.column_id,
-        "column_sort": request.column_sort,
-        "column_kind": request.column_kind,
-        "column_value": request.column_value,
-        "storage_options": request.storage_options,
-    }
+    roles = request.column_id, request.column_sort, request.column_kind, request.column_value
+    span = request.interval.window_start, request.interval.end
+    return find_files(request.locations, roles, request.storage_options, span)
 
 
 def _seconds(settings: Settings, source: Source, n_columns: int) -> Seconds:

@@ -7,24 +7,27 @@ them decides, whatever files they lie in.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from tidemill.calendars import Calendar
+from tidemill.checks import parse_checks
 from tidemill.errors import SettingsError, shorten
 from tidemill.intervals import Interval, missing
 from tidemill.preparation import find_interval_files
-from tidemill.request import Request
+from tidemill.request import Request, make_request
 from tidemill.sources.interval_files import read_window
-from tidemill.storage.intervals import IntervalRecord, facts_of, write_interval
+from tidemill.storage.intervals import (
+    IntervalRecord,
+    facts_of,
+    latest_interval,
+    write_interval,
+)
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink
 
-__all__ = ["Finding", "check_request", "examine", "holes"]
-
-log = logging.getLogger(__name__)
+__all__ = ["Finding", "check_request", "examine", "holes", "make_table_request", "remember"]
 
 State = Literal["unchanged", "missing", "changed", "recalculated", "empty"]
 
@@ -40,6 +43,7 @@ class Finding:
     state: State
     reason: str
     replaces: str = ""  # run id of what is published
+    moved: IntervalRecord | None = None  # the same rows lie in other files: what to remember
 
     @property
     def is_due(self) -> bool:
@@ -48,7 +52,7 @@ class Finding:
 
 
 def examine(request: Request, record: IntervalRecord | None, *, recalculate: bool) -> Finding:
-    """Look at one interval.
+    """Look at one interval; writes nothing.
 
     Parameters
     ----------
@@ -76,12 +80,37 @@ def examine(request: Request, record: IntervalRecord | None, *, recalculate: boo
         return Finding(interval, "changed", "rows of its window changed", record.run_id)
     if recalculate:
         return Finding(interval, "recalculated", "as was asked for", record.run_id)
-    layout = SinkLayout.of(request.sink, request.storage_options)
-    write_interval(layout, replace(record, files=facts_of(found)))
-    return Finding(interval, "unchanged", "the same rows lie in other files")
+    moved = replace(record, files=facts_of(found))
+    return Finding(interval, "unchanged", "the same rows lie in other files", moved=moved)
 
 
-def check_request(request: Request, known: Iterable[IntervalRecord]) -> None:
+def remember(request: Request, finding: Finding) -> None:
+    """Note where the rows of an unchanged interval lie, so that they are not read again."""
+    if finding.moved is not None:
+        write_interval(SinkLayout.of(request.sink, request.storage_options), finding.moved)
+
+
+def make_table_request(
+    source: Any, sink: Any, *, column_time: str, checks: Mapping[str, Any] | None, **options: Any
+) -> Request:
+    """A request about any interval of a table.
+
+    Parameters
+    ----------
+    column_time : the sort column, of timestamps
+    checks : as :func:`tidemill.checks.parse_checks` takes them
+    source, sink, options : as :func:`tidemill.request.make_request` takes them
+
+    Raises
+    ------
+    ArgumentError, SettingsError
+        If an argument's type or value is not allowed.
+    """
+    made = make_request(source, sink, column_sort=column_time, **options)
+    return replace(made, checks=parse_checks(checks))
+
+
+def check_request(request: Request) -> None:
     """Refuse to add rows to what is no table of intervals, or one of other features or policies.
 
     Raises
@@ -89,14 +118,12 @@ def check_request(request: Request, known: Iterable[IntervalRecord]) -> None:
     SinkError
         If the sink is one file, holds something else, or a table without intervals.
     SettingsError
-        If settings or policies are others than those of the intervals published last.
+        If settings or policies are others than those of the table's latest interval.
     """
     layout = SinkLayout.of(request.sink, request.storage_options)
     check_sink(layout, request.locations, intervals=True)
-    newest = max(known, key=lambda record: record.published, default=None)
-    if newest is None:
-        return
-    if different := _differences(request, newest):
+    latest = latest_interval(layout)
+    if latest is not None and (different := _differences(request, latest)):
         raise SettingsError(
             f"the table {request.sink} was made otherwise: {'; '.join(different)}. Give the "
             "settings and policies of before, or another sink"
@@ -128,9 +155,7 @@ def _features(settings: Mapping[str, Any]) -> set[str]:
 
 
 def holes(
-    calendar: Calendar, known: Mapping[str, IntervalRecord], looked_at: Sequence[Interval]
+    calendar: Calendar, names: Sequence[str], looked_at: Sequence[Interval]
 ) -> list[Interval]:
     """Intervals that were never published and are older than those looked at."""
-    if not known or not looked_at:
-        return []
-    return missing(calendar, known, looked_at[0])
+    return missing(calendar, names, looked_at[0])

@@ -20,7 +20,7 @@ from tidemill.parts import part_schema
 from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
-from tidemill.storage.intervals import IntervalRecord, facts_of, read_intervals, write_interval
+from tidemill.storage.intervals import IntervalRecord, facts_of, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker, committed
 from tidemill.storage.publish import Published, last_published, publish
@@ -151,7 +151,7 @@ def _accept(run: Run, plan: Plan, markers: Sequence[Marker], totals: _Totals) ->
     if plan.interval is None:
         return None
     failed = sum(totals.errors.values())
-    return accept(run, plan, markers, read_intervals(run.layout), failed)
+    return accept(run, plan, markers, failed)
 
 
 def _interval_record(

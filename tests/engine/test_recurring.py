@@ -26,9 +26,9 @@ from tidemill.errors import (
 )
 from tidemill.intervals import candidates, find_interval
 from tidemill.job import extract_here
-from tidemill.recurring import check_request, examine
+from tidemill.recurring import check_request, examine, remember
 from tidemill.request import make_request
-from tidemill.storage.intervals import read_intervals
+from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
 
@@ -67,12 +67,15 @@ def request(source, table, day, calendar=DAILY, checks=None, **options):
 
 
 def known(table):
-    return read_intervals(SinkLayout.of(table))
+    layout = SinkLayout.of(table)
+    return read_intervals(layout, interval_names(layout))
 
 
 def look(source, table, day, *, recalculate=False, **options):
     about = request(source, table, day, **options)
-    return examine(about, known(table).get(about.interval.name), recalculate=recalculate)
+    found = examine(about, known(table).get(about.interval.name), recalculate=recalculate)
+    remember(about, found)
+    return found
 
 
 def run(source, table, day, calendar=DAILY, recalculates="", **options):
@@ -299,8 +302,8 @@ def test_other_settings_and_policies_are_refused_with_the_difference(source, tab
     with pytest.raises(
         SettingsError, match=r"features left out .* on_nan='omit' instead of 'raise'"
     ):
-        check_request(about, known(table).values())
-    check_request(request(source, table, DAYS[1]), known(table).values())
+        check_request(about)
+    check_request(request(source, table, DAYS[1]))
 
 
 def test_a_table_is_one_of_intervals_or_not(source, table):
@@ -311,8 +314,8 @@ def test_a_table_is_one_of_intervals_or_not(source, table):
     with pytest.raises(SinkError, match="has intervals: it is one for tidemill extract-interval"):
         extract_here(make_request(source, table, **roles), threads=1)
     with pytest.raises(SinkError, match="has no intervals: it is one for tidemill extract;"):
-        check_request(request(source, plain, DAYS[0]), [])
+        check_request(request(source, plain, DAYS[0]))
     with pytest.raises(SinkError, match="is one file, which cannot be divided into intervals"):
-        check_request(request(source, table.with_suffix(".parquet"), DAYS[0]), [])
+        check_request(request(source, table.with_suffix(".parquet"), DAYS[0]))
     assert len(tidemill.read_matrix(table)) == 5
     assert len(tidemill.read_matrix(plain)) == 5

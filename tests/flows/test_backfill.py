@@ -14,7 +14,7 @@ from tidemill.errors import ArgumentError, BackfillError
 from tidemill.flows import backfill as module
 from tidemill.flows.backfill import backfill
 from tidemill.flows.recurring import extract_interval
-from tidemill.storage.intervals import read_intervals
+from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 
 from ..support import programs
@@ -56,13 +56,25 @@ def results(report):
 
 
 def digests(sink):
-    return {name: one.digest for name, one in read_intervals(SinkLayout.of(sink)).items()}
+    layout = SinkLayout.of(sink)
+    records = read_intervals(layout, interval_names(layout))
+    return {name: one.digest for name, one in records.items()}
 
 
 def test_a_dry_run_does_nothing(fill, sink):
     report = fill(dry_run=True)
     assert results(report) == ["due"] * 8
     assert not sink.exists()
+
+
+def test_a_dry_run_leaves_every_file_of_a_table_as_it_was(fill, source, sink):
+    fill(end="2026-11-18T08:00")
+    frame = pd.read_parquet(source / "07.parquet")
+    frame.iloc[::-1].to_parquet(source / "07.parquet", index=False)  # the same rows, another file
+    before = {path: path.read_bytes() for path in sink.rglob("*") if path.is_file()}
+    report = fill(end="2026-11-18T08:00", dry_run=True)
+    assert [row["state"] for row in report["intervals"]] == ["unchanged"] * 2
+    assert {path: path.read_bytes() for path in sink.rglob("*") if path.is_file()} == before
 
 
 def test_what_is_complete_is_skipped(fill, source):

@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from tidemill.calculators.kernels import helper, kernel
+from tidemill.calculators.order import place_of
 from tidemill.calculators.sums import pairwise_sum
 
 _SHORT = 8  # stretches are tried value by value so far
@@ -80,22 +81,10 @@ def _count_digits(x, start, step, most, counts):
         most -= found
 
 
-@helper
-def _first_not_negative(s):
-    first, last = 0, len(s)
-    while first < last:
-        middle = (first + last) // 2
-        if s[middle] < 0.0:
-            first = middle + 1
-        else:
-            last = middle
-    return first
-
-
 @kernel
 def benford_correlation(s, params, out):
     n, counts = len(s), np.zeros(10)
-    start = _first_not_negative(s)
+    start = place_of(s, 0.0)
     back, on = np.int64(-1), np.int64(1)  # plain numbers would compile two versions
     _count_digits(s, start - 1, back, start, counts)
     _count_digits(s, start, on, n - start, counts)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from tidemill.calculators.kernels import helper, kernel
 from tidemill.calculators.leastsquares import dot, inverse_norm, orthogonalise, solve_triangle
+from tidemill.calculators.order import place_of
 from tidemill.calculators.unsolved import UNSOLVED
 
 #: Beyond this condition of the scaled powers numpy's own steps are taken: it drops singular values
@@ -21,19 +22,6 @@ from tidemill.calculators.unsolved import UNSOLVED
 _CONDITION = 1e8
 _BLOCK = 256  # values whose bins are found at a time
 _UP = 1.25 * 2.0**-53  # q + q * _UP is the next number above q
-
-
-@helper
-def _place_of(s, v):
-    """The first place of v among sorted values."""
-    low, high = 0, len(s)
-    while low < high:
-        middle = (low + high) // 2
-        if s[middle] < v:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 @helper
@@ -54,7 +42,7 @@ def _edge(s, left_out, k, r):
 @helper
 def _fill_edges(x, s, edges, r):
     """The inner edges, filled up with infinity; false if two of all edges are equal."""
-    left_out = _place_of(s, x[-1])
+    left_out = place_of(s, x[-1])
     before = _edge(s, left_out, 0, r)
     edges[:] = math.inf
     for k in range(1, r + 1):

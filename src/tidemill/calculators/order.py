@@ -60,6 +60,19 @@ def _pivot(a, first, last, seed):
 
 
 @helper
+def place_of(s, v):
+    """The first place among sorted values whose value is not below v."""
+    low, high = 0, len(s)
+    while low < high:
+        middle = (low + high) // 2
+        if s[middle] < v:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@helper
 def select(a, k):
     """The k-th smallest of ``a``, which is left with smaller values before and larger after k."""
     first, last = np.int64(0), len(a)

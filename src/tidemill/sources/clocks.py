@@ -12,7 +12,10 @@ import pyarrow.types as pt
 from tidemill.errors import DataError, SourceError
 from tidemill.sources.values import contiguous, ordinals
 
-__all__ = ["KeyArray", "is_time", "nanoseconds", "window_keys"]
+__all__ = ["NANOSECONDS", "KeyArray", "is_time", "nanoseconds", "window_keys"]
+
+#: Of the units in which times are counted.
+NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 Column: TypeAlias = pa.Array | pa.ChunkedArray
 #: int64 (nanoseconds of times, or integers) or float64.

@@ -13,13 +13,11 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, DataError, InputError, SourceError, shorten
-from tidemill.sources.clocks import is_time, window_keys
+from tidemill.sources.clocks import NANOSECONDS, is_time, window_keys
 from tidemill.sources.frame_columns import read_sort
 from tidemill.sources.values import contiguous
 
 __all__ = ["Clock", "read_clock", "read_cutoffs"]
-
-_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class Clock:
             numbers: pd.Index[Any] = pd.Index(keys).astype(self.dtype)
             return numbers
         times = pd.DatetimeIndex(keys.view("datetime64[ns]"))
-        times = times if step % _NANOSECONDS[self.unit] else times.as_unit(self.unit)  # type: ignore[arg-type]
+        times = times if step % NANOSECONDS[self.unit] else times.as_unit(self.unit)  # type: ignore[arg-type]
         return times.tz_localize("UTC").tz_convert(self.zone) if self.zone else times
 
 

@@ -1,57 +1,21 @@
-"""Open the window of an interval: the files that touch it, and the rows that lie in it."""
+"""Read the window of an interval: how many rows lie in it, and what identifies them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 import pyarrow as pa
 
 from tidemill.digests import RowSum, table_sum
 from tidemill.plan import Source, Span
-from tidemill.sources.discovery import Location
-from tidemill.sources.files import find_files, kinds_of, with_kinds
+from tidemill.sources.files import kinds_of, with_kinds
 from tidemill.sources.identity import in_threads
 from tidemill.sources.reading import read_span, used_columns
 from tidemill.storage.stores import Store
 
-__all__ = ["find_window", "read_window"]
-
-
-def find_window(
-    location: Location,
-    first: int,
-    stop: int,
-    *,
-    column_id: str,
-    column_sort: str | None,
-    column_kind: str | None = None,
-    column_value: str | Sequence[str] | None = None,
-    storage_options: Mapping[str, str] | None = None,
-) -> Source:
-    """The files that may hold rows of a window, by their footers; no row is read.
-
-    Parameters
-    ----------
-    first, stop : the window ``[first, stop)``, in UTC nanoseconds
-    location, column_id, column_sort, column_kind, column_value, storage_options
-        As for :func:`open_source`; the sort column holds timestamps.
-
-    Returns
-    -------
-    Source
-        Without rows and kinds of the long format, which :func:`read_window` finds. There may be
-        no file.
-
-    Raises
-    ------
-    SourceError
-        As :func:`open_source`, or if the sort column holds no timestamps.
-    """
-    roles = column_id, column_sort, column_kind, column_value
-    return find_files(location, roles, storage_options, (first, stop))
+__all__ = ["read_window"]
 
 
 def read_window(source: Source) -> Source:

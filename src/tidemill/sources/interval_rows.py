@@ -14,10 +14,9 @@ import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError
 from tidemill.plan import Columns, Window
+from tidemill.sources.clocks import NANOSECONDS
 
 __all__ = ["covers", "inside", "make_window", "touches", "with_time"]
-
-_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 def make_window(schema: pa.Schema, columns: Columns, first: int, stop: int) -> Window:
@@ -36,7 +35,7 @@ def make_window(schema: pa.Schema, columns: Columns, first: int, stop: int) -> W
             f"column {columns.sort!r} has type {type_}, but intervals need timestamps; write the "
             "column as timestamps, such as those of pandas.to_datetime"
         )
-    unit = _NANOSECONDS[type_.unit]
+    unit = NANOSECONDS[type_.unit]
     return Window(-(-first // unit), -(-stop // unit), str(type_.unit))
 
 

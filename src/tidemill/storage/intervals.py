@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -11,7 +11,14 @@ from typing import Any, Self
 from tidemill.plan import Source
 from tidemill.storage.layout import SinkLayout
 
-__all__ = ["IntervalRecord", "facts_of", "read_intervals", "write_interval"]
+__all__ = [
+    "IntervalRecord",
+    "facts_of",
+    "interval_names",
+    "latest_interval",
+    "read_intervals",
+    "write_interval",
+]
 
 _READERS = 8
 
@@ -60,24 +67,39 @@ def write_interval(layout: SinkLayout, record: IntervalRecord) -> None:
     >>> write_interval(
     ...     layout, IntervalRecord("19700101T000000Z", 0, hour, 0, *made, {}, {}, {})
     ... )
-    >>> [record.files for record in read_intervals(layout).values()]
+    >>> [record.files for record in read_intervals(layout, interval_names(layout)).values()]
     [(('a.parquet', 9, 'x'),)]
     """
     layout.intervals.write(f"{record.name}.json", json.dumps(asdict(record)).encode())
 
 
-def read_intervals(layout: SinkLayout) -> dict[str, IntervalRecord]:
-    """All records of a sink by the intervals' names, oldest first; damaged ones are left out."""
-    store = layout.intervals
-    paths = sorted(one.path for one in store.folder()[0] if one.path.endswith(".json"))
+def interval_names(layout: SinkLayout) -> list[str]:
+    """Names of the intervals that have a record, oldest first."""
+    paths = (entry.path for entry in layout.intervals.folder()[0])
+    return sorted(path.removesuffix(".json") for path in paths if path.endswith(".json"))
+
+
+def read_intervals(layout: SinkLayout, names: Iterable[str]) -> dict[str, IntervalRecord]:
+    """The records of some intervals by name; those without one, or a damaged one, are left out."""
+    wanted = list(names)
     with ThreadPoolExecutor(_READERS, "tidemill-intervals") as pool:
-        found = [_parse(data) for data in pool.map(store.read, paths)]
-    return {record.name: record for record in found if record is not None}
+        found = list(pool.map(lambda name: _read(layout, name), wanted))
+    pairs = zip(wanted, found, strict=True)
+    return {name: record for name, record in pairs if record is not None}
 
 
-def _parse(data: bytes) -> IntervalRecord | None:
-    """None if a record is damaged: its interval counts as missing and is made again."""
+def latest_interval(layout: SinkLayout, until: int | None = None) -> IntervalRecord | None:
+    """The record of the latest interval, or of the latest that ends by ``until``."""
+    for name in reversed(interval_names(layout)):
+        record = _read(layout, name)
+        if record is not None and (until is None or record.end <= until):
+            return record
+    return None
+
+
+def _read(layout: SinkLayout, name: str) -> IntervalRecord | None:
+    """None if there is no record or it is damaged: the interval is missing, and is made again."""
     try:
-        return IntervalRecord.from_json(data)
-    except (ValueError, TypeError, KeyError):
+        return IntervalRecord.from_json(layout.intervals.read(f"{name}.json"))
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
