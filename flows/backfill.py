@@ -57,6 +57,7 @@ def backfill(
     on_nan: Literal["raise", "omit", "quarantine"] = "quarantine",
     on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
     on_error: Literal["raise", "nan"] = "nan",
+    on_settings_change: Literal["refuse", "append", "recalculate"] = "refuse",
     work_dir: str | None = None,
     storage_options: dict[str, str] | None = None,
     modules: list[str] | None = None,
@@ -94,6 +95,8 @@ def backfill(
         on_nan: What a series with NaN or infinite values gets.
         on_duplicate: What rows with the same id, kind and time get.
         on_error: What happens when a calculator raises an error.
+        on_settings_change: If the table was made with other settings: refuse to run, append new
+            features (only these are calculated), or recalculate what is looked at.
         work_dir: Folder for temporary data, reachable by all workers. Default: beside the sink.
         storage_options: Options of the object store, each with the name of the environment
             variable that holds its value. Never the value itself.
@@ -109,8 +112,9 @@ def backfill(
     request = make_table_request(
         source, sink, settings=settings, column_id=column_id, column_time=column_time,
         column_kind=column_kind, column_value=column_value, checks=checks, on_nan=on_nan,
-        on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
-        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
+        on_duplicate=on_duplicate, on_error=on_error, on_settings_change=on_settings_change,
+        work_dir=work_dir, storage_options=storage_options, modules=modules or (),
+        part_bytes=part_bytes,
     )  # fmt: skip
     now = datetime.now(UTC)
     chosen = [one for one in between(calendar, start, end) if is_closed(calendar, one, now)]
@@ -124,7 +128,7 @@ def backfill(
                 "start": local_text(calendar, interval.start),
                 "state": finding.state,
                 "reason": finding.reason,
-                "result": "due" if finding.is_due else "skipped",
+                "result": _prospect(finding),
             }
             rows.append(row)
             if not dry_run:
@@ -137,12 +141,19 @@ def backfill(
         create_markdown_artifact(
             backfill_text(report), key="tidemill-backfill", description=request.sink
         )
-    if failed := [row for row in rows if row["result"] == "failed"]:
+    failed = [row for row in rows if row["result"] in {"failed", "refused"}]
+    if failed and not dry_run:
         raise BackfillError(
             f"{len(failed)} of {len(rows)} intervals failed, first {failed[0]['interval']}: "
             f"{failed[0]['reason']}. The others are published; run again for the rest"
         )
     return report
+
+
+def _prospect(finding: Finding) -> str:
+    if finding.state == "refused":
+        return "refused"
+    return "due" if finding.is_due else "skipped"
 
 
 def _examine(request: Request, interval: Interval, *, recalculate: bool) -> Finding:

@@ -26,10 +26,12 @@ from tidemill.operations import Location, Locations, engine_logs
 from tidemill.recurring import (
     NAMED,
     Finding,
+    check_findings,
     check_request,
     examine,
     holes,
     make_table_request,
+    outdated,
     remember,
 )
 from tidemill.report import interval_text
@@ -93,6 +95,7 @@ def extract_interval(
     on_nan: Literal["raise", "omit", "quarantine"] = "quarantine",
     on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
     on_error: Literal["raise", "nan"] = "nan",
+    on_settings_change: Literal["refuse", "append", "recalculate"] = "refuse",
     work_dir: str | None = None,
     storage_options: dict[str, str] | None = None,
     modules: list[str] | None = None,
@@ -128,6 +131,8 @@ def extract_interval(
         on_nan: What a series with NaN or infinite values gets.
         on_duplicate: What rows with the same id, kind and time get.
         on_error: What happens when a calculator raises an error.
+        on_settings_change: If the table was made with other settings: refuse to run, append new
+            features (only these are calculated), or recalculate what is looked at.
         work_dir: Folder for temporary data, reachable by all workers. Default: beside the sink.
         storage_options: Options of the object store, each with the name of the environment
             variable that holds its value. Never the value itself.
@@ -144,8 +149,9 @@ def extract_interval(
     request = make_table_request(
         source, sink, settings=settings, column_id=column_id, column_time=column_time,
         column_kind=column_kind, column_value=column_value, checks=checks, on_nan=on_nan,
-        on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
-        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
+        on_duplicate=on_duplicate, on_error=on_error, on_settings_change=on_settings_change,
+        work_dir=work_dir, storage_options=storage_options, modules=modules or (),
+        part_bytes=part_bytes,
     )  # fmt: skip
     last = _last(calendar, interval_start)
 
@@ -195,6 +201,7 @@ def _examine_all(
         found.append(examine(about, known.get(interval.name), recalculate=again))
         remember(request, found[-1])
         log.info("interval %s: %s, %s", interval.name, found[-1].state, found[-1].reason)
+    check_findings(found)
     return found
 
 
@@ -236,7 +243,8 @@ def _report(
     summaries: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     names = interval_names(SinkLayout.of(request.sink, request.storage_options))
-    older = holes(calendar, names, [finding.interval for finding in findings])
+    looked_at = [finding.interval for finding in findings]
+    older = holes(calendar, names, looked_at)
     if older:
         log.warning("%d older intervals were never published", len(older))
     return {
@@ -253,6 +261,7 @@ def _report(
         ],
         "summaries": list(summaries),
         "holes": {"count": len(older), "names": [one.name for one in older[:NAMED]]},
+        "outdated": outdated(request, calendar, looked_at),
     }
 
 

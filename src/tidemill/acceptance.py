@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from tidemill.alterations import alteration
 from tidemill.checks import Facts, Finding, failures, find
 from tidemill.errors import CheckError, SinkError
 from tidemill.parts import part_schema
@@ -17,7 +18,7 @@ from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.storage.intervals import latest_interval, read_intervals
 from tidemill.storage.markers import Marker
-from tidemill.storage.matrix import read_matrix
+from tidemill.storage.matrix import read_rows
 from tidemill.storage.tables import open_whole, read_parquets
 
 __all__ = ["Acceptance", "accept"]
@@ -34,6 +35,7 @@ class Acceptance:
     findings: Sequence[Finding] = ()
     replaced: str = ""  # id of the run whose rows they replace
     changes: Mapping[str, Any] = field(default_factory=dict)  # added, removed, altered: ids
+    settings_change: str = ""  # in words: what the replaced rows were made with otherwise
 
     def to_json(self) -> dict[str, Any]:
         """In JSON values, as the run record holds it."""
@@ -42,6 +44,7 @@ class Acceptance:
             "facts": asdict(self.facts),
             "checks": [asdict(finding) for finding in self.findings],
             "changes": dict(self.changes),
+            "settings_change": self.settings_change,
         }
 
 
@@ -72,7 +75,8 @@ def accept(
     if replaced is None:
         return Acceptance(facts, findings)
     changes = _changes(run, plan, markers, interval.name)
-    return Acceptance(facts, findings, replaced.run_id, changes)
+    change = alteration(plan.settings, plan.policies, replaced)
+    return Acceptance(facts, findings, replaced.run_id, changes, change.text)
 
 
 def _facts(run: Run, plan: Plan, markers: Sequence[Marker], failed_cells: int) -> Facts:
@@ -99,9 +103,9 @@ def _nan_cells(run: Run, marker: Marker) -> int:
 
 
 def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> dict[str, Any]:
-    """Ids whose rows are new, gone or other than before."""
+    """Ids whose rows are new, gone or other than before in the columns that both have."""
     try:
-        old = read_matrix(run.sink, interval, run.storage_options)
+        old = read_rows(run.layout, interval)
     except SinkError:
         return {}  # its record is there, its rows are not
     paths = [marker.path for marker in markers if marker.rows]
@@ -109,13 +113,18 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
     new: pd.DataFrame = table.to_pandas().set_index(table.schema.names[0])
     common = new.index.intersection(old.index)
     columns = [name for name in plan.columns if name in old.columns]
-    same = _same(new.loc[common, columns].to_numpy(), old.loc[common, columns].to_numpy())
-    altered = common[~same] if len(columns) == len(plan.columns) else common
+    same = _same(_values(new, common, columns), _values(old, common, columns))
     return {
         "added": _named(new.index.difference(old.index)),
         "removed": _named(old.index.difference(new.index)),
-        "altered": _named(altered),
+        "altered": _named(common[~same]),
     }
+
+
+def _values(frame: pd.DataFrame, ids: pd.Index, columns: Sequence[str]) -> np.ndarray[Any, Any]:
+    """The rows of some ids, by place: boolean ones would be taken for a mask."""
+    values: np.ndarray[Any, Any] = frame[list(columns)].to_numpy()
+    return values[frame.index.get_indexer(ids)]
 
 
 def _same(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

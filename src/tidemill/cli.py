@@ -110,6 +110,13 @@ _TABLE_OPTIONS = (
     click.option("--window", help="History that each row sees; default: the interval."),
     click.option("--lag", default="0s", show_default=True, help="Until an interval is closed."),
     click.option("--recalculate", is_flag=True, help="Even if nothing changed."),
+    click.option(
+        "--on-settings-change",
+        type=click.Choice(["refuse", "append", "recalculate"]),
+        default="refuse",
+        show_default=True,
+        help="If the table was made with other settings; append calculates new features only.",
+    ),
     _CLUSTER_OPTION,
     *_POLICY_OPTIONS,
     *_PLACE_OPTIONS,

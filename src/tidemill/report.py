@@ -141,6 +141,9 @@ def interval_text(report: Mapping[str, Any]) -> str:
     if report["holes"]["count"]:
         names = shorten(report["holes"]["names"])
         lines += ["", f"{report['holes']['count']} older intervals were never published: {names}"]
+    if old := report.get("outdated", {}).get("count"):
+        names, remedy = shorten(report["outdated"]["names"]), report["outdated"]["remedy"]
+        lines += ["", f"{old} older intervals have other settings: {names}", "", f"    {remedy}"]
     return "\n".join(lines)
 
 
@@ -176,6 +179,8 @@ def _interval_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         counts = {name: change["count"] for name, change in accepted["changes"].items()}
         changes = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         yield f"- they replace those of run {accepted['replaced']}: {changes or 'all new'}"
+    if summary.get("note"):
+        yield f"- {summary['note']}"
     for finding in accepted["checks"]:
         yield f"- {finding['level']}: {finding['sentence']}"
     if summary["errors"]:

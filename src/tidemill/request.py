@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tidemill.alterations import OnSettingsChange
 from tidemill.checks import Level
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
@@ -41,6 +42,7 @@ class Request:
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
     interval: Interval | None = None  # only the rows of its window count
     checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
+    on_settings_change: OnSettingsChange = "refuse"  # where the table has other settings
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
 
     @property
