@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from tidemill.alterations import alteration
 from tidemill.blocks import Quarantined
 from tidemill.digests import RowSum, row_sum
 from tidemill.plan import IdKey, Kept, KeptFile, Part, Plan, Source
-from tidemill.request import Request
+from tidemill.policies import Policies
 from tidemill.sources.keys import read_keys
 from tidemill.sources.values import id_key, parse_type
 from tidemill.storage.delta import file_bounds, open_table
@@ -31,34 +32,39 @@ MISSING = "it has no published row that new features could be added to"
 Matrix = npt.NDArray[np.float64]
 
 
-def find_kept(request: Request, source: Source, key_of: Callable[[str], str]) -> Kept | None:
+def find_kept(
+    layout: SinkLayout,
+    interval: str,
+    source: Source,
+    settings: Mapping[str, Any],
+    policies: Policies,
+    key_of: Callable[[str], str],
+) -> Kept | None:
     """The published rows of an interval that new features can be added to; None if there are none.
 
     Parameters
     ----------
-    request : about the interval
-    source : its input, with the rows of its window counted
+    layout, interval : where the rows are published
+    source : the interval's input, with the rows of its window counted
+    settings, policies : what is asked for
     key_of : the result key of what is made of the result with a given key
 
     Returns
     -------
     Kept or None
-        None if this was not asked for, rows changed, features or policies are no longer the same,
-        or what is published is not what the interval's record is about.
+        None if rows changed, features are left out, policies are others, or what is published is
+        not what the interval's record is about.
     """
-    if request.interval is None or request.on_settings_change != "append" or request.recalculates:
-        return None
-    layout, name = SinkLayout.of(request.sink, request.storage_options), request.interval.name
-    record = read_intervals(layout, [name]).get(name)
+    record = read_intervals(layout, [interval]).get(interval)
     if record is None or record.fingerprint != source.fingerprint:
         return None
-    change = alteration(request.settings, request.policies, record)
+    change = alteration(settings, policies, record)
     if not (change and change.only_gains):
         return None
-    files = _published_files(layout, name, source.id_type)
+    files = _published_files(layout, interval, source.id_type)
     # Those of the new result: a run that published it was ended before it wrote the record.
     known = [layout.key(key) for key in (record.result_key, key_of(record.result_key))]
-    if not any(all(key.is_part(file.path) for file in files) for key in known):
+    if not files or not any(all(key.is_part(file.path) for file in files) for key in known):
         return None
     failed = record.facts.get("failed_cells", 0)
     return Kept(record.run_id, record.result_key, record.digest, record.settings, files, failed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from tidemill.calculators.registry import identities
 from tidemill.errors import ArgumentError, NoRowsError
 from tidemill.intervals import Interval
 from tidemill.kept import find_kept
-from tidemill.plan import RESULTS_VERSION, Plan, Source, features_left
+from tidemill.plan import RESULTS_VERSION, Kept, Plan, Source, features_left
 from tidemill.planning import Seconds, make_parts
 from tidemill.preflight import versions
 from tidemill.request import Request
@@ -91,7 +91,7 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
     columns = settings.columns(source.kinds)
     facts = settings.canonical(), asdict(request.policies), request.interval, request.recalculates
     key = partial(result_key, source, *facts)
-    kept = find_kept(request, source, key)
+    kept = _kept(request, source, key)
     statistics = gather_statistics(source)
     features = features_left(settings, source.kinds, kept)
     cost = _seconds(list(features.values()), len(columns))
@@ -197,6 +197,15 @@ def find_interval_files(request: Request) -> Source:
     roles = request.column_id, request.column_sort, request.column_kind, request.column_value
     span = request.interval.window_start, request.interval.end
     return find_files(request.locations, roles, request.storage_options, span)
+
+
+def _kept(request: Request, source: Source, key_of: Callable[[str], str]) -> Kept | None:
+    """The published rows that new features are added to, if that was asked for."""
+    if request.interval is None or request.on_settings_change != "append" or request.recalculates:
+        return None
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    name, asked = request.interval.name, (request.settings, request.policies)
+    return find_kept(layout, name, source, *asked, key_of)
 
 
 def _seconds(features: Sequence[Features], n_columns: int) -> Seconds:

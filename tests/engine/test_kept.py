@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import tidemill
-from tidemill import reduction
+from tidemill import matrix, parts, reduction
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
 from tidemill.errors import CalculationError, SinkError
@@ -154,14 +155,49 @@ def test_kinds_that_some_ids_lack_and_cells_that_failed(source, table, tmp_path,
     assert_as_if_whole(source, table, tmp_path, after, **options)
 
 
-def test_features_added_twice(source, table, tmp_path):
+def test_features_added_twice(source, table, tmp_path, monkeypatch):
+    """Files have many small row groups, and rows are joined a few at a time."""
+    monkeypatch.setattr(parts, "GROUP_CELLS", 20)
+    monkeypatch.setattr(matrix, "TILE_BYTES", 300)
     run(source, table, {"maximum": None})
     run(source, table, BEFORE, "append", part_bytes=1_500)
     run(source, table, AFTER, "append")
     assert_as_if_whole(source, table, tmp_path)
 
 
+def test_settings_that_say_the_same_of_the_kinds_that_there_are(source, table, tmp_path):
+    features = tidemill.Settings.from_any(BEFORE).canonical()["*"]
+    run(source, table, {"x": features, "y": features})
+    assert state(request(source, table, BEFORE, "append")) == "extended"
+    summary = run(source, table, BEFORE, "append")
+    assert not summary.seconds_by_calculator
+    assert_as_if_whole(source, table, tmp_path, BEFORE)
+
+
+def test_a_record_without_rows_makes_it_whole(source, table, tmp_path):
+    run(source, table, BEFORE)
+    shutil.rmtree(table / "_delta_log")
+    run(source, table, AFTER, "append")
+    assert_as_if_whole(source, table, tmp_path)
+
+
 # What readers see
+
+
+def test_kinds_that_come_later_hide_no_column(tmp_path, table):
+    """The columns of all intervals stay, whichever was written last."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for day, kinds in ((DAY, ["x"]), (NEXT, ["x", "y"])):
+        frame = rows(day)[["id", "time", *kinds]].melt(["id", "time"], var_name="sensor")
+        frame.to_parquet(folder / f"{day}.parquet", index=False)
+    options = {"column_kind": "sensor", "column_value": "value"}
+    run(folder, table, BEFORE, day=NEXT, **options)
+    run(folder, table, BEFORE, **options)
+    frame = tidemill.read_matrix(table)
+    assert frame.isna().any(axis=None)
+    assert frame.loc[NAME, "y__maximum"].isna().all()
+    assert frame.loc["20261119T000000Z"].notna().all(axis=None)
 
 
 def test_other_intervals_have_no_values_in_new_columns(source, table):
