@@ -37,6 +37,7 @@ from tidemill.request import Request
 from tidemill.storage.faults import is_transient
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
+from tidemill.turns import Turn
 
 __all__ = ["calculate", "extract_interval", "repeated"]
 
@@ -167,7 +168,12 @@ def extract_interval(
         return report
 
 
-def repeated(attempt: Callable[[], dict[str, Any]], retries: int, delay: float) -> dict[str, Any]:
+def repeated(
+    attempt: Callable[[], dict[str, Any]],
+    retries: int,
+    delay: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
     """Try again after errors that may pass. Prefect's own retries would repeat all others, too."""
     for left in range(retries, 0, -1):
         try:
@@ -176,7 +182,7 @@ def repeated(attempt: Callable[[], dict[str, Any]], retries: int, delay: float) 
             if not _may_pass(error):
                 raise
             log.warning("%s: %s; %d more attempts", type(error).__name__, error, left)
-            time.sleep(delay)
+            sleep(delay)
     return attempt()
 
 
@@ -226,12 +232,16 @@ def _calculate_all(
 
 
 def calculate(
-    request: Request, finding: Finding, spec: ClusterSpec, wait_for_sink: float
+    request: Request,
+    finding: Finding,
+    spec: ClusterSpec,
+    wait_for_sink: float,
+    turn: Turn | None = None,
 ) -> dict[str, Any]:
     """Calculate and publish one interval; the summary."""
     again = finding.replaces if finding.state == "recalculated" else ""
     about = replace(request, interval=finding.interval, examined=finding.source, recalculates=again)
-    return carry_out(about, spec, wait_for_sink)
+    return carry_out(about, spec, wait_for_sink, turn)
 
 
 def _may_pass(error: BaseException) -> bool:

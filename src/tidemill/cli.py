@@ -136,6 +136,13 @@ _BACKFILL_OPTIONS = (
         default="oldest first",
         show_default=True,
     ),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(min=1),
+        default=2,
+        show_default=True,
+        help="Intervals that are worked on at once. They are published in order.",
+    ),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
 )
 _COSTS_OPTIONS = (

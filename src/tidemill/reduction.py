@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
 from tidemill.storage.intervals import IntervalRecord, facts_of, write_interval
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.lease import acquire
 from tidemill.storage.markers import Marker, committed
 from tidemill.storage.publish import Published, last_published, publish
 from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
@@ -30,6 +31,9 @@ from tidemill.tidying import tidy
 __all__ = ["RunSummary", "reduce", "write_failure"]
 
 log = logging.getLogger(__name__)
+
+#: Seconds to wait while other intervals are published.
+PUBLISH_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +136,42 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     accepted = _accept(run, plan, ordered, totals)
     schema = part_schema(plan)
     sums = (RowSum.from_text(marker.digest) for marker in ordered)
-    published = publish(
-        run.layout,
-        run.key,
-        ordered,
-        schema,
-        run_id=run.run_id,
-        digest=content_digest(sums, plan.columns, str(schema[0].type)),
-        check=lambda: run.lease_view().check(now=True),
-        interval=plan.interval.name if plan.interval else None,
-    )
+    with _writing(run) as check:
+        published = publish(
+            run.layout,
+            run.key,
+            ordered,
+            schema,
+            run_id=run.run_id,
+            digest=content_digest(sums, plan.columns, str(schema[0].type)),
+            check=check,
+            interval=run.interval,
+        )
     if accepted is not None:
         write_interval(run.layout, _interval_record(run, plan, published, accepted))
     return _finish(run, plan, published, totals, facts, began, accepted)
+
+
+@contextmanager
+def _writing(run: Run) -> Iterator[Callable[[], None]]:
+    """Be the one who publishes; a check that this is still so.
+
+    Several intervals may be worked on at once, but their rows are published one after another.
+    """
+    view = run.lease_view()
+    if run.interval is None:
+        yield lambda: view.check(now=True)
+        return
+    owner = f"interval {run.interval}"
+    with acquire(
+        run.layout.lease, owner=owner, run_id=run.run_id, wait_seconds=PUBLISH_SECONDS
+    ) as lease:
+
+        def check() -> None:
+            view.check(now=True)
+            lease.check()
+
+        yield check
 
 
 def _accept(run: Run, plan: Plan, markers: Sequence[Marker], totals: _Totals) -> Acceptance | None:
