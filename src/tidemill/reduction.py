@@ -138,7 +138,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         ordered,
         schema,
         run_id=run.run_id,
-        digest=content_digest(sums, plan.columns, str(schema[0].type)),
+        digest=content_digest(sums, plan.columns, "; ".join(plan.source.id_types)),
         check=lambda: run.lease_view().check(now=True),
         interval=plan.interval.name if plan.interval else None,
     )
