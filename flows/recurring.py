@@ -22,7 +22,7 @@ from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyError
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
-from tidemill.operations import Location, Locations, engine_logs
+from tidemill.operations import Location, Locations, engine_logs, shared_cluster
 from tidemill.recurring import (
     NAMED,
     Finding,
@@ -157,7 +157,7 @@ def extract_interval(
             max_wait,
         )
         due = [finding for finding in findings if finding.is_due]
-        summaries = [calculate(request, finding, spec, wait_for_sink) for finding in due]
+        summaries = _calculate_all(request, due, spec, wait_for_sink)
         return _report(request, calendar, findings, summaries)
 
     with engine_logs():
@@ -217,12 +217,21 @@ def _wait_for_rows(
         time.sleep(min(EMPTY_SECONDS, max_wait - waited))
 
 
+def _calculate_all(
+    request: Request, due: Sequence[Finding], spec: ClusterSpec, wait_for_sink: float
+) -> list[dict[str, Any]]:
+    if not due:
+        return []  # a run with nothing to do starts no cluster
+    with shared_cluster(spec) as shared:
+        return [calculate(request, finding, shared, wait_for_sink) for finding in due]
+
+
 def calculate(
     request: Request, finding: Finding, spec: ClusterSpec, wait_for_sink: float
 ) -> dict[str, Any]:
     """Calculate and publish one interval; the summary."""
     again = finding.replaces if finding.state == "recalculated" else ""
-    about = replace(request, interval=finding.interval, recalculates=again)
+    about = replace(request, interval=finding.interval, examined=finding.source, recalculates=again)
     return carry_out(about, spec, wait_for_sink)
 
 
