@@ -20,6 +20,7 @@ from tidemill.parts import part_schema
 from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
+from tidemill.sources.reading import time_zone
 from tidemill.storage.intervals import IntervalRecord, facts_of, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker, committed
@@ -51,6 +52,7 @@ class RunSummary:
     version: str = ""  # of the sink
     note: str = ""
     interval: str | None = None
+    time_zone_of_input: str = ""  # see record
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
 
     def to_json(self) -> dict[str, Any]:
@@ -173,6 +175,7 @@ def _interval_record(
         policies=asdict(plan.policies),
         columns=asdict(plan.source.columns),
         facts=asdict(accepted.facts),
+        time_zone_of_input=time_zone(plan.source),
     )
 
 
@@ -323,6 +326,7 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         settings=plan.settings,
         policies=asdict(plan.policies),
         interval=plan.interval.name if plan.interval else None,
+        time_zone_of_input=time_zone(plan.source),
         versions=plan.versions,
         cpu_features=cpu_features(),
     )
@@ -347,6 +351,7 @@ def _summary(
         version=published.version,
         note="; ".join(record.notes),
         interval=record.interval,
+        time_zone_of_input=record.time_zone_of_input,
         acceptance=record.acceptance,
     )
 

@@ -39,10 +39,13 @@ __all__ = [
     "open_parquet",
     "read_part",
     "read_span",
+    "time_zone",
     "to_batch",
     "used_columns",
 ]
 
+#: The time zone of timestamps that have none.
+NAIVE = "naive, taken as UTC"
 #: Rows of a batch, and bytes that lower them where there are many columns.
 BATCH_ROWS = 2**20
 BATCH_BYTES = 64 * 2**20
@@ -119,6 +122,14 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
 def read_schema(source: Source) -> pa.Schema:
     """Names and plain types of the columns that are read."""
     return pa.ipc.read_schema(pa.BufferReader(base64.b64decode(source.schema)))
+
+
+def time_zone(source: Source) -> str:
+    """What the times of an input are in; "" where the sort column holds no timestamps."""
+    if source.columns.sort is None:
+        return ""
+    type_ = read_schema(source).field(source.columns.sort).type
+    return (type_.tz or NAIVE) if pt.is_timestamp(type_) else ""
 
 
 def memory_schema(source: Source) -> pa.Schema:
