@@ -7,7 +7,7 @@ So no two ids become one text, however their parts begin and end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-__all__ = ["decode", "encode", "id_fields", "id_name", "mark_ids", "tuple_text"]
+__all__ = ["decode", "encode", "id_fields", "id_labels", "id_name", "mark_ids", "tuple_text"]
 
 #: Ends a text; then what stands for its characters 0 and 1. All sort below any other character.
 END, ZERO, ONE = "\x01\x01", "\x01\x02", "\x01\x03"
@@ -142,6 +142,17 @@ def id_fields(schema: pa.Schema) -> list[pa.Field]:
     (name, value) = next((key.encode(), text.encode()) for key, text in MARK.items())
     marked = [field for field in schema if (field.metadata or {}).get(name) == value]
     return marked or [schema.field(0)]
+
+
+def id_labels(column_id: Hashable | list[Any]) -> tuple[Hashable, ...]:
+    """The labels of the columns that make up an id; a list names several.
+
+    Examples
+    --------
+    >>> id_labels("sensor"), id_labels(["plant", "sensor"])
+    (('sensor',), ('plant', 'sensor'))
+    """
+    return tuple(column_id) if isinstance(column_id, list) else (column_id,)
 
 
 def id_name(scalar: pa.Scalar) -> Any:

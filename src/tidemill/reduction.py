@@ -51,8 +51,8 @@ class RunSummary:
     digest: str = ""  # of the content
     version: str = ""  # of the sink
     note: str = ""
-    interval: str | None = None
     time_zone_of_input: str = ""  # see record
+    interval: str | None = None
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
 
     def to_json(self) -> dict[str, Any]:

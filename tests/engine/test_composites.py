@@ -309,3 +309,62 @@ def test_late_rows_of_one_tuple_alter_its_row(tmp_path):
     assert whole.index.names == ["interval", *IDS]
     with pytest.raises(SettingsError, match=r"column_id='sensor' instead of \('plant', 'sensor'\)"):
         check_request(interval_request(source, table, days[0], "sensor"))
+
+
+# Frames
+
+
+def test_frames_give_the_matrix_of_files(tmp_path):
+    frame = make_frame(sensors=[-3, 0, 7, 12])
+    given = frame.drop(columns="one")
+    matrix = tidemill.extract_features(given, "minimal", column_id=IDS, column_sort="time")
+    pd.testing.assert_frame_equal(matrix, expected(frame, tmp_path), check_exact=True)
+    long = given.melt([*IDS, "time"], ["x", "y"], "kind", "value")
+    roles = {"column_sort": "time", "column_kind": "kind", "column_value": "value"}
+    again = tidemill.extract_features(long, "minimal", column_id=IDS, **roles)
+    pd.testing.assert_frame_equal(again, matrix, check_exact=True)
+
+
+def test_categories_of_a_frame_sort_in_their_own_order():
+    frame = pd.DataFrame(
+        {"plant": pd.Categorical(["n", "s"] * 2, ["s", "n"]), "sensor": [2, 2, 1, 1]}
+    )
+    matrix = tidemill.extract_features(frame.assign(x=1.0), "minimal", column_id=IDS)
+    assert matrix.index.tolist() == [("s", 1), ("s", 2), ("n", 1), ("n", 2)]
+
+
+def roll(frame, column_id, **more):
+    options = {"window": 10, "step": 5, "column_sort": "time", "column_value": "x"}
+    return tidemill.extract_rolling(frame, "minimal", column_id=column_id, **options, **more)
+
+
+def test_windows_of_tuples_are_those_of_surrogate_ids(tmp_path):
+    frame = make_frame(900)
+    rolled, wanted = roll(frame, IDS), roll(frame, "one")
+    assert rolled.index.names == [*IDS, "cutoff"]
+    assert rolled.to_numpy().tobytes() == wanted.to_numpy().tobytes()
+    numbers = frame.drop_duplicates("one").set_index(IDS)["one"]
+    assert numbers.loc[rolled.index.droplevel("cutoff")].tolist() == (
+        wanted.index.get_level_values("one").tolist()
+    )
+    assert roll(frame, IDS, sink=tmp_path / "rolled.parquet") is None
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "rolled.parquet"), rolled)
+
+
+def test_cutoffs_name_their_tuples(caplog):
+    frame = make_frame(900)
+    cutoffs = frame[[*IDS, "one"]].iloc[::40].assign(cutoff=frame["time"].max())
+    unknown = cutoffs.iloc[:1].assign(plant="nowhere", one=-1)
+    cutoffs = pd.concat([unknown, cutoffs])
+    options = {"column_sort": "time", "column_value": "x"}
+    found = tidemill.extract_at(frame, cutoffs, "minimal", column_id=IDS, **options)
+    assert f"(nowhere, {unknown['sensor'].iloc[0]})" in caplog.text
+    wanted = tidemill.extract_at(frame, cutoffs, "minimal", column_id="one", **options)
+    assert found.to_numpy().tobytes() == wanted.to_numpy().tobytes()
+    assert found.index.droplevel("cutoff").tolist() == list(cutoffs[IDS].itertuples(index=False))
+
+
+def test_a_dict_of_frames_has_one_id_column():
+    frame = make_frame(60)
+    with pytest.raises(ArgumentError, match="give one frame in the long format"):
+        tidemill.extract_features({"x": frame}, "minimal", column_id=IDS, column_value="x")
