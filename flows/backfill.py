@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 def backfill(
     source: Locations,
     sink: Location,
-    column_id: str,
+    column_id: str | list[str],
     column_time: str,
     start: str,
     end: str,
@@ -76,7 +76,8 @@ def backfill(
     Args:
         source: Path, folder, glob or URL of Parquet or CSV files, or a list of them.
         sink: Folder or URL of the Delta table. Each interval is a partition of it.
-        column_id: Column that says which series a row belongs to.
+        column_id: Column that says which series a row belongs to, or a list of columns that say it
+            together.
         column_time: Column of timestamps. Those without a time zone are taken as UTC.
         start: Start of the first interval, such as 2026-11-01, in the time zone.
         end: End of the last interval.

@@ -25,7 +25,7 @@ __all__ = ["carry_out", "extract", "extract_on_dask"]
 def extract(
     source: Locations,
     sink: Location,
-    column_id: str,
+    column_id: str | list[str],
     column_sort: str | None = None,
     column_kind: str | None = None,
     column_value: str | None = None,
@@ -48,7 +48,8 @@ def extract(
         source: Path, folder, glob or URL of Parquet or CSV files, or a list of them.
         sink: Where the feature matrix goes. A path that ends in .parquet or .csv is one file;
             anything else is the folder or URL of a Delta table.
-        column_id: Column that says which series a row belongs to.
+        column_id: Column that says which series a row belongs to, or a list of columns that say it
+            together.
         column_sort: Column that orders the rows of a series. Without it the order of the files
             and rows is kept.
         column_kind: Column that names the kind of each row (long format).

@@ -72,7 +72,7 @@ def _last(calendar: Calendar, interval_start: str | None) -> Interval:
 def extract_interval(
     source: Locations,
     sink: Location,
-    column_id: str,
+    column_id: str | list[str],
     column_time: str,
     column_kind: str | None = None,
     column_value: str | None = None,
@@ -105,7 +105,8 @@ def extract_interval(
     Args:
         source: Path, folder, glob or URL of Parquet or CSV files, or a list of them.
         sink: Folder or URL of the Delta table. Each interval is a partition of it.
-        column_id: Column that says which series a row belongs to.
+        column_id: Column that says which series a row belongs to, or a list of columns that say it
+            together.
         column_time: Column of timestamps. Those without a time zone are taken as UTC.
         column_kind: Column that names the kind of each row (long format).
         column_value: Column with the values. Without it every other column is a kind.

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from tidemill.checks import Facts, Finding, failures, find
+from tidemill.composites import id_fields, tuple_text
 from tidemill.errors import CheckError, SinkError
 from tidemill.parts import part_schema
 from tidemill.plan import Plan
@@ -92,7 +93,7 @@ def _nan_cells(run: Run, marker: Marker) -> int:
             table = file.read_row_group(group, use_threads=False)
             count += sum(
                 int(np.isnan(chunk.to_numpy(zero_copy_only=False)).sum())
-                for column in table.columns[1:]
+                for column in table.columns[len(id_fields(table.schema)) :]
                 for chunk in column.chunks
             )
     return count
@@ -106,7 +107,7 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
         return {}  # its record is there, its rows are not
     paths = [marker.path for marker in markers if marker.rows]
     table = read_parquets(run.key.data, paths, part_schema(plan))
-    new: pd.DataFrame = table.to_pandas().set_index(table.schema.names[0])
+    new: pd.DataFrame = table.to_pandas().set_index([one.name for one in id_fields(table.schema)])
     common = new.index.intersection(old.index)
     columns = [name for name in plan.columns if name in old.columns]
     same = _same(new.loc[common, columns].to_numpy(), old.loc[common, columns].to_numpy())
@@ -124,4 +125,5 @@ def _same(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, A
 
 
 def _named(ids: pd.Index) -> dict[str, Any]:
-    return {"count": len(ids), "ids": [str(one) for one in ids[:NAMED]]}
+    named = (tuple_text(one) if isinstance(one, tuple) else str(one) for one in ids[:NAMED])
+    return {"count": len(ids), "ids": list(named)}

@@ -54,7 +54,13 @@ _STORAGE_OPTION = click.option(
 )
 _INPUT_OPTIONS = (
     click.argument("source", metavar="INPUT"),
-    click.option("--column-id", required=True, help="Which series a row belongs to."),
+    click.option(
+        "--column-id",
+        required=True,
+        multiple=True,
+        callback=lambda _context, _option, given: given[0] if len(given) == 1 else list(given),
+        help="Which series a row belongs to; given several times, the columns together say it.",
+    ),
     click.option("--column-sort", help="Orders the rows of a series."),
     click.option("--column-kind", help="Names the kind of each row (long format)."),
     click.option("--column-value", help="Values; default: every other column is a kind."),

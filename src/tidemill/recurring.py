@@ -133,7 +133,7 @@ def check_request(request: Request) -> None:
 
 
 def _differences(request: Request, record: IntervalRecord) -> list[str]:
-    found = []
+    found = _other_ids(request, record)
     before, now = _features(record.settings), _features(request.settings)
     if new := sorted(now - before):
         found.append(f"new features {shorten(new, 3)}")
@@ -146,6 +146,13 @@ def _differences(request: Request, record: IntervalRecord) -> list[str]:
         if policies.get(name) != value
     ]
     return found
+
+
+def _other_ids(request: Request, record: IntervalRecord) -> list[str]:
+    """A table has the id columns it was made with."""
+    before, now = record.columns.get("id"), request.column_id
+    before = tuple(before) if isinstance(before, list) else before
+    return [] if before in {None, now} else [f"column_id={now!r} instead of {before!r}"]
 
 
 def _features(settings: Mapping[str, Any]) -> set[str]:

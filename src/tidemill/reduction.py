@@ -20,6 +20,7 @@ from tidemill.parts import part_schema
 from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
+from tidemill.sources.reading import time_zone
 from tidemill.storage.intervals import IntervalRecord, facts_of, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import acquire
@@ -54,6 +55,7 @@ class RunSummary:
     digest: str = ""  # of the content
     version: str = ""  # of the sink
     note: str = ""
+    time_zone_of_input: str = ""  # see record
     interval: str | None = None
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
 
@@ -143,7 +145,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
             ordered,
             schema,
             run_id=run.run_id,
-            digest=content_digest(sums, plan.columns, str(schema[0].type)),
+            digest=content_digest(sums, plan.columns, "; ".join(plan.source.id_types)),
             check=check,
             interval=run.interval,
         )
@@ -200,6 +202,7 @@ def _interval_record(
         policies=asdict(plan.policies),
         columns=asdict(plan.source.columns),
         facts=asdict(accepted.facts),
+        time_zone_of_input=time_zone(plan.source),
     )
 
 
@@ -350,6 +353,7 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         settings=plan.settings,
         policies=asdict(plan.policies),
         interval=plan.interval.name if plan.interval else None,
+        time_zone_of_input=time_zone(plan.source),
         versions=plan.versions,
         cpu_features=cpu_features(),
     )
@@ -374,6 +378,7 @@ def _summary(
         version=published.version,
         note="; ".join(record.notes),
         interval=record.interval,
+        time_zone_of_input=record.time_zone_of_input,
         acceptance=record.acceptance,
     )
 

@@ -172,6 +172,7 @@ def _interval_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     facts = accepted["facts"]
     nan_share = facts["nan_cells"] / max(facts["rows"] * facts["columns"], 1)
     yield f"- {summary['rows']:,} rows of {summary['columns']:,} columns, {nan_share:.1%} NaN"
+    yield f"- times of the input: {summary['time_zone_of_input']}"
     if accepted["replaced"]:
         counts = {name: change["count"] for name, change in accepted["changes"].items()}
         changes = ", ".join(f"{count:,} {name}" for name, count in counts.items())

@@ -27,6 +27,7 @@ from tidemill.errors import (
 from tidemill.intervals import candidates, find_interval
 from tidemill.job import extract_here
 from tidemill.recurring import check_request, examine, remember
+from tidemill.report import interval_text
 from tidemill.request import make_request
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
@@ -130,6 +131,28 @@ SHAPES = [
     in_time_order, by_id, without_statistics, as_csv, with_text_ids, in_unit("s"), in_unit("ms"),
     in_unit("us"), in_unit("ns"), in_unit("us", "UTC"), in_unit("ns", "UTC"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("zone", "recorded"),
+    [
+        (None, "naive, taken as UTC"),
+        ("UTC", "UTC"),
+        ("Europe/Berlin", "Europe/Berlin"),
+    ],
+)
+def test_the_zone_of_the_times_is_recorded(zone, recorded, tmp_path, table):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    in_unit("us", zone)(pd.concat([rows(day) for day in DAYS]), folder)
+    summary = run(folder, table, DAYS[1])
+    (of_interval,) = known(table).values()
+    (of_run,) = history(SinkLayout.of(table))
+    found = {one.time_zone_of_input for one in (summary, of_interval, of_run)}
+    assert found == {recorded}
+    report = {"sink": "t", "findings": [], "holes": {"count": 0}, "summaries": [summary.to_json()]}
+    text = interval_text({"interval": summary.interval, **report})
+    assert f"- times of the input: {recorded}" in text.splitlines()
 
 
 @pytest.mark.parametrize("write", SHAPES, ids=lambda write: write.__name__)

@@ -41,6 +41,7 @@ class IntervalRecord:
     policies: Mapping[str, str]
     columns: Mapping[str, Any]  # roles of the input's columns
     facts: Mapping[str, int] = field(default_factory=dict)  # see tidemill.checks.Facts
+    time_zone_of_input: str = ""  # of the sort column, or that it has none and counts as UTC
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
