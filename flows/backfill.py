@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 
+from tidemill.artifacts import live_progress, show_report
 from tidemill.calendars import Calendar
 from tidemill.cluster import parse_cluster
 from tidemill.errors import BackfillError
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import Interval, between, is_closed, local_text
 from tidemill.operations import Location, Locations, engine_logs
+from tidemill.pages import backfill_page
 from tidemill.recurring import Finding, check_request, examine, make_table_request, remember
-from tidemill.report import backfill_text
 from tidemill.request import Request
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
@@ -115,8 +115,9 @@ def backfill(
     now = datetime.now(UTC)
     chosen = [one for one in between(calendar, start, end) if is_closed(calendar, one, now)]
     rows: list[dict[str, Any]] = []
-    with engine_logs():
+    with engine_logs(), live_progress(request.sink) as progress:
         check_request(request)
+        progress.expect(one.name for one in chosen if not dry_run)
         for interval in chosen if order == "oldest first" else reversed(chosen):
             finding = _examine(request, interval, recalculate=recalculate)
             row = {
@@ -133,10 +134,9 @@ def backfill(
                 patience = wait_for_sink, retries, retry_delay_seconds
                 row |= _carry_out(request, finding, spec, *patience)
             log.info("interval %s: %s, %s", interval.name, row["result"], row["reason"])
+            progress.finish(interval.name)
         report = {"sink": request.sink, "dry_run": dry_run, "intervals": rows}
-        create_markdown_artifact(
-            backfill_text(report), key="tidemill-backfill", description=request.sink
-        )
+        show_report(backfill_page(report), request.sink)
     if failed := [row for row in rows if row["result"] == "failed"]:
         raise BackfillError(
             f"{len(failed)} of {len(rows)} intervals failed, first {failed[0]['interval']}: "

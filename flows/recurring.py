@@ -14,15 +14,17 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
+from tidemill.artifacts import live_progress, show_report
 from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.commandlines import fill_commands
 from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyError
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
 from tidemill.operations import Location, Locations, engine_logs
+from tidemill.pages import interval_page
 from tidemill.recurring import (
     NAMED,
     Finding,
@@ -32,7 +34,6 @@ from tidemill.recurring import (
     make_table_request,
     remember,
 )
-from tidemill.report import interval_text
 from tidemill.request import Request
 from tidemill.storage.faults import is_transient
 from tidemill.storage.intervals import interval_names, read_intervals
@@ -148,6 +149,7 @@ def extract_interval(
         storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
     )  # fmt: skip
     last = _last(calendar, interval_start)
+    made: list[tuple[Finding, dict[str, Any]]] = []  # by all attempts
 
     def attempt() -> dict[str, Any]:
         findings = _wait_for_rows(
@@ -156,14 +158,15 @@ def extract_interval(
             max_wait,
         )
         due = [finding for finding in findings if finding.is_due]
-        summaries = [calculate(request, finding, spec, wait_for_sink) for finding in due]
-        return _report(request, calendar, findings, summaries)
+        progress.expect(finding.interval.name for finding in due)
+        for finding in due:
+            made.append((finding, calculate(request, finding, spec, wait_for_sink)))
+            progress.finish(finding.interval.name)
+        return _report(request, calendar, findings, made)
 
-    with engine_logs():
+    with engine_logs(), live_progress(request.sink) as progress:
         report = repeated(attempt, retries, retry_delay_seconds)
-        create_markdown_artifact(
-            interval_text(report), key="tidemill-interval", description=request.sink
-        )
+        show_report(interval_page(report), request.sink)
         return report
 
 
@@ -221,7 +224,7 @@ def calculate(
 ) -> dict[str, Any]:
     """Calculate and publish one interval; the summary."""
     again = finding.replaces if finding.state == "recalculated" else ""
-    about = replace(request, interval=finding.interval, recalculates=again)
+    about = replace(request, interval=finding.interval, recalculates=again, reason=finding.reason)
     return carry_out(about, spec, wait_for_sink)
 
 
@@ -233,12 +236,14 @@ def _report(
     request: Request,
     calendar: Calendar,
     findings: Sequence[Finding],
-    summaries: Sequence[dict[str, Any]],
+    made: Sequence[tuple[Finding, dict[str, Any]]],
 ) -> dict[str, Any]:
     names = interval_names(SinkLayout.of(request.sink, request.storage_options))
     older = holes(calendar, names, [finding.interval for finding in findings])
     if older:
         log.warning("%d older intervals were never published", len(older))
+    carried_out = {finding.interval: finding for finding, _ in made}
+    last_words = [carried_out.get(finding.interval, finding) for finding in findings]
     return {
         "interval": findings[-1].interval.name,
         "sink": request.sink,
@@ -249,10 +254,14 @@ def _report(
                 "state": finding.state,
                 "reason": finding.reason,
             }
-            for finding in findings
+            for finding in last_words
         ],
-        "summaries": list(summaries),
-        "holes": {"count": len(older), "names": [one.name for one in older[:NAMED]]},
+        "summaries": [summary for _, summary in made],
+        "holes": {
+            "count": len(older),
+            "names": [one.name for one in older[:NAMED]],
+            "commands": fill_commands(request, flow_run.parameters, calendar, older),
+        },
     }
 
 

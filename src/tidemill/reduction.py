@@ -20,7 +20,7 @@ from tidemill.parts import part_schema
 from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
-from tidemill.storage.intervals import IntervalRecord, facts_of, write_interval
+from tidemill.storage.intervals import IntervalRecord, facts_of, write_figures, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker, committed
 from tidemill.storage.publish import Published, last_published, publish
@@ -51,6 +51,7 @@ class RunSummary:
     version: str = ""  # of the sink
     note: str = ""
     interval: str | None = None
+    reason: str = ""  # why the interval was calculated
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
 
     def to_json(self) -> dict[str, Any]:
@@ -143,7 +144,9 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         interval=plan.interval.name if plan.interval else None,
     )
     if accepted is not None:
-        write_interval(run.layout, _interval_record(run, plan, published, accepted))
+        record = _interval_record(run, plan, published, accepted)
+        write_figures(run.layout, record.name, accepted.figures)
+        write_interval(run.layout, record)
     return _finish(run, plan, published, totals, facts, began, accepted)
 
 
@@ -323,6 +326,7 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         settings=plan.settings,
         policies=asdict(plan.policies),
         interval=plan.interval.name if plan.interval else None,
+        reason=run.reason,
         versions=plan.versions,
         cpu_features=cpu_features(),
     )
@@ -347,6 +351,7 @@ def _summary(
         version=published.version,
         note="; ".join(record.notes),
         interval=record.interval,
+        reason=record.reason,
         acceptance=record.acceptance,
     )
 

@@ -42,6 +42,7 @@ class Request:
     interval: Interval | None = None  # only the rows of its window count
     checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
+    reason: str = ""  # why an interval is calculated, for the record
 
     @property
     def locations(self) -> tuple[str, ...]:

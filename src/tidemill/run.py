@@ -24,6 +24,7 @@ class Run:
     work_dir: str  # for what the partition step spills
     storage_options: Mapping[str, str] = field(default_factory=dict)
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
+    reason: str = ""  # why an interval is calculated, for the record
 
     @property
     def layout(self) -> SinkLayout:
