@@ -16,14 +16,14 @@ from typing import Any, Literal
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tidemill.artifacts import live_progress, show_report
+from tidemill.artifacts import live_progress, show_failure, show_report
 from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.commandlines import fill_commands
 from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyError
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
-from tidemill.operations import Location, Locations, engine_logs
+from tidemill.operations import Location, Locations, engine_logs, shared_cluster
 from tidemill.pages import interval_page
 from tidemill.recurring import (
     NAMED,
@@ -149,23 +149,31 @@ def extract_interval(
         storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
     )  # fmt: skip
     last = _last(calendar, interval_start)
+    findings: list[Finding] = []
     made: list[tuple[Finding, dict[str, Any]]] = []  # by all attempts
 
     def attempt() -> dict[str, Any]:
-        findings = _wait_for_rows(
+        findings[:] = _wait_for_rows(
             lambda: _examine_all(request, calendar, last, recalculate=recalculate),
             on_empty,
             max_wait,
         )
         due = [finding for finding in findings if finding.is_due]
         progress.expect(finding.interval.name for finding in due)
-        for finding in due:
-            made.append((finding, calculate(request, finding, spec, wait_for_sink)))
-            progress.finish(finding.interval.name)
+        _calculate_all(request, due, spec, wait_for_sink, note)
         return _report(request, calendar, findings, made)
 
+    def note(finding: Finding, summary: dict[str, Any]) -> None:
+        made.append((finding, summary))
+        progress.finish(finding.interval.name)
+
     with engine_logs(), live_progress(request.sink) as progress:
-        report = repeated(attempt, retries, retry_delay_seconds)
+        try:
+            report = repeated(attempt, retries, retry_delay_seconds)
+        except Exception as error:
+            if findings:
+                show_failure(lambda: _report(request, calendar, findings, made), error)
+            raise
         show_report(interval_page(report), request.sink)
         return report
 
@@ -219,12 +227,29 @@ def _wait_for_rows(
         time.sleep(min(EMPTY_SECONDS, max_wait - waited))
 
 
+def _calculate_all(
+    request: Request,
+    due: Sequence[Finding],
+    spec: ClusterSpec,
+    wait_for_sink: float,
+    note: Callable[[Finding, dict[str, Any]], None],
+) -> None:
+    if not due:
+        return  # a run with nothing to do starts no cluster
+    with shared_cluster(spec) as shared:
+        for finding in due:
+            note(finding, calculate(request, finding, shared, wait_for_sink))
+
+
 def calculate(
     request: Request, finding: Finding, spec: ClusterSpec, wait_for_sink: float
 ) -> dict[str, Any]:
     """Calculate and publish one interval; the summary."""
     again = finding.replaces if finding.state == "recalculated" else ""
-    about = replace(request, interval=finding.interval, recalculates=again, reason=finding.reason)
+    about = replace(
+        request, interval=finding.interval, examined=finding.source, recalculates=again,
+        reason=finding.reason,
+    )  # fmt: skip
     return carry_out(about, spec, wait_for_sink)
 
 

@@ -114,7 +114,8 @@ def _figures(run: Run, plan: Plan, markers: Sequence[Marker]) -> Figures:
         with open_whole(run.key.data, marker.path) as source, pq.ParquetFile(source) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, use_threads=False)
-                gatherer.add(column.to_numpy() for column in table.columns[1:])
+                features = table.columns[table.num_columns - len(plan.columns) :]
+                gatherer.add(column.to_numpy() for column in features)
     return gatherer.figures()
 
 

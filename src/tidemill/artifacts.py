@@ -22,10 +22,10 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from tidemill.pages import href
+from tidemill.pages import href, interval_page
 from tidemill.progress import Board, listening
 
-__all__ = ["live_progress", "show_report"]
+__all__ = ["live_progress", "show_failure", "show_report"]
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,18 @@ PATIENCE_SECONDS = 5.0
 def show_report(text: str, sink: str) -> None:
     """Put a report in Markdown and a link to the output on the run's page."""
     _try(create_markdown_artifact, text, key=_key("report", sink), description=f"Report on {sink}")
+    _link(sink)
+
+
+def show_failure(make_report: Callable[[], dict[str, Any]], error: BaseException) -> None:
+    """Put on the run's page what a recurring run did before it failed, and why it did."""
+    report = _try(make_report)
+    if report is not None:
+        reason = f"{type(error).__name__}: {error}"
+        show_report(interval_page({**report, "error": reason}), report["sink"])
+
+
+def _link(sink: str) -> None:
     _try(
         create_link_artifact, href(sink), link_text=sink, key=_key("output", sink),
         description="The output",

@@ -47,11 +47,16 @@ def interval_page(report: Mapping[str, Any]) -> str:
     """
     by_interval = {summary["interval"]: summary for summary in report["summaries"]}
     lines = [f"# Interval {report['interval']}", "", f"Table: {_link(report['sink'])}"]
+    if "error" in report:
+        lines += ["", f"**The run failed.** {_cell(report['error'], limit=2_000)}"]
     lines += ["", "## What was calculated, and why", ""]
+    shown = _shown_findings(report["findings"])
     lines += _table(
         ("interval", "state", "why", "rows", "ids added", "removed", "altered"),
-        (_finding_cells(one, by_interval.get(one["interval"])) for one in report["findings"]),
+        (_finding_cells(one, by_interval.get(one["interval"])) for one in shown),
     )
+    if left_out := len(report["findings"]) - len(shown):
+        lines += ["", f"{left_out:,} more are unchanged."]
     detailed = list(by_interval.values())[-DETAILED:]
     for summary in detailed:
         lines += ["", f"## Interval {summary['interval']}", *_interval_sections(summary)]
@@ -60,6 +65,13 @@ def interval_page(report: Mapping[str, Any]) -> str:
     if report["holes"]["count"]:
         lines += _hole_lines(report["holes"])
     return "\n".join(lines)
+
+
+def _shown_findings(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """All but unchanged ones of a long list; the last is what the run is about."""
+    if len(findings) <= LINES:
+        return list(findings)
+    return [*(one for one in findings[:-1] if one["state"] != "unchanged"), findings[-1]]
 
 
 def _finding_cells(finding: Mapping[str, Any], summary: Mapping[str, Any] | None) -> list[Any]:
@@ -242,7 +254,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[st
         yield f"| {' | '.join(_cell(cell) for cell in row)} |"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, limit: int = CELL) -> str:
     r"""One line that ends no cell and starts no HTML.
 
     Examples
@@ -255,7 +267,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, _Markdown):
         return value
     text = " ".join(str(value).split())
-    text = text if len(text) <= CELL else f"{text[:CELL]}..."
+    text = text if len(text) <= limit else f"{text[:limit]}..."
     return re.sub(r"([|`\[])", r"\\\1", text).replace("<", "&lt;")
 
 

@@ -12,6 +12,7 @@ from tidemill.checks import Level
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
 from tidemill.intervals import Interval
+from tidemill.plan import Source
 from tidemill.policies import Policies
 from tidemill.settings import Settings
 from tidemill.storage.options import check_options
@@ -41,6 +42,7 @@ class Request:
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
     interval: Interval | None = None  # only the rows of its window count
     checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
+    examined: Source | None = None  # the interval's window, if its rows were read already
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
     reason: str = ""  # why an interval is calculated, for the record
 

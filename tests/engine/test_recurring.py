@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tidemill
-from tidemill import recurring
+from tidemill import preparation, recurring
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
@@ -319,3 +319,16 @@ def test_a_table_is_one_of_intervals_or_not(source, table):
         check_request(request(source, table.with_suffix(".parquet"), DAYS[0]))
     assert len(tidemill.read_matrix(table)) == 5
     assert len(tidemill.read_matrix(plain)) == 5
+
+
+def test_rows_that_were_looked_at_are_not_read_again(source, table, monkeypatch):
+    about = request(source, table, DAYS[1])
+    seen = replace(about, examined=examine(about, None, recalculate=False).source)
+    reads, read = [], preparation.read_window
+    monkeypatch.setattr(preparation, "read_window", lambda found: reads.append(1) or read(found))
+    extract_here(seen)
+    assert not reads
+    rows(DAYS[1]).assign(x=0.0).to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+    extract_here(seen)
+    assert reads
+    assert (tidemill.read_matrix(table)["x__sum_values"] == 0).all()

@@ -42,13 +42,20 @@ def source(tmp_path):
 def extract(source, sink, prefect_server):
     def run(day=DAYS[2], **options):
         given = {"cluster": "none", "retries": 0, "interval_start": day} | options
-        return extract_interval(str(source), str(sink), **ROLES, **given)
+        return extract_interval(str(source), str(sink), **(ROLES | given))
 
     return run
 
 
 def states(report):
     return [finding["state"] for finding in report["findings"]]
+
+
+def test_one_cluster_serves_all_intervals_of_a_run(extract, probe):
+    report = extract(**probe.arguments, cluster="processes:1", lookback=2)
+    assert [summary["rows"] for summary in report["summaries"]] == [4, 4, 4]
+    assert len(probe.calls) == 12
+    assert len(probe.processes) == 1
 
 
 @pytest.mark.parametrize("cluster", ["none", "threads:2"])

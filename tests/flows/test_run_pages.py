@@ -6,24 +6,37 @@ import logging
 import shlex
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.runtime import flow_run
 
 import tidemill
 from tidemill import artifacts
+from tidemill.artifacts import live_progress
+from tidemill.errors import CheckError
+from tidemill.flows import recurring
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
+from tidemill.progress import Progress
 from tidemill.storage.intervals import interval_names
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
 
 from ..support.api import named_run
+from ..support.waiting import until
 
 DAYS = ("2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20")
 ROLES = {"column_id": "id", "column_time": "time", "settings": "minimal"}
@@ -131,6 +144,83 @@ def test_a_backfill(shown, source, sink):
     made, _ = shown(backfill, sink=str(sink), **ROLES, **span)
     assert "2 published" in made["report"].data
     assert made["progress"].description.startswith("2 of 2 intervals, 2 of 2 parts")
+
+
+def test_a_run_that_fails_says_what_it_did_and_why(prefect_server, source, sink):
+    """What an attempt made before it failed is in the report of the next one, too."""
+    bad = {"checks": {"nan_rise": "off", "rows_drop": {"fail": 0.1, "warn": "off"}}, "lookback": 2}
+    path = source / "2.parquet"
+    day(2, 0.0).query("id in ['c', 'd']").to_parquet(path, index=False)
+    with pytest.raises(CheckError):
+        extract_interval(**of_interval(source, sink, DAYS[2], **bad))
+    with get_client(sync_client=True) as client:
+        key = ArtifactFilterKey(any_=["tidemill-report-matrix"])
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=key), sort=ArtifactSort.CREATED_DESC, limit=1
+        )
+    page = found[0].data
+    assert (
+        "**The run failed.** CheckError: interval 20261119T000000Z: the rows fell from 4 to 2"
+        in page
+    )
+    assert (
+        f"| {DAYS[1]}T00:00:00+00:00 | missing | it was not published yet | 4 | 4 | 0 | 0 |" in page
+    )
+    assert f"| {DAYS[2]}T00:00:00+00:00 | missing | it was not published yet |  |  |  |  |" in page
+
+
+def test_the_report_knows_what_earlier_attempts_made(shown, source, sink, monkeypatch):
+    real, seen = recurring.carry_out, []
+
+    def carry_out(request, *rest):
+        seen.append(request.interval.name)
+        if len(seen) == 2:
+            raise ConnectionError("reset by peer")
+        return real(request, *rest)
+
+    monkeypatch.setattr(recurring, "carry_out", carry_out)
+    retried = {"lookback": 1, "retries": 1, "retry_delay_seconds": 0.0}
+    found, report = shown(extract_interval, **of_interval(source, sink, DAYS[1], **retried))
+    assert len(seen) == 3
+    assert [finding["state"] for finding in report["findings"]] == ["missing", "missing"]
+    assert len(report["summaries"]) == 2
+    assert found["progress"].description.startswith("2 of 2 intervals, 2 of 2 parts")
+
+
+def test_progress_is_shown_while_there_is_work(prefect_server, sink):
+    @flow
+    def work():
+        with live_progress(str(sink)) as board:
+            board.expect(["Monday", "Tuesday"])
+            board.finish("Monday")
+            return until(progress, 20.0, "a progress artifact")
+
+    def progress():
+        mine = ArtifactFilterFlowRunId(any_=[flow_run.id])
+        with get_client(sync_client=True) as client:
+            return client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=mine))
+
+    (artifact,) = work()
+    assert (artifact.type, artifact.data) == ("progress", 50.0)
+    assert artifact.description == "1 of 2 intervals, 0 of 0 parts of those begun: starting"
+
+
+def test_a_server_that_does_not_answer_keeps_nothing_waiting(monkeypatch):
+    asked, answers = threading.Event(), threading.Event()
+
+    def create(*arguments, **options):
+        asked.set()
+        answers.wait(60)
+
+    monkeypatch.setattr(artifacts, "create_progress_artifact", create)
+    monkeypatch.setattr(artifacts, "PATIENCE_SECONDS", 0.01)
+    with live_progress("matrix") as board:
+        board.expect([""])
+        assert asked.wait(20)
+        board.hear(Progress("calculate_features", 1, 2))
+        board.finish("")
+    assert not answers.is_set()
+    answers.set()
 
 
 def test_the_main_job_updates_its_progress_now_and_then(shown, source, sink, monkeypatch):
