@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidemill.checks import Facts, Finding, failures, find, measure
@@ -90,7 +91,7 @@ def accept(
         findings,
     )
     if replaced is None:
-        return accepted
+        return replace(accepted, changes=_all_added(run, plan, markers))
     changes = _changes(run, plan, markers, interval.name)
     return replace(accepted, replaced=replaced.run_id, changes=changes)
 
@@ -148,6 +149,22 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
         "removed": _named(old.index.difference(new.index)),
         "altered": _named(altered),
     }
+
+
+def _all_added(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any]:
+    """The ids of an interval that was not there before; of many, the first are read."""
+    names = part_schema(plan).names[: -len(plan.columns)]
+    found, rows = [], 0
+    for marker in markers:
+        if marker.rows and rows < NAMED:
+            with open_whole(run.key.data, marker.path) as source, pq.ParquetFile(source) as file:
+                found.append(file.read(names, use_threads=False))
+                rows += marker.rows
+    ids: pd.DataFrame = pa.concat_tables(found).to_pandas()
+    none = _named(ids.iloc[:0].set_index(names).index)
+    added = _named(ids.set_index(names).index)
+    total = sum(marker.rows for marker in markers)
+    return {"added": {**added, "count": total}, "removed": none, "altered": none}
 
 
 def _same(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

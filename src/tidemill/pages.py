@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tidemill.errors import shorten
 from tidemill.report import seconds_text, slowest_calculators
 
 __all__ = ["backfill_page", "extraction_page", "href", "interval_page"]
@@ -22,6 +21,8 @@ DETAILED = 5
 LINES = 20
 #: Characters of a cell.
 CELL = 200
+#: Ids that are named; a run record names more.
+IDS = 10
 #: What can happen to an id's row.
 _CHANGES = ("added", "removed", "altered")
 
@@ -78,10 +79,7 @@ def _finding_cells(finding: Mapping[str, Any], summary: Mapping[str, Any] | None
     cells: list[Any] = [finding["start"], finding["state"], finding["reason"]]
     if summary is None:
         return [*cells, "", "", "", ""]
-    accepted = summary["acceptance"]
-    if not accepted["replaced"]:
-        return [*cells, summary["rows"], summary["rows"], 0, 0]
-    changes = accepted["changes"]
+    changes = summary["acceptance"]["changes"]
     counts = [changes[name]["count"] if changes else "?" for name in _CHANGES]
     return [*cells, summary["rows"], *counts]
 
@@ -108,10 +106,7 @@ def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
     if accepted["replaced"]:
         why = summary["reason"] or "as was asked for"
         yield f"- they replace those of run `{accepted['replaced']}`: {_cell(why)}"
-        for name in _CHANGES:
-            if (change := accepted["changes"].get(name)) and change["count"]:
-                named = shorten([_cell(one) for one in change["ids"][:10]])
-                yield f"- ids {name}: {change['count']:,} ({named})"
+        yield from _changed_ids(accepted["changes"])
     yield from _section("Checks", ("check", "figure", "warns above", "fails above", "result"),
                         _check_rows(accepted))  # fmt: skip
     yield from _trouble(summary)
@@ -119,6 +114,14 @@ def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from _moved(features)
     most = [(_code(row["feature"]), _percent(row["nan"])) for row in features["most_nan"]]
     yield from _section("Features with the most NaN, but not all", ("feature", "NaN"), most)
+
+
+def _changed_ids(changes: Mapping[str, Any]) -> Iterator[str]:
+    for name in _CHANGES:
+        if (change := changes.get(name)) and change["count"]:
+            named = ", ".join(_cell(one) for one in change["ids"][:IDS])
+            more = ", ..." * (change["count"] > IDS)
+            yield f"- ids {name}: {change['count']:,} ({named}{more})"
 
 
 def _check_rows(accepted: Mapping[str, Any]) -> Iterator[Sequence[Any]]:

@@ -133,12 +133,33 @@ def _record_lines(record: RunRecord) -> Iterator[tuple[str, str]]:
             yield name, f"{len(value)} entries"
         elif name == "seconds_by_calculator":
             yield name, _joined(dict(slowest_calculators(value)))
+        elif name == "acceptance":
+            yield name, _acceptance_text(value)
         elif isinstance(value, Mapping):
             yield name, ", ".join(f"{key} {_short(one)}" for key, one in value.items())
         elif isinstance(value, list):
             yield name, shorten(value, 3) or "none"
         else:
             yield name, _short(value)
+
+
+def _acceptance_text(accepted: Mapping[str, Any]) -> str:
+    """What an interval's rows replaced, the ids concerned, and what checks found.
+
+    Examples
+    --------
+    >>> changes = {"added": {"count": 0, "ids": []}, "altered": {"count": 2, "ids": ["a", "b"]}}
+    >>> _acceptance_text({"replaced": "run-1", "changes": changes, "checks": []})
+    'replaces run-1; 2 altered: a, b'
+    """
+    said = [f"replaces {accepted['replaced']}"] if accepted.get("replaced") else []
+    said += [
+        f"{change['count']:,} {name}: {shorten(change['ids'])}"
+        for name, change in accepted.get("changes", {}).items()
+        if change["count"]
+    ]
+    said += [f"{one['level']}: {one['sentence']}" for one in accepted.get("checks", ())]
+    return "; ".join(said) or "none"
 
 
 def _short(value: object) -> str:

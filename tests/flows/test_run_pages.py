@@ -108,6 +108,7 @@ def test_a_recurring_run(shown, source, sink):
     reasons = {(one.interval, one.reason) for one in history(SinkLayout.of(sink))}
     assert ("20261119T000000Z", "rows of its window changed") in reasons
     assert ("20261120T000000Z", "it was not published yet") in reasons
+    assert newest["changes"]["added"] == {"count": 4, "ids": sorted(IDS)}
 
 
 def test_a_run_with_nothing_to_do_has_no_progress(shown, source, sink):
