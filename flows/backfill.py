@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 
+from tidemill.artifacts import live_progress, show_report
 from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.errors import ArgumentError, BackfillError
@@ -23,8 +23,9 @@ from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import Interval, between, is_closed, local_text
 from tidemill.job import stop_jobs
 from tidemill.operations import Location, Locations, engine_logs, shared_cluster
+from tidemill.pages import backfill_page
+from tidemill.progress import Board
 from tidemill.recurring import Finding, check_request, examine, make_table_request, remember
-from tidemill.report import backfill_text
 from tidemill.request import Request
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
@@ -125,20 +126,19 @@ def backfill(
     chosen = [one for one in between(calendar, start, end) if is_closed(calendar, one, now)]
     if order == "newest first":
         chosen.reverse()
-    with engine_logs():
+    with engine_logs(), live_progress(request.sink) as progress:
         check_request(request)
         findings = _examine_all(request, chosen, concurrency, recalculate=recalculate)
         results = [_row(calendar, finding) for finding in findings]
         if not dry_run:
             for finding in findings:
                 remember(request, finding)
+            progress.expect(finding.interval.name for finding in findings if finding.is_due)
             patience = wait_for_sink, retries, retry_delay_seconds
-            done = _carry_out_all(request, findings, spec, patience, concurrency)
+            done = _carry_out_all(request, findings, spec, patience, concurrency, progress)
             results = [row | done.get(row["interval"], {}) for row in results]
         report = {"sink": request.sink, "dry_run": dry_run, "intervals": results}
-        create_markdown_artifact(
-            backfill_text(report), key="tidemill-backfill", description=request.sink
-        )
+        show_report(backfill_page(report), request.sink)
     if failed := [row for row in results if row["result"] == "failed"]:
         raise BackfillError(
             f"{len(failed)} of {len(results)} intervals failed, first {failed[0]['interval']}: "
@@ -179,17 +179,21 @@ def _carry_out_all(
     spec: ClusterSpec,
     patience: tuple[float, int, float],
     concurrency: int,
+    progress: Board,
 ) -> dict[str, dict[str, Any]]:
     """What happened to each interval that was due, by its name."""
     due = [finding for finding in findings if finding.is_due]
     if not due:
         return {}  # nothing to do starts no cluster
+
+    def work(finding: Finding, turn: Turn) -> dict[str, Any]:
+        row = _carry_out(request, finding, shared, patience, turn)
+        progress.finish(finding.interval.name)
+        return row
+
     with shared_cluster(spec) as shared:
         done = in_turns(
-            lambda finding, turn: _carry_out(request, finding, shared, patience, turn),
-            due,
-            concurrency,
-            stop=lambda: stop_jobs(request.sink, "the backfill was stopped"),
+            work, due, concurrency, lambda: stop_jobs(request.sink, "the backfill was stopped")
         )
     return {finding.interval.name: row for finding, row in zip(due, done, strict=True)}
 

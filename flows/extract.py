@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 from prefect import flow
 
+from tidemill.artifacts import live_progress, show_report
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.job import Job, extract_here, take_turn
 from tidemill.operations import Location, Locations, Steps, engine_logs, one_api
+from tidemill.pages import extraction_page
 from tidemill.request import Request, make_request
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
 from tidemill.turns import Turn
@@ -82,7 +84,12 @@ def extract(
         isolation_seconds=isolation_seconds,
     )  # fmt: skip
     with engine_logs():
-        return carry_out(request, spec, wait_for_sink)
+        with live_progress(request.sink) as progress:
+            progress.expect([""])
+            summary = carry_out(request, spec, wait_for_sink)
+            progress.finish("")
+        show_report(extraction_page(summary), request.sink)
+        return summary
 
 
 def carry_out(

@@ -126,6 +126,7 @@ class Job:
                 storage_options=dict(request.storage_options),
                 interval=interval,
                 isolation_seconds=request.isolation_seconds,
+                reason=request.reason,
             )
             plan = record_plan(run, plan)
             job = cls(request, run, lease, turn)
@@ -325,7 +326,9 @@ class PartsWatch:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._total = len(load_plan(run).parts)
+        plan = load_plan(run)
+        self._total = len(plan.parts)
+        self._about = plan.interval.name if plan.interval else ""
         self._rows: dict[int, int] = {}
         self._last = float("-inf")
 
@@ -342,7 +345,8 @@ class PartsWatch:
             log.debug("could not look at the parts: %s", error)
             return
         ids = sum(self._rows.values())
-        tell(Progress("calculate_features", len(self._rows), self._total, ids))
+        parts = len(self._rows), self._total
+        tell(Progress("calculate_features", *parts, ids, about=self._about))
 
     def _read_new(self) -> None:
         key = self.run.key

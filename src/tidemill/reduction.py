@@ -21,7 +21,7 @@ from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
 from tidemill.sources.reading import time_zone
-from tidemill.storage.intervals import IntervalRecord, facts_of, write_interval
+from tidemill.storage.intervals import IntervalRecord, facts_of, write_figures, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import acquire
 from tidemill.storage.markers import Marker, committed
@@ -57,6 +57,7 @@ class RunSummary:
     note: str = ""
     time_zone_of_input: str = ""  # see record
     interval: str | None = None
+    reason: str = ""  # why the interval was calculated
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
 
     def to_json(self) -> dict[str, Any]:
@@ -150,7 +151,9 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
             interval=run.interval,
         )
     if accepted is not None:
-        write_interval(run.layout, _interval_record(run, plan, published, accepted))
+        record = _interval_record(run, plan, published, accepted)
+        write_figures(run.layout, record.name, accepted.figures)
+        write_interval(run.layout, record)
     return _finish(run, plan, published, totals, facts, began, accepted)
 
 
@@ -354,6 +357,7 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         policies=asdict(plan.policies),
         interval=plan.interval.name if plan.interval else None,
         time_zone_of_input=time_zone(plan.source),
+        reason=run.reason,
         versions=plan.versions,
         cpu_features=cpu_features(),
     )
@@ -379,6 +383,7 @@ def _summary(
         note="; ".join(record.notes),
         interval=record.interval,
         time_zone_of_input=record.time_zone_of_input,
+        reason=record.reason,
         acceptance=record.acceptance,
     )
 

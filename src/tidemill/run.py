@@ -25,6 +25,7 @@ class Run:
     storage_options: Mapping[str, str] = field(default_factory=dict)
     interval: str | None = None  # name of the interval that the run is about
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
+    reason: str = ""  # why an interval is calculated, for the record
 
     @property
     def layout(self) -> SinkLayout:

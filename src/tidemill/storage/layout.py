@@ -19,6 +19,7 @@ The state is the same for both::
     published.json
     records/<started>-<run id>.json
     intervals/<interval>.json                         what its published rows were made of
+    figures/<interval>.npz                            mean, spread and NaN of its columns
     keys/<key16>/plan.json
     keys/<key16>/parts/<index>-<n>.json               commit markers, the highest n counts
     keys/<key16>/attempts/<index>-<unique>.json       attempt marks
@@ -111,6 +112,11 @@ class SinkLayout:
     def intervals(self) -> Store:
         """Folder of what is known of published intervals."""
         return self.state.child("intervals")
+
+    @property
+    def figures(self) -> Store:
+        """Folder of the figures of published intervals' columns."""
+        return self.state.child("figures")
 
     @property
     def published(self) -> str:
