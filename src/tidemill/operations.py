@@ -19,6 +19,7 @@ from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
 from pydantic import BeforeValidator
 
@@ -111,7 +112,7 @@ def start_server() -> None:
 
 
 @contextmanager
-def one_api(spec: ClusterSpec) -> Iterator[DaskTaskRunner]:
+def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
     """The task runner for ``spec``, with one API URL for this process and all workers.
 
     Without it every worker process would start a Prefect server of its own.
@@ -144,6 +145,7 @@ def shared_cluster(spec: ClusterSpec) -> Iterator[ClusterSpec]:
         yield spec
         return
     with one_api(spec) as runner, runner:
+        assert isinstance(runner, DaskTaskRunner)
         client = runner.client
         assert client.scheduler is not None
         # This client is the default of the process: by it the runs' task runners find the cluster.

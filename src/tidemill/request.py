@@ -44,6 +44,7 @@ class Request:
     checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
     examined: Source | None = None  # the interval's window, if its rows were read already
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
+    reason: str = ""  # why an interval is calculated, for the record
 
     @property
     def locations(self) -> tuple[str, ...]:
