@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from tidemill.alterations import alteration
 from tidemill.blocks import Quarantined
+from tidemill.composites import encode, id_name
 from tidemill.digests import RowSum, row_sum
 from tidemill.parts import TRANSPOSED_ROWS
 from tidemill.plan import IdKey, Kept, KeptFile, Part, Plan, Source
@@ -62,7 +63,7 @@ def find_kept(
     change = alteration(settings, policies, record)
     if not (change and change.only_gains):
         return None
-    files = _published_files(layout, interval, source.id_type)
+    files = _published_files(layout, interval, source.id_types)
     # Those of the new result: a run that published it was ended before it wrote the record.
     known = [layout.key(key) for key in (record.result_key, key_of(record.result_key))]
     if not files or not any(all(key.is_part(file.path) for file in files) for key in known):
@@ -71,14 +72,16 @@ def find_kept(
     return Kept(record.run_id, record.result_key, record.digest, record.settings, files, failed)
 
 
-def _published_files(layout: SinkLayout, interval: str, id_type: str) -> tuple[KeptFile, ...]:
+def _published_files(
+    layout: SinkLayout, interval: str, id_types: Sequence[str]
+) -> tuple[KeptFile, ...]:
     table = open_table(layout)
     bounds = file_bounds(table, interval) if table is not None else {}
-    type_ = parse_type(id_type)
-    # Names of parts ascend with their ids.
-    return tuple(
-        KeptFile(path, *(_key(bound, type_) for bound in bounds[path])) for path in sorted(bounds)
-    )
+    paths = sorted(bounds)  # names of parts ascend with their ids
+    if len(id_types) > 1:  # statistics are those of the first column, not of the ids
+        return tuple(map(KeptFile, paths))
+    type_ = parse_type(id_types[0])
+    return tuple(KeptFile(path, *(_key(bound, type_) for bound in bounds[path])) for path in paths)
 
 
 def _key(bound: pa.Scalar | None, type_: pa.DataType) -> IdKey:
@@ -98,14 +101,14 @@ class KeptRows:
     def __init__(self, store: Store, plan: Plan, part: Part, calculated: tuple[str, ...]) -> None:
         self.sum = RowSum()  # over all published rows of the part's ids that were read
         self._names = list(plan.kept_columns)
-        self._id = plan.source.columns.id
-        self._type = parse_type(plan.source.id_type)
+        self._id_names = list(plan.source.columns.ids)
+        self._types = [parse_type(text) for text in plan.source.id_types]
         place = {name: index for index, name in enumerate(plan.columns)}
         self._width = len(place)
         self._old = _runs([place[name] for name in self._names])
         self._new = _runs([place[name] for name in calculated])
         self._groups = self._read(store, plan, part)
-        self._ids = pa.array([], self._type)
+        self._keys = pa.array([], pa.string() if len(self._types) > 1 else self._types[0])
         self._rows = np.empty((0, len(self._names)))
         self._cells = np.empty(0)
 
@@ -114,15 +117,14 @@ class KeptRows:
 
         The rows are a view that the next call overwrites.
         """
-        ids = ids.cast(self._type)
-        found = self._find(ids)
+        found = self._find(self._keys_of(ids))
         there = found >= 0
         rows = self._tile(int(there.sum()))
         _copy(_pick(tile, np.flatnonzero(there)), rows, self._new)
         _copy(_pick(self._rows, found[there]), rows, self._old)
         self._drop(int(found.max(initial=-1)) + 1)
         mask = pa.array(there)
-        missing = ids.filter(pc.invert(mask)).to_pylist()
+        missing = [id_name(one) for one in ids.filter(pc.invert(mask))]
         return ids.filter(mask), rows, [Quarantined(one, None, MISSING) for one in missing]
 
     def _tile(self, rows: int) -> Matrix:
@@ -137,25 +139,29 @@ class KeptRows:
             self._add(ids, rows)
         return self.sum.text
 
-    def _find(self, ids: pa.Array) -> npt.NDArray[np.int64]:
+    def _keys_of(self, ids: pa.Array) -> pa.Array:
+        """What ids are compared by: themselves, or one text for several columns."""
+        return encode(ids.flatten()) if len(self._types) > 1 else ids.cast(self._types[0])
+
+    def _find(self, keys: pa.Array) -> npt.NDArray[np.int64]:
         """The number of each id's row among those held, int64[k]; -1: it has none."""
-        while not self._reach(ids[-1]) and (group := next(self._groups, None)) is not None:
+        while not self._reach(keys[-1]) and (group := next(self._groups, None)) is not None:
             self._add(*group)
-            self._ids = pa.concat_arrays([self._ids, group[0]])
+            self._keys = pa.concat_arrays([self._keys, self._keys_of(group[0])])
             self._rows = np.concatenate([self._rows, group[1]]) if len(self._rows) else group[1]
-        found = pc.fill_null(pc.index_in(ids, value_set=self._ids), -1)
+        found = pc.fill_null(pc.index_in(keys, value_set=self._keys), -1)
         places: npt.NDArray[np.int64] = found.to_numpy(zero_copy_only=False).astype(np.int64)
         return places
 
     def _reach(self, last: pa.Scalar) -> bool:
-        return len(self._ids) > 0 and id_key(self._ids[-1]) >= id_key(last)  # type: ignore[operator]
+        return len(self._keys) > 0 and id_key(self._keys[-1]) >= id_key(last)  # type: ignore[operator]
 
     def _drop(self, rows: int) -> None:
         """Let go of rows whose ids have passed."""
-        self._ids, self._rows = self._ids.slice(rows), self._rows[rows:]
+        self._keys, self._rows = self._keys.slice(rows), self._rows[rows:]
 
     def _add(self, ids: pa.Array, rows: Matrix) -> None:
-        self.sum += row_sum(ids, rows, self._names, self._id)
+        self.sum += row_sum(ids, rows, self._names, self._id_names[0])
 
     def _read(self, store: Store, plan: Plan, part: Part) -> Iterator[tuple[pa.Array, Matrix]]:
         """Ids and features of the part's rows, row group by row group."""
@@ -170,12 +176,24 @@ class KeptRows:
                 for group in range(parquet.num_row_groups):
                     yield from self._read_group(parquet, group, part)
 
+    def _read_ids(self, parquet: pq.ParquetFile, group: int) -> pa.Array:
+        """The ids of a row group; structs where several columns make them up."""
+        table = parquet.read_row_group(group, self._id_names, use_threads=False)
+        columns = [
+            table.column(name).combine_chunks().cast(type_)
+            for name, type_ in zip(self._id_names, self._types, strict=True)
+        ]
+        return (
+            pa.StructArray.from_arrays(columns, names=self._id_names)
+            if len(columns) > 1
+            else columns[0]
+        )
+
     def _read_group(
         self, parquet: pq.ParquetFile, group: int, part: Part
     ) -> Iterator[tuple[pa.Array, Matrix]]:
-        column = parquet.read_row_group(group, [self._id], use_threads=False).column(0)
-        ids = column.combine_chunks().cast(self._type)
-        mask = read_keys(ids, self._id).within(part.lower, part.upper)
+        ids = self._read_ids(parquet, group)
+        mask = read_keys(self._keys_of(ids), self._id_names[0]).within(part.lower, part.upper)
         if mask is not None and not mask.any():
             return
         table = parquet.read_row_group(group, self._names, use_threads=False).select(self._names)

@@ -15,7 +15,8 @@ from tidemill.alterations import Alteration, OnSettingsChange, alteration
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
 from tidemill.errors import ArgumentError, SettingsError
-from tidemill.intervals import Interval, local_text, missing
+from tidemill.intervals import Interval, missing
+from tidemill.plan import Source
 from tidemill.preparation import find_interval_files
 from tidemill.request import Request, make_request
 from tidemill.sources.interval_files import read_window
@@ -62,6 +63,7 @@ class Finding:
     state: State
     reason: str
     replaces: str = ""  # run id of what is published
+    source: Source | None = None  # its window, if its rows were read
     moved: IntervalRecord | None = None  # the same rows lie in other files: what to remember
 
     @property
@@ -99,13 +101,12 @@ def _decide(finding: Finding, change: Alteration, choice: OnSettingsChange, run_
     if choice == "recalculate":
         state: State = "recalculated" if finding.state == "unchanged" else finding.state
         before = f"{finding.reason}; " if finding.is_due else ""
-        return Finding(finding.interval, state, before + why, run_id)
+        return replace(finding, state=state, reason=before + why, replaces=run_id, moved=None)
     if choice == "append" and finding.state == "unchanged" and change.only_gains:
-        return Finding(finding.interval, "extended", f"{why}; only these are calculated", run_id)
+        reason = f"{why}; only these are calculated"
+        return replace(finding, state="extended", reason=reason, replaces=run_id, moved=None)
     if finding.is_due and not change.only_gains:
-        return Finding(
-            finding.interval, "refused", f"{finding.reason}, but {why}. {REMEDY}", run_id
-        )
+        return replace(finding, state="refused", reason=f"{finding.reason}, but {why}. {REMEDY}")
     return replace(finding, reason=f"{finding.reason}; {why}")
 
 
@@ -121,11 +122,11 @@ def _look(request: Request, record: IntervalRecord | None, *, recalculate: bool)
         gone = "the rows of its window are gone" if record else "its window has no row"
         return Finding(interval, "empty", gone, record.run_id if record else "")
     if record is None:
-        return Finding(interval, "missing", "it was not published yet")
+        return Finding(interval, "missing", "it was not published yet", source=source)
     if source.fingerprint != record.fingerprint:
-        return Finding(interval, "changed", "rows of its window changed", record.run_id)
+        return Finding(interval, "changed", "rows of its window changed", record.run_id, source)
     if recalculate:
-        return Finding(interval, "recalculated", "as was asked for", record.run_id)
+        return Finding(interval, "recalculated", "as was asked for", record.run_id, source)
     moved = replace(record, files=facts_of(found))
     return Finding(interval, "unchanged", "the same rows lie in other files", moved=moved)
 
@@ -183,7 +184,14 @@ def check_request(request: Request) -> None:
     layout = SinkLayout.of(request.sink, request.storage_options)
     check_sink(layout, request.locations, intervals=True)
     latest, choice = latest_interval(layout), request.on_settings_change
-    if latest is None or choice == "recalculate":
+    if latest is None:
+        return
+    if others := _other_ids(request, latest):
+        raise SettingsError(
+            f"the table {request.sink} was made otherwise: {others}. Give the column_id of before, "
+            "or another sink"
+        )
+    if choice == "recalculate":
         return
     change = alteration(request.settings, request.policies, latest)
     if change and not (choice == "append" and change.only_gains):
@@ -203,25 +211,27 @@ def check_findings(findings: Iterable[Finding]) -> None:
             raise SettingsError(f"interval {finding.interval.name}: {finding.reason}")
 
 
-def outdated(request: Request, calendar: Calendar, looked_at: Sequence[Interval]) -> dict[str, Any]:
-    """Intervals older than those looked at that have other settings, and what would change that.
+def outdated(request: Request, looked_at: Sequence[Interval]) -> list[Interval]:
+    """Intervals older than those looked at that were made with other settings.
 
-    Only the newest :data:`SCANNED` are looked at, and none where settings may not change.
+    Only the newest :data:`SCANNED` are compared, and none where settings may not change.
     """
+    if request.on_settings_change == "refuse":
+        return []
     layout = SinkLayout.of(request.sink, request.storage_options)
-    names: list[str] = []
-    if request.on_settings_change != "refuse":
-        names = [name for name in interval_names(layout) if name < looked_at[0].name][-SCANNED:]
-    records = read_intervals(layout, names).values()
-    old = [one for one in records if alteration(request.settings, request.policies, one)]
-    if not old:
-        return {"count": 0, "names": [], "remedy": ""}
-    remedy = (
-        "tidemill backfill with the arguments of this run and "
-        f"--start {local_text(calendar, old[0].start)} --end {local_text(calendar, old[-1].end)} "
-        f"--on-settings-change {request.on_settings_change}"
-    )
-    return {"count": len(old), "names": [one.name for one in old[:NAMED]], "remedy": remedy}
+    names = [name for name in interval_names(layout) if name < looked_at[0].name][-SCANNED:]
+    return [
+        Interval(record.start, record.end, record.window_start)
+        for record in read_intervals(layout, names).values()
+        if alteration(request.settings, request.policies, record)
+    ]
+
+
+def _other_ids(request: Request, record: IntervalRecord) -> str:
+    """A table has the id columns it was made with."""
+    before, now = record.columns.get("id"), request.column_id
+    before = tuple(before) if isinstance(before, list) else before
+    return "" if before in {None, now} else f"column_id={now!r} instead of {before!r}"
 
 
 def holes(

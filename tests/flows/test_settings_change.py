@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from tidemill.errors import BackfillError, SettingsError
 from tidemill.flows import backfill as module
 from tidemill.flows.backfill import backfill
 from tidemill.flows.recurring import extract_interval
-from tidemill.report import interval_text
+from tidemill.pages import interval_page
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 
@@ -90,14 +92,14 @@ def test_append_calls_no_old_calculator(extract, fill, probe, source, sink, tmp_
     assert states(report) == ["extended"] * 2
     assert all("new features maximum, skewness" in one["reason"] for one in report["findings"])
     assert [one["columns"] for one in report["summaries"]] == [4, 4]
-    start, end = "2026-11-17T00:00:00+00:00", "2026-11-18T00:00:00+00:00"
-    remedy = (
-        f"tidemill backfill with the arguments of this run and --start {start} --end {end} "
-        "--on-settings-change append"
-    )
-    assert report["outdated"] == {"count": 1, "names": NAMES[:1], "remedy": remedy}
-    assert remedy in interval_text(report)
-    filled = fill(more(probe), on_settings_change="append", start=start, end=end)
+    assert report["outdated"]["names"] == NAMES[:1]
+    (text,) = report["outdated"]["commands"]
+    assert text in interval_page(report)
+    words = shlex.split(text)
+    named = dict(pairwise(words))
+    assert (words[:2], named["--on-settings-change"]) == (["tidemill", "backfill"], "append")
+    span = {"start": named["--start"], "end": named["--end"]}
+    filled = fill(more(probe), on_settings_change="append", **span)
     assert states(filled) == ["extended"]
     assert set(probe.counts.values()) == {len(DAYS)}
     again = extract(more(probe), on_settings_change="append")
