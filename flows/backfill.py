@@ -63,6 +63,7 @@ def backfill(
     on_nan: Literal["raise", "omit", "quarantine"] = "quarantine",
     on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
     on_error: Literal["raise", "nan"] = "nan",
+    on_settings_change: Literal["refuse", "append", "recalculate"] = "refuse",
     work_dir: str | None = None,
     storage_options: dict[str, str] | None = None,
     modules: list[str] | None = None,
@@ -102,6 +103,8 @@ def backfill(
         on_nan: What a series with NaN or infinite values gets.
         on_duplicate: What rows with the same id, kind and time get.
         on_error: What happens when a calculator raises an error.
+        on_settings_change: If the table was made with other settings: refuse to run, append new
+            features (only these are calculated), or recalculate what is looked at.
         work_dir: Folder for temporary data, reachable by all workers. Default: beside the sink.
         storage_options: Options of the object store, each with the name of the environment
             variable that holds its value. Never the value itself.
@@ -117,8 +120,9 @@ def backfill(
     request = make_table_request(
         source, sink, settings=settings, column_id=column_id, column_time=column_time,
         column_kind=column_kind, column_value=column_value, checks=checks, on_nan=on_nan,
-        on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
-        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
+        on_duplicate=on_duplicate, on_error=on_error, on_settings_change=on_settings_change,
+        work_dir=work_dir, storage_options=storage_options, modules=modules or (),
+        part_bytes=part_bytes,
     )  # fmt: skip
     if concurrency < 1:
         raise ArgumentError(f"concurrency={concurrency} is not allowed; give 1 or more")
@@ -139,12 +143,19 @@ def backfill(
             results = [row | done.get(row["interval"], {}) for row in results]
         report = {"sink": request.sink, "dry_run": dry_run, "intervals": results}
         show_report(backfill_page(report), request.sink)
-    if failed := [row for row in results if row["result"] == "failed"]:
+    failed = [row for row in results if row["result"] in {"failed", "refused"}]
+    if failed and not dry_run:
         raise BackfillError(
             f"{len(failed)} of {len(results)} intervals failed, first {failed[0]['interval']}: "
             f"{failed[0]['reason']}. The others are published; run again for the rest"
         )
     return report
+
+
+def _prospect(finding: Finding) -> str:
+    if finding.state == "refused":
+        return "refused"
+    return "due" if finding.is_due else "skipped"
 
 
 def _examine_all(
@@ -167,7 +178,7 @@ def _row(calendar: Calendar, finding: Finding) -> dict[str, Any]:
         "start": local_text(calendar, finding.interval.start),
         "state": finding.state,
         "reason": finding.reason,
-        "result": "due" if finding.is_due else "skipped",
+        "result": _prospect(finding),
     }
     log.info("interval %(interval)s: %(result)s, %(reason)s", row)
     return row

@@ -28,10 +28,12 @@ from tidemill.pages import interval_page
 from tidemill.recurring import (
     NAMED,
     Finding,
+    check_findings,
     check_request,
     examine,
     holes,
     make_table_request,
+    outdated,
     remember,
 )
 from tidemill.request import Request
@@ -95,6 +97,7 @@ def extract_interval(
     on_nan: Literal["raise", "omit", "quarantine"] = "quarantine",
     on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
     on_error: Literal["raise", "nan"] = "nan",
+    on_settings_change: Literal["refuse", "append", "recalculate"] = "refuse",
     work_dir: str | None = None,
     storage_options: dict[str, str] | None = None,
     modules: list[str] | None = None,
@@ -131,6 +134,8 @@ def extract_interval(
         on_nan: What a series with NaN or infinite values gets.
         on_duplicate: What rows with the same id, kind and time get.
         on_error: What happens when a calculator raises an error.
+        on_settings_change: If the table was made with other settings: refuse to run, append new
+            features (only these are calculated), or recalculate what is looked at.
         work_dir: Folder for temporary data, reachable by all workers. Default: beside the sink.
         storage_options: Options of the object store, each with the name of the environment
             variable that holds its value. Never the value itself.
@@ -147,8 +152,9 @@ def extract_interval(
     request = make_table_request(
         source, sink, settings=settings, column_id=column_id, column_time=column_time,
         column_kind=column_kind, column_value=column_value, checks=checks, on_nan=on_nan,
-        on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
-        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
+        on_duplicate=on_duplicate, on_error=on_error, on_settings_change=on_settings_change,
+        work_dir=work_dir, storage_options=storage_options, modules=modules or (),
+        part_bytes=part_bytes,
     )  # fmt: skip
     last = _last(calendar, interval_start)
     findings: list[Finding] = []
@@ -213,6 +219,7 @@ def _examine_all(
         found.append(examine(about, known.get(interval.name), recalculate=again))
         remember(request, found[-1])
         log.info("interval %s: %s, %s", interval.name, found[-1].state, found[-1].reason)
+    check_findings(found)
     return found
 
 
@@ -275,7 +282,8 @@ def _report(
     made: Sequence[tuple[Finding, dict[str, Any]]],
 ) -> dict[str, Any]:
     names = interval_names(SinkLayout.of(request.sink, request.storage_options))
-    older = holes(calendar, names, [finding.interval for finding in findings])
+    looked_at = [finding.interval for finding in findings]
+    older = holes(calendar, names, looked_at)
     if older:
         log.warning("%d older intervals were never published", len(older))
     carried_out = {finding.interval: finding for finding, _ in made}
@@ -293,11 +301,17 @@ def _report(
             for finding in last_words
         ],
         "summaries": [summary for _, summary in made],
-        "holes": {
-            "count": len(older),
-            "names": [one.name for one in older[:NAMED]],
-            "commands": fill_commands(request, flow_run.parameters, calendar, older),
-        },
+        "holes": _named(request, calendar, older),
+        "outdated": _named(request, calendar, outdated(request, looked_at)),
+    }
+
+
+def _named(request: Request, calendar: Calendar, intervals: Sequence[Interval]) -> dict[str, Any]:
+    """Intervals that want a backfill, and the command for it."""
+    return {
+        "count": len(intervals),
+        "names": [one.name for one in intervals[:NAMED]],
+        "commands": fill_commands(request, flow_run.parameters, calendar, intervals),
     }
 
 

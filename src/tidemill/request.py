@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tidemill.alterations import OnSettingsChange
 from tidemill.checks import Level
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
@@ -43,6 +44,7 @@ class Request:
     interval: Interval | None = None  # only the rows of its window count
     checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
     examined: Source | None = None  # the interval's window, if its rows were read already
+    on_settings_change: OnSettingsChange = "refuse"  # where the table has other settings
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
     reason: str = ""  # why an interval is calculated, for the record
 
