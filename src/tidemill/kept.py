@@ -15,6 +15,7 @@ from tidemill.alterations import alteration
 from tidemill.blocks import Quarantined
 from tidemill.composites import encode, id_name
 from tidemill.digests import RowSum, row_sum
+from tidemill.parts import TRANSPOSED_ROWS
 from tidemill.plan import IdKey, Kept, KeptFile, Part, Plan, Source
 from tidemill.policies import Policies
 from tidemill.sources.keys import read_keys
@@ -101,28 +102,38 @@ class KeptRows:
 
     def __init__(self, store: Store, plan: Plan, part: Part, calculated: tuple[str, ...]) -> None:
         self.sum = RowSum()  # over all published rows of the part's ids that were read
-        self._names = plan.kept_columns
+        self._names = list(plan.kept_columns)
         self._columns = plan.source.columns
         self._types = [parse_type(one) for one in plan.source.id_types]
         place = {name: index for index, name in enumerate(plan.columns)}
         self._width = len(place)
-        self._old = [place[name] for name in self._names]
-        self._new = [place[name] for name in calculated]
+        self._old = _runs([place[name] for name in self._names])
+        self._new = _runs([place[name] for name in calculated])
         self._groups = self._read(store, plan, part)
         self._keys = self._key_of(self._id_of([pa.array([], one) for one in self._types]))
         self._rows = np.empty((0, len(self._names)))
+        self._cells = np.empty(0)
 
     def join(self, ids: pa.Array, tile: Matrix) -> tuple[pa.Array, Matrix, list[Quarantined]]:
-        """Ids and complete rows, of which ``tile`` holds the calculated columns; who has none."""
+        """Ids and complete rows, of which ``tile`` holds the calculated columns; who has none.
+
+        The rows are a view that the next call overwrites.
+        """
         found = self._find(self._key_of(ids))
         there = found >= 0
-        rows = np.empty((int(there.sum()), self._width))
-        rows[:, self._new] = tile[there]
-        rows[:, self._old] = self._rows[found[there]]
+        rows = self._tile(int(there.sum()))
+        _copy(_pick(tile, np.flatnonzero(there)), rows, self._new)
+        _copy(_pick(self._rows, found[there]), rows, self._old)
         self._drop(int(found.max(initial=-1)) + 1)
         mask = pa.array(there)
         missing = [id_name(one) for one in ids.filter(pc.invert(mask))]
         return ids.filter(mask), rows, [Quarantined(one, None, MISSING) for one in missing]
+
+    def _tile(self, rows: int) -> Matrix:
+        """Memory for rows, used again: new pages cost more than what is copied into them."""
+        if len(self._cells) < rows * self._width:
+            self._cells = np.empty(rows * self._width)
+        return self._cells[: rows * self._width].reshape(rows, self._width)
 
     def finish(self) -> str:
         """Read what is left; the sum over all published rows of the part's ids."""
@@ -149,7 +160,7 @@ class KeptRows:
         while not self._reach(keys[-1]) and (group := next(self._groups, None)) is not None:
             self._add(*group)
             self._keys = pa.concat_arrays([self._keys, self._key_of(group[0])])
-            self._rows = np.concatenate([self._rows, group[1]])
+            self._rows = np.concatenate([self._rows, group[1]]) if len(self._rows) else group[1]
         found = pc.fill_null(pc.index_in(keys, value_set=self._keys), -1)
         places: npt.NDArray[np.int64] = found.to_numpy(zero_copy_only=False).astype(np.int64)
         return places
@@ -180,16 +191,52 @@ class KeptRows:
     def _read_group(
         self, parquet: pq.ParquetFile, group: int, part: Part
     ) -> Iterator[tuple[pa.Array, Matrix]]:
-        table = parquet.read_row_group(group, list(self._columns.ids), use_threads=False)
+        names = list(self._columns.ids)
+        table = parquet.read_row_group(group, names, use_threads=False).select(names)
         ids = self._id_of([column.combine_chunks() for column in table.columns])
         mask = read_keys(self._key_of(ids), self._columns.key).within(part.lower, part.upper)
         if mask is not None and not mask.any():
             return
-        table = parquet.read_row_group(group, list(self._names), use_threads=False)
-        rows = np.empty((len(ids), len(self._names)))
-        for place, name in enumerate(self._names):
-            rows[:, place] = table.column(name).to_numpy()
+        table = parquet.read_row_group(group, self._names, use_threads=False).select(self._names)
+        rows = _by_row([column.to_numpy() for column in table.columns])
         yield (ids, rows) if mask is None else (ids.filter(pa.array(mask)), rows[mask])
+
+
+def _by_row(columns: Sequence[Matrix]) -> Matrix:
+    """Columns as rows, float64[k, m]; a few hundred rows at a time, which stay in the cache."""
+    rows = np.empty((len(columns[0]), len(columns)))
+    for first in range(0, len(rows), TRANSPOSED_ROWS):
+        block = rows[first : first + TRANSPOSED_ROWS]
+        for place, column in enumerate(columns):
+            block[:, place] = column[first : first + TRANSPOSED_ROWS]
+    return rows
+
+
+def _runs(places: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Places that follow on each other: the first, its number, and how many there are.
+
+    They are copied as slices: 4,000 rows of 776 columns take a tenth of the time of a list.
+
+    Examples
+    --------
+    >>> _runs([4, 5, 6, 0, 2])
+    [(4, 0, 3), (0, 3, 1), (2, 4, 1)]
+    """
+    starts = [at for at, place in enumerate(places) if at == 0 or places[at - 1] != place - 1]
+    ends = [*starts, len(places)][1:]
+    return [(places[at], at, end - at) for at, end in zip(starts, ends, strict=True)]
+
+
+def _copy(source: Matrix, target: Matrix, runs: Sequence[tuple[int, int, int]]) -> None:
+    for place, first, length in runs:
+        target[:, place : place + length] = source[:, first : first + length]
+
+
+def _pick(rows: Matrix, places: npt.NDArray[np.int64]) -> Matrix:
+    """The rows at ascending places; a view if they lie together, as they mostly do."""
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        return rows[places[0] : places[-1] + 1]
+    return rows[places]
 
 
 def _touches(file: KeptFile, part: Part) -> bool:
