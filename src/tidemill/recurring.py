@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
-from tidemill.errors import SettingsError, shorten
+from tidemill.errors import ArgumentError, SettingsError, shorten
 from tidemill.intervals import Interval, missing
 from tidemill.plan import Source
 from tidemill.preparation import find_interval_files
 from tidemill.request import Request, make_request
 from tidemill.sources.interval_files import read_window
+from tidemill.storage.delta import INTERVAL
 from tidemill.storage.intervals import (
     IntervalRecord,
     facts_of,
@@ -109,6 +110,11 @@ def make_table_request(
         If an argument's type or value is not allowed.
     """
     made = make_request(source, sink, column_sort=column_time, **options)
+    if INTERVAL in made.ids:
+        raise ArgumentError(
+            f"column_id={INTERVAL!r} is also the column that says which interval a row of the "
+            "table belongs to: rename the column"
+        )
     return replace(made, checks=parse_checks(checks))
 
 
