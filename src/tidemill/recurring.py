@@ -20,6 +20,7 @@ from tidemill.plan import Source
 from tidemill.preparation import find_interval_files
 from tidemill.request import Request, make_request
 from tidemill.sources.interval_files import read_window
+from tidemill.storage.delta import INTERVAL
 from tidemill.storage.intervals import (
     IntervalRecord,
     facts_of,
@@ -167,6 +168,11 @@ def make_table_request(
             f"{', '.join(map(repr, allowed))}"
         )
     made = make_request(source, sink, column_sort=column_time, **options)
+    if INTERVAL in made.ids:
+        raise ArgumentError(
+            f"column_id={INTERVAL!r} is also the column that says which interval a row of the "
+            "table belongs to: rename the column"
+        )
     choice: OnSettingsChange = on_settings_change  # type: ignore[assignment]
     return replace(made, checks=parse_checks(checks), on_settings_change=choice)
 

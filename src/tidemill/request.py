@@ -49,6 +49,11 @@ class Request:
     reason: str = ""  # why an interval is calculated, for the record
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """The columns that make up an id."""
+        return (self.column_id,) if isinstance(self.column_id, str) else self.column_id
+
+    @property
     def locations(self) -> tuple[str, ...]:
         """The input's paths and URLs."""
         return (self.source,) if isinstance(self.source, str) else self.source

@@ -21,7 +21,15 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.options import resolve_options
 
-__all__ = ["DESCRIPTION", "Commit", "commit_files", "file_bounds", "open_table", "table_files"]
+__all__ = [
+    "DESCRIPTION",
+    "INTERVAL",
+    "Commit",
+    "commit_files",
+    "file_bounds",
+    "open_table",
+    "table_files",
+]
 
 #: The description of every table that tidemill makes; by it they are known.
 DESCRIPTION = "Feature matrix written by tidemill"
