@@ -14,7 +14,10 @@ from tidemill.request import make_request
 
 CALENDAR = Calendar("1d", "Europe/Berlin")
 #: What ``tidemill backfill`` takes and a run for one interval has no word for.
-OWN = {"source", "sink", "start", "end", "order", "dry_run", "recalculate", "as_json", "verbose"}
+OWN = {
+    "source", "sink", "start", "end", "order", "concurrency", "dry_run", "recalculate", "as_json",
+    "verbose",
+}  # fmt: skip
 
 
 @pytest.fixture
