@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tidemill
+from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
 from tidemill.composites import decode, encode
 from tidemill.digests import RowSum, table_sum
@@ -22,6 +23,7 @@ from tidemill.errors import ArgumentError, DataError, SettingsError, SourceError
 from tidemill.execution import load_plan
 from tidemill.intervals import find_interval
 from tidemill.job import Job, extract_here
+from tidemill.measurement import file_costs
 from tidemill.plan import Plan
 from tidemill.preparation import make_plan
 from tidemill.recurring import check_request, examine
@@ -30,6 +32,7 @@ from tidemill.sources.composite_ids import join_ids, split_ids
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import committed
+from tidemill.storage.record import history
 
 IDS = ["plant", "sensor"]
 #: Joined naively some of these are one text: "a_b" + "c" and "a" + "b_c".
@@ -233,6 +236,34 @@ def test_errors_and_quarantine_name_the_tuple(tmp_path):
     assert ("a", 7) not in matrix.index
     with pytest.raises(DataError, match=r"\(id=\(a, 7\)\)"):
         run(source, tmp_path / "out", IDS)
+
+
+def test_failed_cells_name_the_tuple(tmp_path, own_calculators):
+    @calculator(version="1")
+    def fails_on_a(values):
+        if values.max() > 99.0:
+            raise ValueError("too high")
+        return 0.0
+
+    frame = make_frame(sensors=[-3, 0, 7, 12]).drop(columns=["one", "y"])
+    frame.loc[(frame["plant"] == "a") & (frame["sensor"] == 7), "x"] = 100.0
+    source = write(frame, tmp_path / "in" / "rows.parquet")
+    settings = {"fails_on_a": None}
+    run(source, tmp_path / "out", IDS, on_error="nan", settings=settings)
+    (record,) = history(SinkLayout.of(tmp_path / "out"))
+    assert [case["id"] for case in record.error_cases] == ["(a, 7)"]
+
+
+def test_costs_are_measured_on_tuples(tmp_path):
+    frame = make_frame(300).drop(columns="one")
+    source = write(frame, tmp_path / "in" / "rows.parquet")
+    request = make_request(
+        source, tmp_path / "out", column_id=IDS, column_sort="time", settings="minimal"
+    )
+    rows, _ = file_costs(request)
+    assert {row.calculator for row in rows} > {"mean", "variance"}
+    of_frame = tidemill.feature_costs(frame, "minimal", column_id=IDS, column_sort="time")
+    assert set(of_frame["calculator"]) == {row.calculator for row in rows}
 
 
 def test_null_ids_are_refused(tmp_path):

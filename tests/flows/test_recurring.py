@@ -85,7 +85,7 @@ def test_holes_are_named(extract):
 def test_only_what_may_pass_is_tried_again(error, attempts, extract, monkeypatch):
     made = []
 
-    def carry_out(request, *rest):
+    def carry_out(request, *_rest):
         made.append(request.interval.name)
         raise error
 

@@ -67,10 +67,10 @@ def to_index(ids: pa.Array, dtype: Any = None, name: Hashable = None) -> pd.Inde
     Index([1, 2], dtype='int8')
     """
     if pt.is_struct(ids.type):
-        names = [field.name for field in ids.type]
-        dtypes = pd.Series(None, names, object) if dtype is None else dtype
+        names = [field.name for field in ids.type] if dtype is None else list(dtype.index)
+        dtypes = [None] * len(names) if dtype is None else list(dtype)
         levels = [to_index(*one) for one in zip(ids.flatten(), dtypes, strict=True)]
-        return pd.MultiIndex.from_arrays(levels, names=list(dtypes.index))
+        return pd.MultiIndex.from_arrays(levels, names=names)
     index: pd.Index[Any] = pd.Index(ids.to_pandas(), name=name)
     return index if dtype is None else index.astype(dtype)
 
