@@ -120,7 +120,7 @@ def _figures(run: Run, plan: Plan, markers: Sequence[Marker]) -> Figures:
         with open_whole(run.key.data, marker.path) as source, pq.ParquetFile(source) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, use_threads=False)
-                features = table.columns[table.num_columns - len(plan.columns) :]
+                features = table.columns[len(id_fields(table.schema)) :]
                 gatherer.add(column.to_numpy() for column in features)
     return gatherer.figures()
 
@@ -157,7 +157,7 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
 
 def _all_added(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any]:
     """The ids of an interval that was not there before; of many, the first are read."""
-    names = part_schema(plan).names[: -len(plan.columns)]
+    names = [field.name for field in id_fields(part_schema(plan))]
     found, rows = [], 0
     for marker in markers:
         if marker.rows and rows < NAMED:
