@@ -16,10 +16,11 @@ from prefect.artifacts import create_markdown_artifact
 
 from tidemill.calendars import Calendar
 from tidemill.cluster import parse_cluster
+from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import BackfillError
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import Interval, between, is_closed, local_text
-from tidemill.operations import Location, Locations, engine_logs
+from tidemill.operations import Location, Locations, cancel_interrupted, engine_logs
 from tidemill.recurring import Finding, check_request, examine, make_table_request, remember
 from tidemill.report import backfill_text
 from tidemill.request import Request
@@ -31,7 +32,7 @@ __all__ = ["backfill"]
 log = logging.getLogger(__name__)
 
 
-@flow(name="backfill", persist_result=False)
+@flow(name="backfill", persist_result=False, on_crashed=[cancel_interrupted])
 def backfill(
     source: Locations,
     sink: Location,
@@ -116,6 +117,7 @@ def backfill(
     chosen = [one for one in between(calendar, start, end) if is_closed(calendar, one, now)]
     rows: list[dict[str, Any]] = []
     with engine_logs():
+        end_dead_runs()
         check_request(request)
         for interval in chosen if order == "oldest first" else reversed(chosen):
             finding = _examine(request, interval, recalculate=recalculate)

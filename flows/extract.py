@@ -12,15 +12,23 @@ from typing import Any, Literal
 from prefect import flow
 
 from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.dead_runs import INNER, end_dead_runs
 from tidemill.job import Job, extract_here
-from tidemill.operations import Location, Locations, Steps, engine_logs, one_api
+from tidemill.operations import (
+    Location,
+    Locations,
+    Steps,
+    cancel_interrupted,
+    engine_logs,
+    one_api,
+)
 from tidemill.request import Request, make_request
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
 
 __all__ = ["carry_out", "extract", "extract_on_dask"]
 
 
-@flow(name="extract", persist_result=False)
+@flow(name="extract", persist_result=False, on_crashed=[cancel_interrupted])
 def extract(
     source: Locations,
     sink: Location,
@@ -80,6 +88,7 @@ def extract(
         isolation_seconds=isolation_seconds,
     )  # fmt: skip
     with engine_logs():
+        end_dead_runs()
         return carry_out(request, spec, wait_for_sink)
 
 
@@ -92,7 +101,7 @@ def carry_out(request: Request, spec: ClusterSpec, wait_for_sink: float) -> dict
         return on_dask(asdict(job.run), spec.text)
 
 
-@flow(name="extract-on-dask", persist_result=False)
+@flow(name=INNER, persist_result=False, on_crashed=[cancel_interrupted])
 def extract_on_dask(run: dict[str, Any], cluster: str) -> dict[str, Any]:
     """Carry out the steps of a run on the Dask cluster of this flow's task runner.
 

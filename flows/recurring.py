@@ -19,10 +19,11 @@ from prefect.runtime import flow_run
 
 from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyError
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
-from tidemill.operations import Location, Locations, engine_logs
+from tidemill.operations import Location, Locations, cancel_interrupted, engine_logs
 from tidemill.recurring import (
     NAMED,
     Finding,
@@ -67,7 +68,12 @@ def _last(calendar: Calendar, interval_start: str | None) -> Interval:
     return last_closed(calendar, flow_run.scheduled_start_time or datetime.now(UTC))
 
 
-@flow(name="extract-interval", persist_result=False, flow_run_name=_run_name)
+@flow(
+    name="extract-interval",
+    persist_result=False,
+    flow_run_name=_run_name,
+    on_crashed=[cancel_interrupted],
+)
 def extract_interval(
     source: Locations,
     sink: Location,
@@ -160,6 +166,7 @@ def extract_interval(
         return _report(request, calendar, findings, summaries)
 
     with engine_logs():
+        end_dead_runs()
         report = repeated(attempt, retries, retry_delay_seconds)
         create_markdown_artifact(
             interval_text(report), key="tidemill-interval", description=request.sink
