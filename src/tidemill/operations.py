@@ -9,8 +9,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Self
 
@@ -53,6 +53,7 @@ __all__ = [
     "current_client",
     "engine_logs",
     "one_api",
+    "shared_cluster",
     "start_server",
     "task_runner",
 ]
@@ -138,8 +139,33 @@ def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
         If a Dask client that is the default of this process would be used instead.
     """
     url = api_url()
-    with temporary_settings({PREFECT_API_URL: url}), _own_scratch():
+    scratch = _own_scratch() if spec.address is None else nullcontext()
+    with temporary_settings({PREFECT_API_URL: url}), scratch:
         yield task_runner(spec, url)
+
+
+@contextmanager
+def shared_cluster(spec: ClusterSpec) -> Iterator[ClusterSpec]:
+    """Start the cluster once for several runs; the specification of where it is reached.
+
+    Parameters
+    ----------
+    spec : ``none`` and a scheduler's address need no start, and are what they were
+
+    Raises
+    ------
+    ClusterError
+        As :func:`one_api`.
+    """
+    if spec.kind == "none" or spec.address is not None:
+        yield spec
+        return
+    with one_api(spec) as runner, runner:
+        assert isinstance(runner, DaskTaskRunner)
+        client = runner.client
+        assert client.scheduler is not None
+        # This client is the default of the process: by it the runs' task runners find the cluster.
+        yield replace(spec, keywords={"address": client.scheduler.address})
 
 
 @contextmanager
@@ -160,7 +186,7 @@ def task_runner(spec: ClusterSpec, url: str) -> DaskTaskRunner:
     _refuse_ambient_client(spec)
     logging.getLogger("distributed").setLevel(logging.WARNING)
     keywords: dict[str, Any] = dict(spec.keywords)
-    if spec.kind == "processes":
+    if spec.kind == "processes" and "cluster_kwargs" in keywords:
         environment = {"PREFECT_API_URL": url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
         keywords["cluster_kwargs"] = {**keywords["cluster_kwargs"], "env": environment}
     return DaskTaskRunner(**keywords)
