@@ -18,11 +18,18 @@ from prefect import flow
 from tidemill.artifacts import live_progress, show_report
 from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import ArgumentError, BackfillError
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import Interval, between, is_closed, local_text
 from tidemill.job import stop_jobs
-from tidemill.operations import Location, Locations, engine_logs, shared_cluster
+from tidemill.operations import (
+    Location,
+    Locations,
+    cancel_interrupted,
+    engine_logs,
+    shared_cluster,
+)
 from tidemill.pages import backfill_page
 from tidemill.progress import Board
 from tidemill.recurring import Finding, check_request, examine, make_table_request, remember
@@ -36,7 +43,7 @@ __all__ = ["backfill"]
 log = logging.getLogger(__name__)
 
 
-@flow(name="backfill", persist_result=False)
+@flow(name="backfill", persist_result=False, on_crashed=[cancel_interrupted])
 def backfill(
     source: Locations,
     sink: Location,
@@ -131,6 +138,7 @@ def backfill(
     if order == "newest first":
         chosen.reverse()
     with engine_logs(), live_progress(request.sink) as progress:
+        end_dead_runs()
         check_request(request)
         findings = _examine_all(request, chosen, concurrency, recalculate=recalculate)
         results = [_row(calendar, finding) for finding in findings]
@@ -150,6 +158,12 @@ def backfill(
             f"{failed[0]['reason']}. The others are published; run again for the rest"
         )
     return report
+
+
+def _prospect(finding: Finding) -> str:
+    if finding.state == "refused":
+        return "refused"
+    return "due" if finding.is_due else "skipped"
 
 
 def _examine_all(
@@ -173,7 +187,7 @@ def _row(calendar: Calendar, finding: Finding) -> dict[str, Any]:
         "start": local_text(calendar, finding.interval.start),
         "state": finding.state,
         "reason": finding.reason,
-        "result": "due" if finding.is_due else idle,
+        "result": _prospect(finding),
     }
     log.info("interval %(interval)s: %(result)s, %(reason)s", row)
     return row

@@ -13,8 +13,16 @@ from prefect import flow
 
 from tidemill.artifacts import live_progress, show_report
 from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.dead_runs import INNER, end_dead_runs
 from tidemill.job import Job, extract_here, take_turn
-from tidemill.operations import Location, Locations, Steps, engine_logs, one_api
+from tidemill.operations import (
+    Location,
+    Locations,
+    Steps,
+    cancel_interrupted,
+    engine_logs,
+    one_api,
+)
 from tidemill.pages import extraction_page
 from tidemill.request import Request, make_request
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
@@ -23,7 +31,7 @@ from tidemill.turns import Turn
 __all__ = ["carry_out", "extract", "extract_on_dask"]
 
 
-@flow(name="extract", persist_result=False)
+@flow(name="extract", persist_result=False, on_crashed=[cancel_interrupted])
 def extract(
     source: Locations,
     sink: Location,
@@ -84,6 +92,7 @@ def extract(
         isolation_seconds=isolation_seconds,
     )  # fmt: skip
     with engine_logs():
+        end_dead_runs()
         with live_progress(request.sink) as progress:
             progress.expect([""])
             summary = carry_out(request, spec, wait_for_sink)
@@ -103,7 +112,7 @@ def carry_out(
         return on_dask(asdict(job.run), spec.text)
 
 
-@flow(name="extract-on-dask", persist_result=False)
+@flow(name=INNER, persist_result=False, on_crashed=[cancel_interrupted])
 def extract_on_dask(run: dict[str, Any], cluster: str) -> dict[str, Any]:
     """Carry out the steps of a run on the Dask cluster of this flow's task runner.
 

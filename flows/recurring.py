@@ -20,10 +20,17 @@ from tidemill.artifacts import live_progress, show_failure, show_report
 from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.commandlines import fill_commands
+from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyError
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
-from tidemill.operations import Location, Locations, engine_logs, shared_cluster
+from tidemill.operations import (
+    Location,
+    Locations,
+    cancel_interrupted,
+    engine_logs,
+    shared_cluster,
+)
 from tidemill.pages import interval_page
 from tidemill.recurring import (
     NAMED,
@@ -71,7 +78,12 @@ def _last(calendar: Calendar, interval_start: str | None) -> Interval:
     return last_closed(calendar, flow_run.scheduled_start_time or datetime.now(UTC))
 
 
-@flow(name="extract-interval", persist_result=False, flow_run_name=_run_name)
+@flow(
+    name="extract-interval",
+    persist_result=False,
+    flow_run_name=_run_name,
+    on_crashed=[cancel_interrupted],
+)
 def extract_interval(
     source: Locations,
     sink: Location,
@@ -176,6 +188,7 @@ def extract_interval(
         progress.finish(finding.interval.name)
 
     with engine_logs(), live_progress(request.sink) as progress:
+        end_dead_runs()
         try:
             report = repeated(attempt, retries, retry_delay_seconds)
         except Exception as error:
@@ -301,16 +314,17 @@ def _report(
             for finding in last_words
         ],
         "summaries": [summary for _, summary in made],
-        "holes": {
-            "count": len(older),
-            "names": [one.name for one in older[:NAMED]],
-            "commands": fill_commands(request, flow_run.parameters, calendar, older),
-        },
-        "outdated": {
-            "count": len(old),
-            "names": [one.name for one in old[:NAMED]],
-            "commands": fill_commands(request, flow_run.parameters, calendar, old),
-        },
+        "holes": _named(request, calendar, older),
+        "outdated": _named(request, calendar, outdated(request, looked_at)),
+    }
+
+
+def _named(request: Request, calendar: Calendar, intervals: Sequence[Interval]) -> dict[str, Any]:
+    """Intervals that want a backfill, and the command for it."""
+    return {
+        "count": len(intervals),
+        "names": [one.name for one in intervals[:NAMED]],
+        "commands": fill_commands(request, flow_run.parameters, calendar, intervals),
     }
 
 

@@ -97,8 +97,8 @@ def accept(
     if replaced is None:
         return replace(accepted, changes=_all_added(run, plan, markers))
     changes = _changes(run, plan, markers, interval.name)
-    change = alteration(plan.settings, plan.policies, replaced).text
-    return replace(accepted, replaced=replaced.run_id, changes=changes, settings_change=change)
+    change = alteration(plan.settings, plan.policies, replaced)
+    return replace(accepted, replaced=replaced.run_id, changes=changes, settings_change=change.text)
 
 
 def _facts(figures: Figures, markers: Sequence[Marker], failed_cells: int) -> Facts:
@@ -120,7 +120,7 @@ def _figures(run: Run, plan: Plan, markers: Sequence[Marker]) -> Figures:
         with open_whole(run.key.data, marker.path) as source, pq.ParquetFile(source) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, use_threads=False)
-                features = table.columns[table.num_columns - len(plan.columns) :]
+                features = table.columns[len(id_fields(table.schema)) :]
                 gatherer.add(column.to_numpy() for column in features)
     return gatherer.figures()
 
@@ -155,15 +155,9 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
     }
 
 
-def _values(frame: pd.DataFrame, ids: pd.Index, columns: Sequence[str]) -> np.ndarray[Any, Any]:
-    """The rows of some ids, by place: boolean ones would be taken for a mask."""
-    values: np.ndarray[Any, Any] = frame[list(columns)].to_numpy()
-    return values[frame.index.get_indexer(ids)]
-
-
 def _all_added(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any]:
     """The ids of an interval that was not there before; of many, the first are read."""
-    names = part_schema(plan).names[: -len(plan.columns)]
+    names = [field.name for field in id_fields(part_schema(plan))]
     found, rows = [], 0
     for marker in markers:
         if marker.rows and rows < NAMED:
@@ -175,6 +169,12 @@ def _all_added(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any
     added = _named(ids.set_index(names).index)
     total = sum(marker.rows for marker in markers)
     return {"added": {**added, "count": total}, "removed": none, "altered": none}
+
+
+def _values(frame: pd.DataFrame, ids: pd.Index, columns: Sequence[str]) -> np.ndarray[Any, Any]:
+    """The rows of some ids, by place: boolean ones would be taken for a mask."""
+    values: np.ndarray[Any, Any] = frame[list(columns)].to_numpy()
+    return values[frame.index.get_indexer(ids)]
 
 
 def _same(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -1,4 +1,4 @@
-"""Commands that a person can paste: the backfill that fills the holes of a table."""
+"""Commands that a person can paste: the backfill that fills or renews intervals of a table."""
 
 from __future__ import annotations
 

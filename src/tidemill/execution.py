@@ -190,6 +190,17 @@ def _suspects(run: Run, index: int) -> list[Attempt]:
     return [one for one in found if not (one.process.is_here and one.process.is_alive)]
 
 
+def forget_stopped(run: Run) -> None:
+    """Remove the marks of a run's processes that were stopped with it: no series was their death.
+
+    A Prefect worker stops the whole group of a run that is cancelled, worker processes included.
+    """
+    with contextlib.suppress(Exception):  # it must not hide why the run was stopped
+        mine = [one for one in attempts(run.key) if one.run_id == run.run_id]
+        here = [one for one in mine if one.process.is_here]
+        clear_attempts(run.key, [one for one in here if not one.process.is_alive])
+
+
 @contextlib.contextmanager
 def _attempt(run: Run, index: int) -> Iterator[None]:
     mark = begin_attempt(run.key, index, generation=run.generation, run_id=run.run_id)

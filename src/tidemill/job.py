@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from tidemill.calculators.registry import find
 from tidemill.errors import LeaseLostError, ResourceError
-from tidemill.execution import announce_kernels, load_kernels, load_plan, run_chunk
+from tidemill.execution import announce_kernels, forget_stopped, load_kernels, load_plan, run_chunk
 from tidemill.partition import check_space, check_spill, run_spill_task, spill_tasks
 from tidemill.plan import Plan
 from tidemill.planning import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
@@ -135,6 +135,8 @@ class Job:
                 yield job
             except BaseException as error:
                 write_failure(run, plan, error, cluster)
+                if not isinstance(error, Exception):
+                    forget_stopped(run)
                 raise
             finally:
                 del _OPEN[run_id]

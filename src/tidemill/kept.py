@@ -19,7 +19,7 @@ from tidemill.parts import TRANSPOSED_ROWS
 from tidemill.plan import IdKey, Kept, KeptFile, Part, Plan, Source
 from tidemill.policies import Policies
 from tidemill.sources.keys import read_keys
-from tidemill.sources.values import id_key, parse_type
+from tidemill.sources.values import id_key, normal_ids, parse_type
 from tidemill.storage.delta import file_bounds, open_table
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
@@ -77,11 +77,13 @@ def _published_files(
 ) -> tuple[KeptFile, ...]:
     table = open_table(layout)
     bounds = file_bounds(table, interval) if table is not None else {}
-    paths = sorted(bounds)  # names of parts ascend with their ids
-    if len(id_types) > 1:  # statistics are those of the first column, not of the ids
-        return tuple(map(KeptFile, paths))
+    # Names of parts ascend with their ids.
+    if len(id_types) > 1:  # bounds are those of each column, which do not bound the tuples
+        return tuple(KeptFile(path) for path in sorted(bounds))
     type_ = parse_type(id_types[0])
-    return tuple(KeptFile(path, *(_key(bound, type_) for bound in bounds[path])) for path in paths)
+    return tuple(
+        KeptFile(path, *(_key(bound, type_) for bound in bounds[path])) for path in sorted(bounds)
+    )
 
 
 def _key(bound: pa.Scalar | None, type_: pa.DataType) -> IdKey:
@@ -101,14 +103,14 @@ class KeptRows:
     def __init__(self, store: Store, plan: Plan, part: Part, calculated: tuple[str, ...]) -> None:
         self.sum = RowSum()  # over all published rows of the part's ids that were read
         self._names = list(plan.kept_columns)
-        self._id_names = list(plan.source.columns.ids)
-        self._types = [parse_type(text) for text in plan.source.id_types]
+        self._columns = plan.source.columns
+        self._types = [parse_type(one) for one in plan.source.id_types]
         place = {name: index for index, name in enumerate(plan.columns)}
         self._width = len(place)
         self._old = _runs([place[name] for name in self._names])
         self._new = _runs([place[name] for name in calculated])
         self._groups = self._read(store, plan, part)
-        self._keys = pa.array([], pa.string() if len(self._types) > 1 else self._types[0])
+        self._keys = self._key_of(self._id_of([pa.array([], one) for one in self._types]))
         self._rows = np.empty((0, len(self._names)))
         self._cells = np.empty(0)
 
@@ -117,7 +119,7 @@ class KeptRows:
 
         The rows are a view that the next call overwrites.
         """
-        found = self._find(self._keys_of(ids))
+        found = self._find(self._key_of(ids))
         there = found >= 0
         rows = self._tile(int(there.sum()))
         _copy(_pick(tile, np.flatnonzero(there)), rows, self._new)
@@ -139,15 +141,25 @@ class KeptRows:
             self._add(ids, rows)
         return self.sum.text
 
-    def _keys_of(self, ids: pa.Array) -> pa.Array:
-        """What ids are compared by: themselves, or one text for several columns."""
-        return encode(ids.flatten()) if len(self._types) > 1 else ids.cast(self._types[0])
+    def _id_of(self, columns: Sequence[pa.Array]) -> pa.Array:
+        """The ids that columns make up: of several, structs."""
+        if len(self._types) == 1:
+            return columns[0].cast(self._types[0])
+        cast = (column.cast(type_) for column, type_ in zip(columns, self._types, strict=True))
+        return pa.StructArray.from_arrays(list(cast), names=list(self._columns.ids))
+
+    def _key_of(self, ids: pa.Array) -> pa.Array:
+        """What ids are compared by: of several columns, one text."""
+        if len(self._types) == 1:
+            return ids.cast(self._types[0])
+        parts = zip(ids.flatten(), self._columns.ids, strict=True)
+        return encode([normal_ids(*one) for one in parts])
 
     def _find(self, keys: pa.Array) -> npt.NDArray[np.int64]:
         """The number of each id's row among those held, int64[k]; -1: it has none."""
         while not self._reach(keys[-1]) and (group := next(self._groups, None)) is not None:
             self._add(*group)
-            self._keys = pa.concat_arrays([self._keys, self._keys_of(group[0])])
+            self._keys = pa.concat_arrays([self._keys, self._key_of(group[0])])
             self._rows = np.concatenate([self._rows, group[1]]) if len(self._rows) else group[1]
         found = pc.fill_null(pc.index_in(keys, value_set=self._keys), -1)
         places: npt.NDArray[np.int64] = found.to_numpy(zero_copy_only=False).astype(np.int64)
@@ -161,7 +173,7 @@ class KeptRows:
         self._keys, self._rows = self._keys.slice(rows), self._rows[rows:]
 
     def _add(self, ids: pa.Array, rows: Matrix) -> None:
-        self.sum += row_sum(ids, rows, self._names, self._id_names[0])
+        self.sum += row_sum(ids, rows, self._names, self._columns.key)
 
     def _read(self, store: Store, plan: Plan, part: Part) -> Iterator[tuple[pa.Array, Matrix]]:
         """Ids and features of the part's rows, row group by row group."""
@@ -192,8 +204,10 @@ class KeptRows:
     def _read_group(
         self, parquet: pq.ParquetFile, group: int, part: Part
     ) -> Iterator[tuple[pa.Array, Matrix]]:
-        ids = self._read_ids(parquet, group)
-        mask = read_keys(self._keys_of(ids), self._id_names[0]).within(part.lower, part.upper)
+        names = list(self._columns.ids)
+        table = parquet.read_row_group(group, names, use_threads=False).select(names)
+        ids = self._id_of([column.combine_chunks() for column in table.columns])
+        mask = read_keys(self._key_of(ids), self._columns.key).within(part.lower, part.upper)
         if mask is not None and not mask.any():
             return
         table = parquet.read_row_group(group, self._names, use_threads=False).select(self._names)

@@ -243,12 +243,12 @@ def _source(raw: dict[str, Any]) -> Source:
     return Source(**raw)
 
 
-def _kept(raw: dict[str, Any]) -> Kept:
-    return Kept(**{**raw, "files": tuple(KeptFile(**file) for file in raw["files"])})
-
-
 def _one_or_several(value: str | list[str]) -> str | tuple[str, ...]:
     return value if isinstance(value, str) else tuple(value)
+
+
+def _kept(raw: dict[str, Any]) -> Kept:
+    return Kept(**{**raw, "files": tuple(KeptFile(**file) for file in raw["files"])})
 
 
 def _part(raw: dict[str, Any]) -> Part:

@@ -20,6 +20,7 @@ from tidemill.plan import Source
 from tidemill.preparation import find_interval_files
 from tidemill.request import Request, make_request
 from tidemill.sources.interval_files import read_window
+from tidemill.storage.delta import INTERVAL
 from tidemill.storage.intervals import (
     IntervalRecord,
     facts_of,
@@ -166,6 +167,11 @@ def make_table_request(
             f"{', '.join(map(repr, allowed))}"
         )
     made = make_request(source, sink, column_sort=column_time, **options)
+    if INTERVAL in made.ids:
+        raise ArgumentError(
+            f"column_id={INTERVAL!r} is also the column that says which interval a row of the "
+            "table belongs to: rename the column"
+        )
     choice: OnSettingsChange = on_settings_change  # type: ignore[assignment]
     return replace(made, checks=parse_checks(checks), on_settings_change=choice)
 
@@ -186,16 +192,23 @@ def check_request(request: Request) -> None:
     latest, choice = latest_interval(layout), request.on_settings_change
     if latest is None:
         return
-    if others := _other_ids(request, latest):
-        raise SettingsError(
-            f"the table {request.sink} was made otherwise: {others}. Give the column_id of before, "
-            "or another sink"
-        )
+    _check_ids(request, latest)
     if choice == "recalculate":
         return
     change = alteration(request.settings, request.policies, latest)
     if change and not (choice == "append" and change.only_gains):
         raise SettingsError(f"the table {request.sink} was made otherwise: {change.text}. {REMEDY}")
+
+
+def _check_ids(request: Request, record: IntervalRecord) -> None:
+    """A table has the id columns it was made with."""
+    before, now = record.columns.get("id"), request.column_id
+    before = tuple(before) if isinstance(before, list) else before
+    if before not in {None, now}:
+        raise SettingsError(
+            f"the table {request.sink} was made with column_id={before!r}, not {now!r}: give the "
+            "columns of before, or another sink"
+        )
 
 
 def check_findings(findings: Iterable[Finding]) -> None:
@@ -212,7 +225,7 @@ def check_findings(findings: Iterable[Finding]) -> None:
 
 
 def outdated(request: Request, looked_at: Sequence[Interval]) -> list[Interval]:
-    """Intervals older than those looked at that were made with other settings.
+    """Intervals older than those looked at that have other settings, oldest first.
 
     Only the newest :data:`SCANNED` are compared, and none where settings may not change.
     """
@@ -221,17 +234,10 @@ def outdated(request: Request, looked_at: Sequence[Interval]) -> list[Interval]:
     layout = SinkLayout.of(request.sink, request.storage_options)
     names = [name for name in interval_names(layout) if name < looked_at[0].name][-SCANNED:]
     return [
-        Interval(record.start, record.end, record.window_start)
-        for record in read_intervals(layout, names).values()
-        if alteration(request.settings, request.policies, record)
+        Interval(one.start, one.end, one.window_start)
+        for one in read_intervals(layout, names).values()
+        if alteration(request.settings, request.policies, one)
     ]
-
-
-def _other_ids(request: Request, record: IntervalRecord) -> str:
-    """A table has the id columns it was made with."""
-    before, now = record.columns.get("id"), request.column_id
-    before = tuple(before) if isinstance(before, list) else before
-    return "" if before in {None, now} else f"column_id={now!r} instead of {before!r}"
 
 
 def holes(

@@ -267,8 +267,7 @@ def _check_kept(plan: Plan, markers: Sequence[Marker]) -> None:
     if plan.kept is None:
         return
     sums = (RowSum.from_text(marker.kept) for marker in markers)
-    types = "; ".join(plan.source.id_types)
-    if content_digest(sums, plan.kept_columns, types) != plan.kept.digest:
+    if content_digest(sums, plan.kept_columns, "; ".join(plan.source.id_types)) != plan.kept.digest:
         raise _MixedPartsError(
             f"the published rows of interval {plan.interval and plan.interval.name} are not those "
             "that its record names. Nothing was published and the parts were dropped; calculate "

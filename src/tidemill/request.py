@@ -43,10 +43,15 @@ class Request:
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
     interval: Interval | None = None  # only the rows of its window count
     checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
-    on_settings_change: OnSettingsChange = "refuse"  # where the table has other settings
     examined: Source | None = None  # the interval's window, if its rows were read already
+    on_settings_change: OnSettingsChange = "refuse"  # where the table has other settings
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
     reason: str = ""  # why an interval is calculated, for the record
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The columns that make up an id."""
+        return (self.column_id,) if isinstance(self.column_id, str) else self.column_id
 
     @property
     def locations(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from ..support.jobs import leave_dead_attempt
 
 DAY, NEXT = "2026-11-18", "2026-11-19"
 NAME = "20261118T000000Z"
+PAIR = ["plant", "sensor"]
 BEFORE = {"maximum": None, "quantile": [{"q": 0.25}]}
 AFTER = {"quantile": [{"q": 0.75}, {"q": 0.25}], "mean": None, "maximum": None}
 
@@ -56,8 +57,8 @@ def table(tmp_path) -> Path:
 
 def request(source, table, settings, choice="refuse", day=DAY, **options):
     made = make_table_request(
-        source, table, column_time="time", settings=settings, checks={"failed_cells": "off"},
-        on_settings_change=choice, **{"column_id": "id"} | options,
+        source, table, column_time="time", settings=settings, on_settings_change=choice,
+        checks={"failed_cells": "off"}, **{"column_id": "id"} | options,
     )  # fmt: skip
     return replace(made, interval=find_interval(Calendar("1d"), day))
 
@@ -124,6 +125,24 @@ def test_only_new_columns_are_calculated(ids, spilled, source, table, tmp_path):
     assert summary.acceptance["changes"]["altered"]["count"] == 0
     assert_as_if_whole(source, table, tmp_path)
     assert state(request(source, table, AFTER)) == "unchanged"
+
+
+@pytest.mark.parametrize("spilled", [False, True], ids=["clustered", "spilled"])
+def test_rows_of_ids_of_several_columns_gain_features(spilled, source, table, tmp_path):
+    path = source / f"{DAY}.parquet"
+    frame = pd.read_parquet(path)
+    frame = frame.assign(plant=np.where(frame["id"] % 2, "a", "a\x01b"), sensor=frame["id"] // 2)
+    order = ["time", "sensor"] if spilled else ["plant", "sensor", "time"]
+    frame.drop(columns="id").sort_values(order, kind="stable").to_parquet(
+        path, index=False, row_group_size=100
+    )
+    (source / f"{NEXT}.parquet").unlink()  # it has one id column
+    run(source, table, BEFORE, part_bytes=1_500, column_id=PAIR)
+    extended = run(source, table, AFTER, choice="append", part_bytes=2_300, column_id=PAIR)
+    assert "4 new columns were calculated" in extended.note
+    assert extended.parts["total"] > 1
+    assert_as_if_whole(source, table, tmp_path, column_id=PAIR)
+    assert tidemill.read_matrix(table, NAME).index.names == PAIR
 
 
 def test_kinds_that_some_ids_lack_and_cells_that_failed(source, table, tmp_path, own_calculators):

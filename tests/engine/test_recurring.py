@@ -156,7 +156,13 @@ def test_the_zone_of_the_times_is_recorded(zone, recorded, tmp_path, table):
     (of_run,) = history(SinkLayout.of(table))
     found = {one.time_zone_of_input for one in (summary, of_interval, of_run)}
     assert found == {recorded}
-    report = {"sink": "t", "findings": [], "holes": {"count": 0}, "summaries": [summary.to_json()]}
+    report = {
+        "sink": "t",
+        "findings": [],
+        "holes": {"count": 0},
+        "outdated": {"count": 0},
+        "summaries": [summary.to_json()],
+    }
     text = interval_page({"interval": summary.interval, **report})
     assert f"- times of the input: {recorded}" in text.splitlines()
 

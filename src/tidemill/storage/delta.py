@@ -21,7 +21,15 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.options import resolve_options
 
-__all__ = ["DESCRIPTION", "Commit", "commit_files", "file_bounds", "open_table", "table_files"]
+__all__ = [
+    "DESCRIPTION",
+    "INTERVAL",
+    "Commit",
+    "commit_files",
+    "file_bounds",
+    "open_table",
+    "table_files",
+]
 
 #: The description of every table that tidemill makes; by it they are known.
 DESCRIPTION = "Feature matrix written by tidemill"
@@ -251,17 +259,17 @@ def _shows(
 
 def _widened(table: DeltaTable, schema: pa.Schema) -> pa.Schema:
     """The table's columns, then those that are new: other intervals need theirs."""
-    fields = [field for field in pa.schema(table.schema().to_arrow()) if field.name != INTERVAL]
-    ids = id_fields(schema)
-    before = [field.name for field in id_fields(pa.schema(fields))]
-    if before != [field.name for field in ids]:
+    fields = [pa.field(one) for one in pa.schema(table.schema().to_arrow()) if one.name != INTERVAL]
+    ids, before = id_fields(schema), id_fields(pa.schema(fields))
+    names, former = ([one.name for one in some] for some in (ids, before))
+    if names != former:
         raise SinkError(
-            f"the table has the id columns {shorten(before)}; give the column_id of before, or "
-            "another sink"
+            f"the table has the id columns {shorten(former)}, not {shorten(names)}; give the "
+            "column_id of before, or another sink"
         )
-    known = {field.name for field in fields}
-    new = (field for field in schema if field.name not in known)
-    return pa.schema([*ids, *fields[len(ids) :], *new])
+    known = {one.name for one in fields}
+    gained = (one for one in schema if one.name not in known)
+    return pa.schema([*ids, *fields[len(ids) :], *gained])
 
 
 def _delta_schema(schema: pa.Schema, interval: str | None) -> Schema:

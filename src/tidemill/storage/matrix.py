@@ -112,8 +112,7 @@ def read_rows(layout: SinkLayout, interval: str) -> pd.DataFrame:
         raise _nothing(layout)
     _check_interval(layout, table, interval)
     found = _read_files(layout, table, interval)
-    ids = [field.name for field in id_fields(found.schema)]
-    frame: pd.DataFrame = found.to_pandas().set_index(ids)
+    frame: pd.DataFrame = found.to_pandas().set_index([one.name for one in id_fields(found.schema)])
     return frame
 
 
