@@ -188,19 +188,6 @@ class KeptRows:
                 for group in range(parquet.num_row_groups):
                     yield from self._read_group(parquet, group, part)
 
-    def _read_ids(self, parquet: pq.ParquetFile, group: int) -> pa.Array:
-        """The ids of a row group; structs where several columns make them up."""
-        table = parquet.read_row_group(group, self._id_names, use_threads=False)
-        columns = [
-            table.column(name).combine_chunks().cast(type_)
-            for name, type_ in zip(self._id_names, self._types, strict=True)
-        ]
-        return (
-            pa.StructArray.from_arrays(columns, names=self._id_names)
-            if len(columns) > 1
-            else columns[0]
-        )
-
     def _read_group(
         self, parquet: pq.ParquetFile, group: int, part: Part
     ) -> Iterator[tuple[pa.Array, Matrix]]:

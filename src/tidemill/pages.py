@@ -94,15 +94,6 @@ def _wanting(title: str, sentence: str, wanting: Mapping[str, Any]) -> Iterator[
     yield from ("```bash", *wanting["commands"], "```")
 
 
-def _outdated_lines(old: Mapping[str, Any]) -> list[str]:
-    """What was made with other settings, and how it gets those of now."""
-    named = ", ".join(old["names"]) + ", ..." * (old["count"] > len(old["names"]))
-    lines = ["", "## Other settings", ""]
-    lines += [f"Older intervals that were made with other settings: {old['count']:,} ({named})."]
-    lines += ["", "This brings them up to date:"]
-    return [*lines, "", "```bash", *old["commands"], "```"]
-
-
 def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
     """All that is said of one interval's new rows."""
     accepted = summary["acceptance"]

@@ -329,12 +329,12 @@ def _finish(
 
 
 def _notes(plan: Plan, accepted: Acceptance) -> Iterator[str]:
-    """What a settings change made of the interval."""
-    if accepted.settings_change:
-        yield f"the settings changed: {accepted.settings_change}"
+    """What was calculated of an interval whose settings changed."""
     if plan.kept is not None:
         new, kept = len(plan.columns) - len(plan.kept_columns), plan.kept.run_id
         yield f"{new:,} new columns were calculated, the others are those of run {kept}"
+    elif accepted.settings_change:
+        yield "the settings changed, and all columns were calculated"
 
 
 def _record(

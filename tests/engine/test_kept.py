@@ -184,21 +184,6 @@ def test_features_added_twice(source, table, tmp_path, monkeypatch):
     assert_as_if_whole(source, table, tmp_path)
 
 
-@pytest.mark.parametrize("spilled", [False, True], ids=["clustered", "spilled"])
-def test_ids_of_several_columns(spilled, source, table, tmp_path):
-    (source / f"{NEXT}.parquet").unlink()
-    path = source / f"{DAY}.parquet"
-    frame = pd.read_parquet(path)
-    frame = frame.assign(plant="p" + (frame["id"] // 7).astype(str), sensor=frame["id"] % 7)
-    frame = frame.drop(columns="id").sort_values(["time"] if spilled else ["plant", "sensor"])
-    frame.to_parquet(path, index=False, row_group_size=100)
-    options = {"column_id": ["plant", "sensor"]}
-    run(source, table, BEFORE, part_bytes=1_500, **options)
-    summary = run(source, table, AFTER, "append", part_bytes=2_300, **options)
-    assert "maximum" not in summary.seconds_by_calculator
-    assert_as_if_whole(source, table, tmp_path, **options)
-
-
 def test_settings_that_say_the_same_of_the_kinds_that_there_are(source, table, tmp_path):
     features = tidemill.Settings.from_any(BEFORE).canonical()["*"]
     run(source, table, {"x": features, "y": features})

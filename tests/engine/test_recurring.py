@@ -419,7 +419,8 @@ def test_columns_that_are_no_longer_made_stay(source, table):
     )  # fmt: skip
     summary = extract_here(about, threads=2)
     assert "features left out" in summary.acceptance["settings_change"]
-    assert "on_nan='omit' instead of 'raise'" in summary.note
+    assert "on_nan='omit' instead of 'raise'" in summary.acceptance["settings_change"]
+    assert summary.note == "the settings changed, and all columns were calculated"
     assert summary.acceptance["changes"]["altered"]["count"] == 0
     second = tidemill.read_matrix(table, "20261118T000000Z")
     assert list(second.columns[:2]) == ["x__skewness", "x__maximum"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -143,7 +141,8 @@ def test_recalculation_with_fewer_features(extract, fill, probe, sink):
     report = extract(old, on_settings_change="recalculate", on_nan="omit")
     assert states(report) == ["recalculated"] * 2
     assert report["outdated"]["names"] == NAMES[:1]
-    assert "on_nan='omit' instead of 'quarantine'" in report["summaries"][0]["note"]
+    assert "on_nan='omit' instead of 'quarantine'" in report["summaries"][0]["reason"]
+    assert "- the settings changed, and all columns were calculated" in interval_page(report)
     matrix = tidemill.read_matrix(sink)
     assert list(matrix.columns[2:]) == ["x__skewness", "x__maximum"]
     assert matrix["x__maximum"].isna().groupby("interval").all().tolist() == [False] + [True] * 2
