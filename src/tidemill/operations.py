@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 import time
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import dask
 import distributed
@@ -23,7 +22,6 @@ from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
-from pydantic import BeforeValidator
 
 from tidemill.cluster import (
     NO_WORKER_SECONDS,
@@ -33,7 +31,7 @@ from tidemill.cluster import (
     parse_cluster,
     wait_for_workers,
 )
-from tidemill.errors import ArgumentError, ClusterError, InputError
+from tidemill.errors import ClusterError, InputError
 from tidemill.execution import announce_kernels, load_plan
 from tidemill.job import PartsWatch, stop_workers
 from tidemill.preflight import Check, check_memory, versions
@@ -43,8 +41,6 @@ from tidemill.storage.faults import is_transient
 from tidemill.storage.owners import Process
 
 __all__ = [
-    "Location",
-    "Locations",
     "Steps",
     "api_url",
     "current_client",
@@ -67,23 +63,6 @@ OTHER_TASK_RUNS = 3  # calculate_chunk_size, partition and reduce
 POLL_SECONDS = 0.05
 WORKERS_SECONDS = 2.0
 _SETTLED = frozenset({"finished", "error", "cancelled", "lost"})
-
-
-def _refuse_frames(value: Any) -> Any:
-    """Name the remedy; the server's model would take a frame for the list of its columns."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if not isinstance(value, str | list | tuple):
-        raise ArgumentError(
-            f"{type(value).__name__} given, but the flow takes paths and URLs of files; "
-            "tidemill.extract_features takes frames"
-        )
-    return value
-
-
-#: Types of the flows' parameters for input and output.
-Location = Annotated[str, BeforeValidator(_refuse_frames)]
-Locations = Annotated[str | list[str], BeforeValidator(_refuse_frames)]
 
 
 class _EngineLogHandler(APILogHandler):
