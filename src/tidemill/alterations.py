@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tidemill.columns import feature_name
 from tidemill.errors import shorten
@@ -12,9 +12,7 @@ from tidemill.forms import EVERY_KIND
 from tidemill.policies import Policies
 from tidemill.storage.intervals import IntervalRecord
 
-__all__ = ["Alteration", "OnSettingsChange", "alteration"]
-
-OnSettingsChange = Literal["refuse", "append", "recalculate"]
+__all__ = ["Alteration", "alteration"]
 
 #: Features that a sentence names.
 NAMED = 3

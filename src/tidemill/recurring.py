@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from tidemill.alterations import Alteration, OnSettingsChange, alteration
+from tidemill.alterations import Alteration, alteration
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
 from tidemill.errors import ArgumentError, SettingsError
 from tidemill.intervals import Interval, missing
 from tidemill.plan import Source
+from tidemill.policies import OnSettingsChange
 from tidemill.preparation import find_interval_files
 from tidemill.request import Request, make_request
 from tidemill.sources.interval_files import read_window

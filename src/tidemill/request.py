@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tidemill.alterations import OnSettingsChange
 from tidemill.checks import Level
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
 from tidemill.intervals import Interval
 from tidemill.plan import Source
-from tidemill.policies import Policies
+from tidemill.policies import OnSettingsChange, Policies
 from tidemill.settings import Settings
 from tidemill.storage.options import check_options
 

@@ -30,6 +30,8 @@ from tidemill.preparation import make_plan
 from tidemill.recurring import check_request, examine, make_table_request
 from tidemill.request import make_request
 from tidemill.sources.composite_ids import join_ids, split_ids
+from tidemill.sources.files import open_source
+from tidemill.sources.statistics import gather_statistics
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import committed
@@ -215,6 +217,15 @@ def test_ascending_row_groups_are_read_as_they_lie(tmp_path):
 def test_an_id_that_comes_again_is_brought_together(columns, tmp_path):
     frame = make_frame().drop(columns="one").sort_values(columns)
     assert layout_of(frame, tmp_path, 250) == "spilled"
+
+
+@pytest.mark.parametrize(("columns", "is_read"), [([*IDS, "time"], True), (["time"], False)])
+def test_ids_are_read_only_where_they_can_show_that_row_groups_ascend(columns, is_read, tmp_path):
+    frame = make_frame().drop(columns="one").sort_values(columns)
+    path = write(frame, tmp_path / "in" / "rows.parquet")
+    groups = gather_statistics(open_source(path, column_id=IDS, column_sort="time")).groups
+    assert len(groups) == 12
+    assert any(group.is_wide for group in groups) != is_read
 
 
 def test_halves_of_an_id_in_two_places_are_one_series(tmp_path):
