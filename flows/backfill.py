@@ -7,25 +7,31 @@ the arguments of ``tidemill backfill``.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 
+from tidemill.artifacts import live_progress, show_report
 from tidemill.calendars import Calendar
-from tidemill.cluster import parse_cluster
-from tidemill.errors import BackfillError
+from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.errors import ArgumentError, BackfillError
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import Interval, between, is_closed, local_text
-from tidemill.operations import engine_logs
+from tidemill.job import stop_jobs
+from tidemill.operations import engine_logs, shared_cluster
+from tidemill.pages import backfill_page
 from tidemill.parameters import (
     Anchor,
     Bytes,
     Checks,
     Cluster,
     Column,
+    Columns,
+    Concurrency,
     Lag,
     Location,
     Locations,
@@ -42,11 +48,12 @@ from tidemill.parameters import (
     Time,
     TimeZone,
 )
+from tidemill.progress import Board
 from tidemill.recurring import Finding, check_request, examine, make_table_request, remember
-from tidemill.report import backfill_text
 from tidemill.request import Request
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
+from tidemill.turns import Turn, in_turns
 
 __all__ = ["backfill"]
 
@@ -57,7 +64,7 @@ log = logging.getLogger(__name__)
 def backfill(
     source: Locations,
     sink: Location,
-    column_id: Column,
+    column_id: Columns,
     column_time: Column,
     start: Time,
     end: Time,
@@ -70,6 +77,7 @@ def backfill(
     window: Span | None = None,
     lag: Lag = "0s",
     order: Order = "oldest first",
+    concurrency: Concurrency = 2,
     dry_run: bool = False,
     recalculate: bool = False,
     checks: Checks | None = None,
@@ -93,7 +101,8 @@ def backfill(
     Args:
         source: Path, folder, glob or URL of Parquet or CSV files, or a list of them.
         sink: Folder or URL of the Delta table. Each interval is a partition of it.
-        column_id: Column that says which series a row belongs to.
+        column_id: Column that says which series a row belongs to, or a list of columns that say it
+            together.
         column_time: Column of timestamps. Those without a time zone are taken as UTC.
         start: Start of the first interval: a local time such as 2026-11-01 or 2026-11-01T06:00, one
             with its offset such as 2026-11-01T06:00+01:00, or an interval's name such as
@@ -114,6 +123,8 @@ def backfill(
         lag: How long after its end an interval counts as closed, such as 0s, 5min or 2h. Others are
             left out.
         order: Which intervals come first: oldest first or newest first.
+        concurrency: How many intervals are worked on at once, 1 or more. They are published in
+            order.
         dry_run: Say what would be done, and do nothing.
         recalculate: Calculate complete intervals as well.
         checks: Limits that warn or fail, by check: quarantined_series (a whole number, 0 or more),
@@ -150,54 +161,107 @@ def backfill(
         on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
         storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
     )  # fmt: skip
+    if concurrency < 1:
+        raise ArgumentError(f"concurrency={concurrency} is not allowed; give 1 or more")
     now = datetime.now(UTC)
     chosen = [one for one in between(calendar, start, end) if is_closed(calendar, one, now)]
-    rows: list[dict[str, Any]] = []
-    with engine_logs():
+    if order == "newest first":
+        chosen.reverse()
+    with engine_logs(), live_progress(request.sink) as progress:
         check_request(request)
-        for interval in chosen if order == "oldest first" else reversed(chosen):
-            finding = _examine(request, interval, recalculate=recalculate)
-            row = {
-                "interval": interval.name,
-                "start": local_text(calendar, interval.start),
-                "state": finding.state,
-                "reason": finding.reason,
-                "result": "due" if finding.is_due else "skipped",
-            }
-            rows.append(row)
-            if not dry_run:
+        findings = _examine_all(request, chosen, concurrency, recalculate=recalculate)
+        results = [_row(calendar, finding) for finding in findings]
+        if not dry_run:
+            for finding in findings:
                 remember(request, finding)
-            if finding.is_due and not dry_run:
-                patience = wait_for_sink, retries, retry_delay_seconds
-                row |= _carry_out(request, finding, spec, *patience)
-            log.info("interval %s: %s, %s", interval.name, row["result"], row["reason"])
-        report = {"sink": request.sink, "dry_run": dry_run, "intervals": rows}
-        create_markdown_artifact(
-            backfill_text(report), key="tidemill-backfill", description=request.sink
-        )
-    if failed := [row for row in rows if row["result"] == "failed"]:
+            progress.expect(finding.interval.name for finding in findings if finding.is_due)
+            patience = wait_for_sink, retries, retry_delay_seconds
+            done = _carry_out_all(request, findings, spec, patience, concurrency, progress)
+            results = [row | done.get(row["interval"], {}) for row in results]
+        report = {"sink": request.sink, "dry_run": dry_run, "intervals": results}
+        show_report(backfill_page(report), request.sink)
+    if failed := [row for row in results if row["result"] == "failed"]:
         raise BackfillError(
-            f"{len(failed)} of {len(rows)} intervals failed, first {failed[0]['interval']}: "
+            f"{len(failed)} of {len(results)} intervals failed, first {failed[0]['interval']}: "
             f"{failed[0]['reason']}. The others are published; run again for the rest"
         )
     return report
 
 
-def _examine(request: Request, interval: Interval, *, recalculate: bool) -> Finding:
+def _examine_all(
+    request: Request, intervals: Sequence[Interval], concurrency: int, *, recalculate: bool
+) -> list[Finding]:
     layout = SinkLayout.of(request.sink, request.storage_options)
-    record = read_intervals(layout, [interval.name]).get(interval.name)
-    return examine(replace(request, interval=interval), record, recalculate=recalculate)
+    known = read_intervals(layout, (interval.name for interval in intervals))
+
+    def look(interval: Interval, _turn: Turn) -> Finding:
+        about = replace(request, interval=interval)
+        return examine(about, known.get(interval.name), recalculate=recalculate)
+
+    return in_turns(look, intervals, concurrency)
+
+
+def _row(calendar: Calendar, finding: Finding) -> dict[str, Any]:
+    """What the report says of an interval before it is worked on."""
+    row = {
+        "interval": finding.interval.name,
+        "start": local_text(calendar, finding.interval.start),
+        "state": finding.state,
+        "reason": finding.reason,
+        "result": "due" if finding.is_due else "skipped",
+    }
+    log.info("interval %(interval)s: %(result)s, %(reason)s", row)
+    return row
+
+
+def _carry_out_all(
+    request: Request,
+    findings: Sequence[Finding],
+    spec: ClusterSpec,
+    patience: tuple[float, int, float],
+    concurrency: int,
+    progress: Board,
+) -> dict[str, dict[str, Any]]:
+    """What happened to each interval that was due, by its name."""
+    due = [finding for finding in findings if finding.is_due]
+    if not due:
+        return {}  # nothing to do starts no cluster
+
+    def work(finding: Finding, turn: Turn) -> dict[str, Any]:
+        row = _carry_out(request, finding, shared, patience, turn)
+        progress.finish(finding.interval.name)
+        return row
+
+    with shared_cluster(spec) as shared:
+        done = in_turns(
+            work, due, concurrency, lambda: stop_jobs(request.sink, "the backfill was stopped")
+        )
+    return {finding.interval.name: row for finding, row in zip(due, done, strict=True)}
 
 
 def _carry_out(
-    request: Request, finding: Finding, spec: Any, wait: float, retries: int, delay: float
+    request: Request,
+    finding: Finding,
+    spec: ClusterSpec,
+    patience: tuple[float, int, float],
+    turn: Turn,
 ) -> dict[str, Any]:
     """What happened to an interval that was due."""
+    wait_for_sink, retries, delay = patience
+    name = finding.interval.name
     try:
-        summary = repeated(lambda: calculate(request, finding, spec, wait), retries, delay)
+        summary = repeated(
+            lambda: calculate(request, finding, spec, wait_for_sink, turn),
+            retries,
+            delay,
+            turn.sleep,
+        )
+    except CancelledError:
+        raise
     except Exception as error:
-        log.exception("interval %s failed", finding.interval.name)
+        log.exception("interval %s: failed", name)
         return {"result": "failed", "reason": f"{type(error).__name__}: {error}"}
+    log.info("interval %s: published, %d rows", name, summary["rows"])
     return {"result": "published", "rows": summary["rows"], "digest": summary["digest"]}
 
 

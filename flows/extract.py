@@ -11,13 +11,16 @@ from typing import Any
 
 from prefect import flow
 
+from tidemill.artifacts import live_progress, show_report
 from tidemill.cluster import ClusterSpec, parse_cluster
-from tidemill.job import Job, extract_here
+from tidemill.job import Job, extract_here, take_turn
 from tidemill.operations import Steps, engine_logs, one_api
+from tidemill.pages import extraction_page
 from tidemill.parameters import (
     Bytes,
     Cluster,
     Column,
+    Columns,
     Location,
     Locations,
     Modules,
@@ -31,6 +34,7 @@ from tidemill.parameters import (
 )
 from tidemill.request import Request, make_request
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
+from tidemill.turns import Turn
 
 __all__ = ["carry_out", "extract", "extract_on_dask"]
 
@@ -39,7 +43,7 @@ __all__ = ["carry_out", "extract", "extract_on_dask"]
 def extract(
     source: Locations,
     sink: Location,
-    column_id: Column,
+    column_id: Columns,
     column_sort: Column | None = None,
     column_kind: Column | None = None,
     column_value: Column | None = None,
@@ -62,7 +66,8 @@ def extract(
         source: Path, folder, glob or URL of Parquet or CSV files, or a list of them.
         sink: Where the feature matrix goes. A path that ends in .parquet or .csv is one file;
             anything else is the folder or URL of a Delta table.
-        column_id: Column that says which series a row belongs to.
+        column_id: Column that says which series a row belongs to, or a list of columns that say it
+            together.
         column_sort: Column that orders the rows of a series. Without it the order of the files
             and rows is kept.
         column_kind: Column that names the kind of each row (long format).
@@ -103,14 +108,21 @@ def extract(
         isolation_seconds=isolation_seconds,
     )  # fmt: skip
     with engine_logs():
-        return carry_out(request, spec, wait_for_sink)
+        with live_progress(request.sink) as progress:
+            progress.expect([""])
+            summary = carry_out(request, spec, wait_for_sink)
+            progress.finish("")
+        show_report(extraction_page(summary), request.sink)
+        return summary
 
 
-def carry_out(request: Request, spec: ClusterSpec, wait_for_sink: float) -> dict[str, Any]:
+def carry_out(
+    request: Request, spec: ClusterSpec, wait_for_sink: float, turn: Turn | None = None
+) -> dict[str, Any]:
     """Carry out a request inside a flow: in this process, or as a subflow on a Dask cluster."""
     if spec.kind == "none":
-        return extract_here(request, wait_for_sink=wait_for_sink).to_json()
-    with Job.open(request, wait_for_sink, spec.text) as job, one_api(spec) as runner:
+        return extract_here(request, wait_for_sink=wait_for_sink, turn=turn).to_json()
+    with Job.open(request, wait_for_sink, spec.text, turn) as job, one_api(spec) as runner:
         on_dask = extract_on_dask.with_options(task_runner=runner)
         return on_dask(asdict(job.run), spec.text)
 
@@ -130,6 +142,7 @@ def extract_on_dask(run: dict[str, Any], cluster: str) -> dict[str, Any]:
         chunks = steps.time("calculate_chunk_size", calculate_chunk_size, run, steps.threads)
         steps.time("partition", partition, run, cluster)
         steps.time("calculate_features", steps.run_chunks, chunks["chunks"], calculate_features)
+        take_turn(steps.run)
         return reduce(run, steps.facts())
 
 

@@ -14,21 +14,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
+from tidemill.artifacts import live_progress, show_failure, show_report
 from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.commandlines import fill_commands
 from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyError
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
-from tidemill.operations import engine_logs
+from tidemill.operations import engine_logs, shared_cluster
+from tidemill.pages import interval_page
 from tidemill.parameters import (
     Anchor,
     Bytes,
     Checks,
     Cluster,
     Column,
+    Columns,
     Lag,
     Location,
     Locations,
@@ -55,11 +58,11 @@ from tidemill.recurring import (
     make_table_request,
     remember,
 )
-from tidemill.report import interval_text
 from tidemill.request import Request
 from tidemill.storage.faults import is_transient
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
+from tidemill.turns import Turn
 
 __all__ = ["calculate", "extract_interval", "repeated"]
 
@@ -94,7 +97,7 @@ def _last(calendar: Calendar, interval_start: str | None) -> Interval:
 def extract_interval(
     source: Locations,
     sink: Location,
-    column_id: Column,
+    column_id: Columns,
     column_time: Column,
     column_kind: Column | None = None,
     column_value: Column | None = None,
@@ -127,7 +130,8 @@ def extract_interval(
     Args:
         source: Path, folder, glob or URL of Parquet or CSV files, or a list of them.
         sink: Folder or URL of the Delta table. Each interval is a partition of it.
-        column_id: Column that says which series a row belongs to.
+        column_id: Column that says which series a row belongs to, or a list of columns that say it
+            together.
         column_time: Column of timestamps. Those without a time zone are taken as UTC.
         column_kind: Column that names the kind of each row (long format).
         column_value: Column with the values. Without it every other column is a kind.
@@ -188,26 +192,41 @@ def extract_interval(
         storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
     )  # fmt: skip
     last = _last(calendar, interval_start)
+    findings: list[Finding] = []
+    made: list[tuple[Finding, dict[str, Any]]] = []  # by all attempts
 
     def attempt() -> dict[str, Any]:
-        findings = _wait_for_rows(
+        findings[:] = _wait_for_rows(
             lambda: _examine_all(request, calendar, last, recalculate=recalculate),
             on_empty,
             max_wait,
         )
         due = [finding for finding in findings if finding.is_due]
-        summaries = [calculate(request, finding, spec, wait_for_sink) for finding in due]
-        return _report(request, calendar, findings, summaries)
+        progress.expect(finding.interval.name for finding in due)
+        _calculate_all(request, due, spec, wait_for_sink, note)
+        return _report(request, calendar, findings, made)
 
-    with engine_logs():
-        report = repeated(attempt, retries, retry_delay_seconds)
-        create_markdown_artifact(
-            interval_text(report), key="tidemill-interval", description=request.sink
-        )
+    def note(finding: Finding, summary: dict[str, Any]) -> None:
+        made.append((finding, summary))
+        progress.finish(finding.interval.name)
+
+    with engine_logs(), live_progress(request.sink) as progress:
+        try:
+            report = repeated(attempt, retries, retry_delay_seconds)
+        except Exception as error:
+            if findings:
+                show_failure(lambda: _report(request, calendar, findings, made), error)
+            raise
+        show_report(interval_page(report), request.sink)
         return report
 
 
-def repeated(attempt: Callable[[], dict[str, Any]], retries: int, delay: float) -> dict[str, Any]:
+def repeated(
+    attempt: Callable[[], dict[str, Any]],
+    retries: int,
+    delay: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:
     """Try again after errors that may pass. Prefect's own retries would repeat all others, too."""
     for left in range(retries, 0, -1):
         try:
@@ -216,7 +235,7 @@ def repeated(attempt: Callable[[], dict[str, Any]], retries: int, delay: float) 
             if not _may_pass(error):
                 raise
             log.warning("%s: %s; %d more attempts", type(error).__name__, error, left)
-            time.sleep(delay)
+            sleep(delay)
     return attempt()
 
 
@@ -256,13 +275,34 @@ def _wait_for_rows(
         time.sleep(min(EMPTY_SECONDS, max_wait - waited))
 
 
+def _calculate_all(
+    request: Request,
+    due: Sequence[Finding],
+    spec: ClusterSpec,
+    wait_for_sink: float,
+    note: Callable[[Finding, dict[str, Any]], None],
+) -> None:
+    if not due:
+        return  # a run with nothing to do starts no cluster
+    with shared_cluster(spec) as shared:
+        for finding in due:
+            note(finding, calculate(request, finding, shared, wait_for_sink))
+
+
 def calculate(
-    request: Request, finding: Finding, spec: ClusterSpec, wait_for_sink: float
+    request: Request,
+    finding: Finding,
+    spec: ClusterSpec,
+    wait_for_sink: float,
+    turn: Turn | None = None,
 ) -> dict[str, Any]:
     """Calculate and publish one interval; the summary."""
     again = finding.replaces if finding.state == "recalculated" else ""
-    about = replace(request, interval=finding.interval, recalculates=again)
-    return carry_out(about, spec, wait_for_sink)
+    about = replace(
+        request, interval=finding.interval, examined=finding.source, recalculates=again,
+        reason=finding.reason,
+    )  # fmt: skip
+    return carry_out(about, spec, wait_for_sink, turn)
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -273,12 +313,14 @@ def _report(
     request: Request,
     calendar: Calendar,
     findings: Sequence[Finding],
-    summaries: Sequence[dict[str, Any]],
+    made: Sequence[tuple[Finding, dict[str, Any]]],
 ) -> dict[str, Any]:
     names = interval_names(SinkLayout.of(request.sink, request.storage_options))
     older = holes(calendar, names, [finding.interval for finding in findings])
     if older:
         log.warning("%d older intervals were never published", len(older))
+    carried_out = {finding.interval: finding for finding, _ in made}
+    last_words = [carried_out.get(finding.interval, finding) for finding in findings]
     return {
         "interval": findings[-1].interval.name,
         "sink": request.sink,
@@ -289,10 +331,14 @@ def _report(
                 "state": finding.state,
                 "reason": finding.reason,
             }
-            for finding in findings
+            for finding in last_words
         ],
-        "summaries": list(summaries),
-        "holes": {"count": len(older), "names": [one.name for one in older[:NAMED]]},
+        "summaries": [summary for _, summary in made],
+        "holes": {
+            "count": len(older),
+            "names": [one.name for one in older[:NAMED]],
+            "commands": fill_commands(request, flow_run.parameters, calendar, older),
+        },
     }
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tidemill.cluster import parse_cluster
+from tidemill.dispatch import map_on_workers
 from tidemill.job import partition as partition_run
-from tidemill.operations import current_client, engine_logs, map_on_workers
+from tidemill.operations import current_client, engine_logs
 from tidemill.run import Run
 from tidemill.tasks.options import as_task
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidemill.checks import Facts, Finding, failures, find
+from tidemill.checks import Facts, Finding, failures, find, measure
+from tidemill.composites import id_fields, tuple_text
 from tidemill.errors import CheckError, SinkError
+from tidemill.figures import Figures, Gatherer, all_nan, most_nan, moves
 from tidemill.parts import part_schema
 from tidemill.plan import Plan
 from tidemill.run import Run
-from tidemill.storage.intervals import latest_interval, read_intervals
+from tidemill.storage.intervals import (
+    IntervalRecord,
+    latest_interval,
+    read_figures,
+    read_intervals,
+)
 from tidemill.storage.markers import Marker
 from tidemill.storage.matrix import read_matrix
 from tidemill.storage.tables import open_whole, read_parquets
@@ -31,6 +39,9 @@ class Acceptance:
     """What is known of an interval's new rows before anybody sees them."""
 
     facts: Facts
+    figures: Figures  # of its columns
+    features: Mapping[str, Any]  # that moved most, and that have the most NaN: JSON values
+    measures: Mapping[str, Any]  # what each check measured, and its limits: JSON values
     findings: Sequence[Finding] = ()
     replaced: str = ""  # id of the run whose rows they replace
     changes: Mapping[str, Any] = field(default_factory=dict)  # added, removed, altered: ids
@@ -40,7 +51,9 @@ class Acceptance:
         return {
             "replaced": self.replaced,
             "facts": asdict(self.facts),
+            "measures": dict(self.measures),
             "checks": [asdict(finding) for finding in self.findings],
+            "features": dict(self.features),
             "changes": dict(self.changes),
         }
 
@@ -60,42 +73,63 @@ def accept(
     """
     interval = plan.interval
     assert interval is not None, "the plan is about an interval"
-    facts = _facts(run, plan, markers, failed_cells)
+    figures = _figures(run, plan, markers)
+    facts = _facts(figures, markers, failed_cells)
     before = latest_interval(run.layout, until=interval.start)
-    findings = find(plan.checks, facts, Facts(**before.facts) if before else None)
+    known = Facts(**before.facts) if before else None
+    findings = find(plan.checks, facts, known)
     if bad := failures(findings):
         raise CheckError(
             f"interval {interval.name}: {'; '.join(one.sentence for one in bad)}. Nothing is "
             "published, the rows of before stay; mend the input, or change checks"
         )
     replaced = read_intervals(run.layout, [interval.name]).get(interval.name)
+    accepted = Acceptance(
+        facts,
+        figures,
+        _features(run, figures, before),
+        measure(plan.checks, facts, known),
+        findings,
+    )
     if replaced is None:
-        return Acceptance(facts, findings)
+        return replace(accepted, changes=_all_added(run, plan, markers))
     changes = _changes(run, plan, markers, interval.name)
-    return Acceptance(facts, findings, replaced.run_id, changes)
+    return replace(accepted, replaced=replaced.run_id, changes=changes)
 
 
-def _facts(run: Run, plan: Plan, markers: Sequence[Marker], failed_cells: int) -> Facts:
+def _facts(figures: Figures, markers: Sequence[Marker], failed_cells: int) -> Facts:
     return Facts(
         rows=sum(marker.rows for marker in markers),
-        columns=len(plan.columns),
+        columns=len(figures.columns),
         quarantined=sum(len(marker.quarantined) for marker in markers),
         failed_cells=failed_cells,
-        nan_cells=sum(_nan_cells(run, marker) for marker in markers if marker.rows),
+        nan_cells=int(figures.nan.sum()),
     )
 
 
-def _nan_cells(run: Run, marker: Marker) -> int:
-    count = 0
-    with open_whole(run.key.data, marker.path) as source, pq.ParquetFile(source) as file:
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group, use_threads=False)
-            count += sum(
-                int(np.isnan(chunk.to_numpy(zero_copy_only=False)).sum())
-                for column in table.columns[1:]
-                for chunk in column.chunks
-            )
-    return count
+def _figures(run: Run, plan: Plan, markers: Sequence[Marker]) -> Figures:
+    """The figures of all columns, by one reading of the parts, a row group at a time."""
+    gatherer = Gatherer(plan.columns)
+    for marker in markers:
+        if not marker.rows:
+            continue
+        with open_whole(run.key.data, marker.path) as source, pq.ParquetFile(source) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, use_threads=False)
+                features = table.columns[table.num_columns - len(plan.columns) :]
+                gatherer.add(column.to_numpy() for column in features)
+    return gatherer.figures()
+
+
+def _features(run: Run, figures: Figures, before: IntervalRecord | None) -> dict[str, Any]:
+    """What a report says of single features, in JSON values."""
+    known = read_figures(run.layout, before.name) if before else None
+    return {
+        "before": before.name if before else None,
+        "moved": None if known is None else moves(figures, known),
+        "most_nan": most_nan(figures),
+        "all_nan": all_nan(figures),
+    }
 
 
 def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> dict[str, Any]:
@@ -106,7 +140,7 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
         return {}  # its record is there, its rows are not
     paths = [marker.path for marker in markers if marker.rows]
     table = read_parquets(run.key.data, paths, part_schema(plan))
-    new: pd.DataFrame = table.to_pandas().set_index(table.schema.names[0])
+    new: pd.DataFrame = table.to_pandas().set_index([one.name for one in id_fields(table.schema)])
     common = new.index.intersection(old.index)
     columns = [name for name in plan.columns if name in old.columns]
     same = _same(new.loc[common, columns].to_numpy(), old.loc[common, columns].to_numpy())
@@ -118,10 +152,27 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
     }
 
 
+def _all_added(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any]:
+    """The ids of an interval that was not there before; of many, the first are read."""
+    names = part_schema(plan).names[: -len(plan.columns)]
+    found, rows = [], 0
+    for marker in markers:
+        if marker.rows and rows < NAMED:
+            with open_whole(run.key.data, marker.path) as source, pq.ParquetFile(source) as file:
+                found.append(file.read(names, use_threads=False))
+                rows += marker.rows
+    ids: pd.DataFrame = pa.concat_tables(found).to_pandas()
+    none = _named(ids.iloc[:0].set_index(names).index)
+    added = _named(ids.set_index(names).index)
+    total = sum(marker.rows for marker in markers)
+    return {"added": {**added, "count": total}, "removed": none, "altered": none}
+
+
 def _same(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     same: np.ndarray[Any, Any] = ((a == b) | (np.isnan(a) & np.isnan(b))).all(axis=1)
     return same
 
 
 def _named(ids: pd.Index) -> dict[str, Any]:
-    return {"count": len(ids), "ids": [str(one) for one in ids[:NAMED]]}
+    named = (tuple_text(one) if isinstance(one, tuple) else str(one) for one in ids[:NAMED])
+    return {"count": len(ids), "ids": list(named)}

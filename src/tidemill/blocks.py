@@ -83,7 +83,7 @@ class Quarantined:
 class Batch:
     """Complete ids, ascending and unique, and one block per kind with one series per id."""
 
-    ids: pa.Array  # [k]
+    ids: pa.Array  # [k]; composite ids are structs
     blocks: Mapping[str, SeriesBlock]  # kind -> k series
     present: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
     # kind -> bool[k]: False where the id lacks the kind altogether (its features are NaN,

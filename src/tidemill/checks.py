@@ -24,7 +24,17 @@ from typing import Any, Literal
 
 from tidemill.errors import ArgumentError, shorten
 
-__all__ = ["CHECKS", "Check", "Facts", "Finding", "Limits", "failures", "find", "parse_checks"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Facts",
+    "Finding",
+    "Limits",
+    "failures",
+    "find",
+    "measure",
+    "parse_checks",
+]
 
 Level = Literal["warn", "fail"]
 #: Limits by check and level; a level that is off is absent. JSON values.
@@ -75,16 +85,22 @@ class Check:
         self, limits: Mapping[Level, float], now: Facts, before: Facts | None
     ) -> list[Finding]:
         """The worst finding, or none."""
-        exact = self.figure(now, before)
-        if exact is None:
+        figure = self.value(now, before)
+        if figure is None:
             return []
-        figure = float(exact) if self.is_share else int(exact)
         for level in _LEVELS:
             if level in limits and figure > limits[level]:
                 limit = limits[level]
                 said = f"{self.sentence(now, before or now)}; {self._rule(level, limit)}"
                 return [Finding(self.name, level, figure, limit, said)]
         return []
+
+    def value(self, now: Facts, before: Facts | None) -> float | None:
+        """The figure as a count or a share; None if there is nothing to compare with."""
+        exact = self.figure(now, before)
+        if exact is None:
+            return None
+        return float(exact) if self.is_share else int(exact)
 
     def _rule(self, level: Level, limit: float) -> str:
         shown = _percent(limit) if self.is_share else f"{limit:,}"
@@ -169,6 +185,26 @@ def find(limits: Limits, now: Facts, before: Facts | None = None) -> list[Findin
         for name, check in CHECKS.items()
         for finding in check.find(limits.get(name, {}), now, before)
     ]
+
+
+def measure(limits: Limits, now: Facts, before: Facts | None = None) -> dict[str, Any]:
+    """The figure of every check with its limits, whether it is above them or not; JSON values.
+
+    Examples
+    --------
+    >>> measure(parse_checks(), Facts(rows=400, columns=10), Facts(rows=1_000, columns=10))[
+    ...     "rows_drop"
+    ... ]
+    {'figure': 0.6, 'is_share': True, 'limits': {'warn': 0.1, 'fail': 0.5}}
+    """
+    return {
+        name: {
+            "figure": check.value(now, before),
+            "is_share": check.is_share,
+            "limits": dict(limits.get(name, {})),
+        }
+        for name, check in CHECKS.items()
+    }
 
 
 def failures(findings: Iterable[Finding]) -> list[Finding]:

@@ -54,7 +54,13 @@ _STORAGE_OPTION = click.option(
 )
 _INPUT_OPTIONS = (
     click.argument("source", metavar="INPUT"),
-    click.option("--column-id", required=True, help="Which series a row belongs to."),
+    click.option(
+        "--column-id",
+        required=True,
+        multiple=True,
+        callback=lambda _context, _option, given: given[0] if len(given) == 1 else list(given),
+        help="Which series a row belongs to; given several times, the columns together say it.",
+    ),
     click.option("--column-sort", help="Orders the rows of a series."),
     click.option("--column-kind", help="Names the kind of each row (long format)."),
     click.option("--column-value", help="Values; default: every other column is a kind."),
@@ -63,7 +69,7 @@ _SETTINGS_OPTION = click.option(
     "--settings",
     default="comprehensive",
     show_default=True,
-    help="minimal, efficient, comprehensive, or a settings file.",
+    help="minimal, efficient, comprehensive, a settings file, or settings as JSON.",
 )
 _POLICY_OPTIONS = tuple(
     click.option(name, type=click.Choice(choices), default="raise", show_default=True)
@@ -98,7 +104,7 @@ _JOB_OPTIONS = (
     *_PLACE_OPTIONS,
 )
 _TABLE_OPTIONS = (
-    _INPUT_OPTIONS[0],
+    click.argument("source", metavar="INPUT...", nargs=-1, required=True),
     click.argument("sink", metavar="OUTPUT"),
     _INPUT_OPTIONS[1],
     click.option("--column-time", required=True, help="Column of timestamps."),
@@ -110,6 +116,10 @@ _TABLE_OPTIONS = (
     click.option("--window", help="History that each row sees; default: the interval."),
     click.option("--lag", default="0s", show_default=True, help="Until an interval is closed."),
     click.option("--recalculate", is_flag=True, help="Even if nothing changed."),
+    click.option("--checks", metavar="JSON", help='Limits, as {"rows_drop": {"fail": 0.3}}.'),
+    click.option("--retries", type=int, help="After errors that may pass."),
+    click.option("--retry-delay-seconds", type=float, help="Before each of them."),
+    click.option("--wait-for-sink", type=float, help="Seconds to wait for another run."),
     _CLUSTER_OPTION,
     *_POLICY_OPTIONS,
     *_PLACE_OPTIONS,
@@ -135,6 +145,13 @@ _BACKFILL_OPTIONS = (
         type=click.Choice(["oldest first", "newest first"]),
         default="oldest first",
         show_default=True,
+    ),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(min=1),
+        default=2,
+        show_default=True,
+        help="Intervals that are worked on at once. They are published in order.",
     ),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
 )
@@ -174,11 +191,11 @@ def extract_interval(as_json: bool, verbose: bool, **options: Any) -> None:
     _quieten(verbose)
     from tidemill.flows.recurring import extract_interval as flow
     from tidemill.operations import start_server
-    from tidemill.report import interval_text
+    from tidemill.pages import interval_page
 
     start_server()
     report = flow(**_flow_parameters(options))
-    click.echo(json.dumps(report, indent=2) if as_json else interval_text(report))
+    click.echo(json.dumps(report, indent=2) if as_json else interval_page(report))
 
 
 @cli.command()
@@ -190,11 +207,11 @@ def backfill(as_json: bool, verbose: bool, **options: Any) -> None:
     _quieten(verbose)
     from tidemill.flows.backfill import backfill as flow
     from tidemill.operations import start_server
-    from tidemill.report import backfill_text
+    from tidemill.pages import backfill_page
 
     start_server()
     report = flow(**_flow_parameters(options))
-    click.echo(json.dumps(report, indent=2) if as_json else backfill_text(report))
+    click.echo(json.dumps(report, indent=2) if as_json else backfill_page(report))
 
 
 @cli.command()
@@ -358,6 +375,9 @@ def _flow() -> Any:
 
 def _flow_parameters(options: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
+    if isinstance(given["source"], tuple):
+        given["source"] = list(given["source"]) if given["source"][1:] else given["source"][0]
+    given |= {name: _from_json(name, given[name]) for name in _JSON & given.keys()}
     given["storage_options"] = _pairs(options.get("storage_options") or ())
     given["modules"] = list(options.get("modules") or ())
     return given
@@ -368,9 +388,23 @@ def _request(options: dict[str, Any]) -> Any:
 
     dropped = {"cluster", "wait_for_sink"}
     chosen = {name: value for name, value in options.items() if name not in dropped}
+    chosen["settings"] = _from_json("settings", chosen["settings"])
     chosen["storage_options"] = _pairs(options.get("storage_options") or ())
     chosen["modules"] = tuple(options.get("modules") or ())
     return make_request(chosen.pop("source"), chosen.pop("sink"), **chosen)
+
+
+#: Options that may be objects in JSON.
+_JSON = {"settings", "checks"}
+
+
+def _from_json(name: str, text: Any) -> Any:
+    if not (isinstance(text, str) and text.lstrip().startswith("{")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"--{name} {text!r} is not valid JSON: {error}") from None
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, str]:

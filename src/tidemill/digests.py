@@ -82,13 +82,13 @@ def row_sum(
     Parameters
     ----------
     ids
-        One id per row.
+        One id per row; composite ids as structs.
     values
         float64[k, m], one column per name in ``columns``.
     columns
         The names; their order does not matter to the sum.
     id_name
-        Name of the id column.
+        Name of the id column; structs have names of their own.
 
     Examples
     --------
@@ -101,7 +101,10 @@ def row_sum(
     """
     if len(ids) == 0:
         return RowSum()
-    lanes = _cell_lanes(_words(ids), id_name)
+    if pa.types.is_struct(ids.type):
+        lanes = _row_lanes(ids.flatten(), [field.name for field in ids.type])
+    else:
+        lanes = _cell_lanes(_words(ids), id_name)
     if values.shape[1]:
         lanes += _matrix_lanes(values, _keys(tuple(columns)))
     return _finish(lanes)
@@ -114,10 +117,7 @@ def table_sum(table: pa.Table | pa.RecordBatch) -> RowSum:
     """
     if table.num_rows == 0:
         return RowSum()
-    lanes = np.zeros((2, table.num_rows), dtype=np.uint64)
-    for name in table.schema.names:
-        lanes += _cell_lanes(_words(table.column(name)), name)
-    return _finish(lanes)
+    return _finish(_row_lanes(table.columns, table.schema.names))
 
 
 def content_digest(sums: Iterable[RowSum], columns: Sequence[str], id_type: str) -> str:
@@ -223,6 +223,14 @@ def _scatter(cells: Words, seed: Words) -> None:
     cells += seed
     cells *= _MIX_1
     cells ^= cells >> np.uint64(29)
+
+
+def _row_lanes(columns: Sequence[pa.Array | pa.ChunkedArray], names: Sequence[str]) -> Words:
+    """uint64[2, k]: the sums over some columns of each row."""
+    lanes = np.zeros((2, len(columns[0])), dtype=np.uint64)
+    for column, name in zip(columns, names, strict=True):
+        lanes += _cell_lanes(_words(column), name)
+    return lanes
 
 
 def _cell_lanes(cells: Words, name: str) -> Words:

@@ -48,7 +48,7 @@ def extract_features(
     timeseries_container: pd.DataFrame | Mapping[str, pd.DataFrame],
     default_fc_parameters: Any = None,
     kind_to_fc_parameters: Mapping[str, Any] | None = None,
-    column_id: str | None = None,
+    column_id: str | list[str] | None = None,
     column_sort: str | None = None,
     column_kind: str | None = None,
     column_value: str | None = None,
@@ -82,7 +82,8 @@ def extract_features(
     kind_to_fc_parameters : mapping of kind to settings, optional
         Settings of single kinds. If only these are given, other kinds get no features.
     column_id, column_sort, column_kind, column_value : str, optional
-        Roles of the columns. Without ``column_sort`` rows keep their order.
+        Roles of the columns. Without ``column_sort`` rows keep their order. A list in
+        ``column_id`` names several columns that make up an id, and are levels of the index.
     chunksize : int, optional
         Ids that one thread takes at a time; by default as many as have 65,536 values, or more.
     n_jobs : int, optional
@@ -128,7 +129,8 @@ def extract_features(
     1      2.0          1.0
     2      5.0          0.0
     """
-    from tidemill.sources.frames import has_time_index, id_dtype, read_frame, to_frame
+    from tidemill.sources.frame_ids import id_dtype
+    from tidemill.sources.frames import has_time_index, read_frame, to_frame
 
     if distributor is not None:
         raise ArgumentError(

@@ -25,6 +25,7 @@ import pyarrow as pa
 
 import tidemill.errors
 from tidemill.blocks import Quarantined
+from tidemill.composites import id_name
 from tidemill.errors import CalculationError, TidemillError
 from tidemill.storage.faults import is_transient
 
@@ -67,7 +68,7 @@ class Selection:
     def skipped(self, ids: pa.Array, position: int) -> list[Quarantined]:
         """The ids left out of a batch whose first id is at ``position``, with the reasons."""
         return [
-            Quarantined(ids[at - position].as_py(), None, reason)
+            Quarantined(id_name(ids[at - position]), None, reason)
             for at, reason in self.skip.items()
             if position <= at < position + len(ids)
         ]

@@ -38,6 +38,7 @@ from tidemill.storage.layout import KeyLayout, SinkLayout, indexed
 from tidemill.storage.lease import Lease, acquire
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import check_sink, last_published
+from tidemill.turns import Turn
 
 __all__ = [
     "Job",
@@ -46,7 +47,9 @@ __all__ = [
     "extract_here",
     "missing_parts",
     "partition",
+    "stop_jobs",
     "stop_workers",
+    "take_turn",
 ]
 
 log = logging.getLogger(__name__)
@@ -67,13 +70,25 @@ class Job:
     request: Request
     run: Run
     lease: Lease
+    turn: Turn
 
     @classmethod
     @contextmanager
     def open(
-        cls, request: Request, wait_for_sink: float = 0.0, cluster: str = "none"
+        cls,
+        request: Request,
+        wait_for_sink: float = 0.0,
+        cluster: str = "none",
+        turn: Turn | None = None,
     ) -> Iterator[Self]:
-        """Plan the request, become the sink's writer, and record the plan.
+        """Plan the request, become the writer of the sink or interval, and record the plan.
+
+        Parameters
+        ----------
+        request : what to do
+        wait_for_sink : seconds to wait while another run is the writer
+        cluster : for the record
+        turn : of this job among several; by default it has not to wait for others
 
         Raises
         ------
@@ -92,8 +107,15 @@ class Job:
         check_room(layout, plan)
         _warn(layout, plan, warning_of(plan, statistics))
         run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-        owner = f"{getpass.getuser()} (cluster={cluster})"
-        with acquire(layout.lease, owner=owner, run_id=run_id, wait_seconds=wait_for_sink) as lease:
+        interval = request.interval.name if request.interval else None
+        turn = turn or Turn()
+        with acquire(
+            layout.lease_of(interval),
+            owner=f"{getpass.getuser()} (cluster={cluster})",
+            run_id=run_id,
+            wait_seconds=wait_for_sink,
+            sleep=turn.sleep,
+        ) as lease:
             run = Run(
                 run_id=run_id,
                 started=now.isoformat(timespec="seconds"),
@@ -102,10 +124,12 @@ class Job:
                 generation=lease.generation,
                 work_dir=_work_dir(request, layout, plan),
                 storage_options=dict(request.storage_options),
+                interval=interval,
                 isolation_seconds=request.isolation_seconds,
+                reason=request.reason,
             )
             plan = record_plan(run, plan)
-            job = cls(request, run, lease)
+            job = cls(request, run, lease, turn)
             _OPEN[run_id] = job
             try:
                 yield job
@@ -160,6 +184,17 @@ def stop_workers(run: Run, reason: str) -> None:
     """Give the lease of a job of this process back, so that its workers stop between blocks."""
     if run.run_id in _OPEN:
         _OPEN[run.run_id].lease.release(reason)
+
+
+def stop_jobs(sink: str, reason: str) -> None:
+    """Stop the workers of all jobs of this process on a sink, as :func:`stop_workers` does."""
+    for job in [one for one in _OPEN.values() if one.request.sink == sink]:
+        job.lease.release(reason)
+
+
+def take_turn(run: Run) -> None:
+    """Wait until the jobs whose turn comes before this one's are done, before publishing."""
+    _OPEN[run.run_id].turn.wait()
 
 
 def _work_dir(request: Request, layout: SinkLayout, plan: Plan) -> str:
@@ -291,7 +326,9 @@ class PartsWatch:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._total = len(load_plan(run).parts)
+        plan = load_plan(run)
+        self._total = len(plan.parts)
+        self._about = plan.interval.name if plan.interval else ""
         self._rows: dict[int, int] = {}
         self._last = float("-inf")
 
@@ -308,7 +345,8 @@ class PartsWatch:
             log.debug("could not look at the parts: %s", error)
             return
         ids = sum(self._rows.values())
-        tell(Progress("calculate_features", len(self._rows), self._total, ids))
+        parts = len(self._rows), self._total
+        tell(Progress("calculate_features", *parts, ids, about=self._about))
 
     def _read_new(self) -> None:
         key = self.run.key
@@ -319,7 +357,11 @@ class PartsWatch:
 
 
 def extract_here(
-    request: Request, *, wait_for_sink: float = 0.0, threads: int | None = None
+    request: Request,
+    *,
+    wait_for_sink: float = 0.0,
+    threads: int | None = None,
+    turn: Turn | None = None,
 ) -> RunSummary:
     """Carry out a request in this process, on threads; the summary.
 
@@ -330,7 +372,7 @@ def extract_here(
     """
     threads = threads or os.cpu_count() or 1
     seconds: dict[str, float] = {}
-    with Job.open(request, wait_for_sink) as job:
+    with Job.open(request, wait_for_sink, turn=turn) as job:
         check_memory(load_plan(job.run), threads)
         with _timed(seconds, "calculate_chunk_size"):
             chunks = choose_chunks(job.run, threads)["chunks"]
@@ -341,6 +383,7 @@ def extract_here(
             load_kernels(job.run)
         with _timed(seconds, "calculate_features"):
             _run_chunks(job, chunks, threads)
+        take_turn(job.run)
         facts = {"cluster": "none", "threads": threads, "task_runs": 0, "seconds": seconds}
         return reduce(job.run, facts)
 

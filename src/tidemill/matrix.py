@@ -18,6 +18,7 @@ import numpy.typing as npt
 from tidemill.blocks import Batch, SeriesBlock
 from tidemill.calculators.program import Program
 from tidemill.columns import check_kinds
+from tidemill.composites import id_name
 from tidemill.policies import OnError
 
 __all__ = ["CASES_KEPT", "ErrorTable", "MatrixCalculator"]
@@ -169,7 +170,7 @@ class MatrixCalculator:
         failures = program.calculate(block, out, checkpoint)
         with self._lock:
             for failure in failures:
-                series_id = batch.ids[int(rows[failure.series])]
+                series_id = id_name(batch.ids[int(rows[failure.series])])
                 self.errors.add(series_id, block.kind, failure.calculator, failure.message)
 
 

@@ -77,7 +77,7 @@ def feature_costs(
     timeseries_container: Any,
     default_fc_parameters: Any = None,
     kind_to_fc_parameters: Mapping[str, Any] | None = None,
-    column_id: str | None = None,
+    column_id: str | list[str] | None = None,
     column_sort: str | None = None,
     column_kind: str | None = None,
     column_value: str | None = None,

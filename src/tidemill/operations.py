@@ -1,17 +1,15 @@
-"""Prefect's side of a run: one server, a cluster of our own, chunks that survive their workers."""
+"""Prefect's side of a run: one server, a cluster of our own, and the steps on it."""
 
 from __future__ import annotations
 
 import logging
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any, Self
 
 import dask
@@ -31,13 +29,13 @@ from tidemill.cluster import (
     parse_cluster,
     wait_for_workers,
 )
-from tidemill.errors import ClusterError, InputError
+from tidemill.dispatch import OTHER_TASK_RUNS, run_chunks
+from tidemill.errors import ClusterError
 from tidemill.execution import announce_kernels, load_plan
 from tidemill.job import PartsWatch, stop_workers
 from tidemill.preflight import Check, check_memory, versions
 from tidemill.progress import Progress, tell
 from tidemill.run import Run
-from tidemill.storage.faults import is_transient
 from tidemill.storage.owners import Process
 
 __all__ = [
@@ -45,24 +43,13 @@ __all__ = [
     "api_url",
     "current_client",
     "engine_logs",
-    "map_on_workers",
     "one_api",
-    "run_chunks",
+    "shared_cluster",
     "start_server",
     "task_runner",
 ]
 
 log = logging.getLogger(__name__)
-
-#: Submissions of one chunk whose task run was lost with its worker.
-SUBMISSIONS = 4
-#: Task runs of one run, all counted: beyond about 2,000 Prefect's server suffers.
-MOST_TASK_RUNS = 500
-OTHER_TASK_RUNS = 3  # calculate_chunk_size, partition and reduce
-#: Seconds between two looks at the chunks, and at the number of workers.
-POLL_SECONDS = 0.05
-WORKERS_SECONDS = 2.0
-_SETTLED = frozenset({"finished", "error", "cancelled", "lost"})
 
 
 class _EngineLogHandler(APILogHandler):
@@ -115,8 +102,33 @@ def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
         If a Dask client that is the default of this process would be used instead.
     """
     url = api_url()
-    with temporary_settings({PREFECT_API_URL: url}), _own_scratch():
+    scratch = _own_scratch() if spec.address is None else nullcontext()
+    with temporary_settings({PREFECT_API_URL: url}), scratch:
         yield task_runner(spec, url)
+
+
+@contextmanager
+def shared_cluster(spec: ClusterSpec) -> Iterator[ClusterSpec]:
+    """Start the cluster once for several runs; the specification of where it is reached.
+
+    Parameters
+    ----------
+    spec : ``none`` and a scheduler's address need no start, and are what they were
+
+    Raises
+    ------
+    ClusterError
+        As :func:`one_api`.
+    """
+    if spec.kind == "none" or spec.address is not None:
+        yield spec
+        return
+    with one_api(spec) as runner, runner:
+        assert isinstance(runner, DaskTaskRunner)
+        client = runner.client
+        assert client.scheduler is not None
+        # This client is the default of the process: by it the runs' task runners find the cluster.
+        yield replace(spec, keywords={"address": client.scheduler.address})
 
 
 @contextmanager
@@ -137,7 +149,7 @@ def task_runner(spec: ClusterSpec, url: str) -> DaskTaskRunner:
     _refuse_ambient_client(spec)
     logging.getLogger("distributed").setLevel(logging.WARNING)
     keywords: dict[str, Any] = dict(spec.keywords)
-    if spec.kind == "processes":
+    if spec.kind == "processes" and "cluster_kwargs" in keywords:
         environment = {"PREFECT_API_URL": url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
         keywords["cluster_kwargs"] = {**keywords["cluster_kwargs"], "env": environment}
     return DaskTaskRunner(**keywords)
@@ -183,181 +195,6 @@ def current_client(spec: ClusterSpec) -> distributed.Client:
     return client
 
 
-@dataclass(slots=True)
-class _Chunk:
-    """A chunk and the task runs it took."""
-
-    parts: list[int]
-    submissions: int = 0
-    causes: list[str] = field(default_factory=list)
-
-
-def run_chunks(
-    chunks: Sequence[Sequence[int]],
-    submit: Callable[[list[int]], Any],
-    client: distributed.Client,
-    on_wait: Callable[[], None],
-) -> int:
-    """Submit all chunks and wait for them; the number of task runs it took.
-
-    Prefect's retries are not used when a Dask worker dies, and its futures hide that error; so
-    this loop looks at the Dask futures and submits again what was lost with its worker.
-
-    Parameters
-    ----------
-    chunks : part indexes of each chunk
-    submit : submits one chunk; a ``PrefectDaskFuture``
-    client : the client that the futures belong to
-    on_wait : called about twice a second (progress)
-
-    Raises
-    ------
-    ClusterError
-        If there is no worker for 60 s, or a chunk was lost too often.
-    Exception
-        The first error of a chunk.
-    """
-    waiting: dict[Any, _Chunk] = {}
-    task_runs = 0
-    try:
-        for parts in chunks:
-            with _interrupt_afterwards():
-                waiting[submit(list(parts))] = _Chunk(list(parts), 1)
-            task_runs += 1
-            on_wait()
-        workers = _WorkerWatch(client)
-        while waiting:
-            workers.look()
-            on_wait()
-            for future in [one for one in waiting if _dask(one).status in _SETTLED]:
-                chunk = waiting.pop(future)
-                if (cause := _settle(future)) is None:
-                    continue
-                log.warning("a chunk of %d parts was lost: %s", len(chunk.parts), cause)
-                again = _again(chunk, cause, task_runs)
-                with _interrupt_afterwards():
-                    waiting[submit(chunk.parts)] = again
-                task_runs += 1
-            time.sleep(POLL_SECONDS)
-    finally:
-        for future in waiting:
-            _dask(future).cancel()
-    return task_runs
-
-
-@contextmanager
-def _interrupt_afterwards() -> Iterator[None]:
-    """Hold Ctrl-C back: the serialisers of a submission would turn it into an error of theirs."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[tuple[int, FrameType | None]] = []
-    handler = signal.signal(signal.SIGINT, lambda *caught: held.append(caught))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if held and callable(handler):
-        handler(*held[0])
-
-
-def _dask(future: Any) -> distributed.Future[Any]:
-    wrapped: distributed.Future[Any] = future.wrapped_future
-    return wrapped
-
-
-def _settle(future: Any) -> str | None:
-    """None if the chunk is done; why it was lost otherwise. Raises the chunk's own error."""
-    wrapped = _dask(future)
-    if wrapped.status == "finished":
-        future.result(raise_on_failure=True)
-        return None
-    if wrapped.status == "error":
-        error = wrapped.exception()
-        if isinstance(error, InputError):
-            raise error
-        return f"{type(error).__name__}: {error}"
-    return f"its task was {wrapped.status}"
-
-
-def _again(chunk: _Chunk, cause: str, task_runs: int) -> _Chunk:
-    causes = [*chunk.causes, cause]
-    if chunk.submissions >= SUBMISSIONS or task_runs >= MOST_TASK_RUNS - OTHER_TASK_RUNS:
-        raise ClusterError(
-            f"a chunk of {len(chunk.parts)} parts was lost {chunk.submissions} times, and the run "
-            f"has taken {task_runs} task runs for chunks: {'; '.join(causes)}. Look at the "
-            "workers' memory and logs, then run again: finished parts are kept"
-        )
-    return _Chunk(chunk.parts, chunk.submissions + 1, causes)
-
-
-class _WorkerWatch:
-    """Notices when a cluster has had no worker for too long."""
-
-    def __init__(self, client: distributed.Client) -> None:
-        self._client = client
-        self._looked = self._seen = time.monotonic()
-
-    def look(self) -> None:
-        """Count the workers from time to time; ``ClusterError`` after a minute without any."""
-        now = time.monotonic()
-        if now - self._looked < WORKERS_SECONDS:
-            return
-        self._looked = now
-        if count_threads(self._client):
-            self._seen = now
-        elif now - self._seen > NO_WORKER_SECONDS:
-            address = self._client.scheduler.address if self._client.scheduler else "?"
-            raise ClusterError(
-                f"the scheduler at {address} has had no worker for {NO_WORKER_SECONDS:.0f} s; "
-                f"start one with: dask worker {address}. Finished parts are kept"
-            )
-
-
-def map_on_workers(client: distributed.Client) -> Callable[..., list[Any]]:
-    """A ``map`` that runs plain functions on the workers: 3 ms each against 300 ms a task run.
-
-    What was lost with its worker is run again by the scheduler, what met a fault that may pass is
-    run again here, a few times; a bad input is not.
-    """
-
-    def run_all(function: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
-        futures = client.map(function, items, pure=False)
-        try:
-            _wait_for_all(client, futures)
-            return list(client.gather(futures))
-        finally:
-            client.cancel(futures)
-
-    return run_all
-
-
-def _wait_for_all(client: distributed.Client, futures: Sequence[Any]) -> None:
-    waiting = dict.fromkeys(futures, 1)  # future -> submissions
-    workers = _WorkerWatch(client)
-    while waiting:
-        workers.look()
-        for future in [one for one in waiting if one.status in _SETTLED]:
-            submissions = waiting.pop(future)
-            if future.status == "finished":
-                continue
-            error = future.exception() if future.status == "error" else None
-            if error is not None and not is_transient(error):
-                raise _lost_worker(error) if isinstance(error, distributed.KilledWorker) else error
-            if submissions >= SUBMISSIONS:
-                raise error or ClusterError(f"the partition step's task was {future.status}")
-            future.retry()
-            waiting[future] = submissions + 1
-        time.sleep(POLL_SECONDS)
-
-
-def _lost_worker(error: BaseException) -> ClusterError:
-    return ClusterError(
-        f"the partition step lost its worker too often ({error}); look at the workers' memory and "
-        "logs, then run again: finished map tasks are kept"
-    )
-
-
 def _check_hosts(
     client: distributed.Client, run: Run, reports: Mapping[str, Mapping[str, Any]]
 ) -> None:
@@ -372,7 +209,14 @@ def _check_hosts(
         client.submit(check_memory, plan, threads[host], workers=[address], pure=False)
         for host, address in first.items()
     ]
-    client.gather(checks)
+    try:
+        for check in checks:
+            check.result(timeout=NO_WORKER_SECONDS)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"{len(checks)} hosts did not say within {NO_WORKER_SECONDS:.0f} s how much memory is "
+            "free; look at the workers there, and run again"
+        ) from error
 
 
 def _warn_of_mixed_processors(reports: Mapping[str, Mapping[str, Any]]) -> None:

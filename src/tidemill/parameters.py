@@ -29,6 +29,8 @@ __all__ = [
     "Checks",
     "Cluster",
     "Column",
+    "Columns",
+    "Concurrency",
     "Lag",
     "Location",
     "Locations",
@@ -92,6 +94,9 @@ Locations = Annotated[
     BeforeValidator(_refuse_frames),
 ]
 Column = Annotated[str, _FILLED]
+Columns = (
+    Annotated[Column, _Rule(title="one")] | Annotated[list[Column], _Rule(title="list", minItems=1)]
+)
 
 # What parse_duration, Calendar and read_times take, as far as a pattern can say it.
 _DAYS = r"(\s*\d+\s*[dDwW])+\s*"
@@ -111,6 +116,7 @@ Lookback = Annotated[int, _Rule(minimum=0, maximum=MOST)]
 Retries = Annotated[int, AfterValidator(_refuse_negative), _Rule(minimum=0)]
 Seconds = Annotated[float, AfterValidator(_refuse_negative), _Rule(minimum=0)]
 PositiveSeconds = Annotated[float, _Rule(exclusiveMinimum=0)]
+Concurrency = Annotated[int, _Rule(minimum=1)]
 Bytes = Annotated[int, _Rule(minimum=1)]
 
 SettingsChoice = (

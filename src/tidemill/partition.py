@@ -26,7 +26,7 @@ from tidemill.errors import ResourceError, SourceChangedError
 from tidemill.plan import IdKey, Plan, Source, Span
 from tidemill.sources.identity import check_unchanged
 from tidemill.sources.keys import KeyArray, read_keys
-from tidemill.sources.reading import file_name, located, read_schema, read_span, used_columns
+from tidemill.sources.reading import file_name, located, memory_schema, read_span, used_columns
 from tidemill.sources.spilled import (
     SpillFolder,
     SpillMarker,
@@ -182,11 +182,13 @@ def _deal(plan: Plan, folder: SpillFolder, spans: Sequence[Span], sink: Any) -> 
 
 
 def _spill_schema(source: Source) -> pa.Schema:
-    """Columns of the spill: ids as the sink holds them, kinds as their places."""
-    special = {source.columns.id: parse_type(source.id_type)}
+    """Columns of the spill: ids as the sink holds them or as text, kinds as their places."""
+    special = {}
+    if isinstance(source.id_type, str):
+        special[source.columns.key] = parse_type(source.id_type)
     if source.columns.kind is not None:
         special[source.columns.kind] = pa.int32()
-    fields = read_schema(source)
+    fields = memory_schema(source)
     return pa.schema([(field.name, special.get(field.name, field.type)) for field in fields])
 
 
@@ -195,12 +197,13 @@ def _rounds(
 ) -> Iterator[tuple[list[pa.RecordBatch], npt.NDArray[np.int32]]]:
     """Rows in the order of the input, with the part of each, about 64 MiB at a time."""
     limit = max(ROUND_BYTES // row_width(source), 1)
+    key = source.columns.key
     batches: list[pa.RecordBatch] = []
     parts: list[npt.NDArray[np.int32]] = []
     for span in spans:
         for batch in read_span(source, span, used_columns(source.columns), min(limit, 2**20)):
             with located(file_name(source, span.file)):
-                parts.append(boundaries.parts(batch.column(source.columns.id), source.columns.id))
+                parts.append(boundaries.parts(batch.column(key), key))
                 batches.append(_spill_batch(source, batch, schema))
             if sum(map(len, parts)) >= limit:
                 yield batches, np.concatenate(parts)
@@ -213,7 +216,7 @@ def _spill_batch(source: Source, batch: pa.RecordBatch, schema: pa.Schema) -> pa
     columns = []
     for field in schema:
         column = batch.column(field.name)
-        if field.name == source.columns.id:
+        if field.name == source.columns.key:
             column = normal_ids(column, field.name)
         elif field.name == source.columns.kind:
             column = _kind_places(column, source.kinds, field.name)

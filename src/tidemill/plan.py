@@ -39,10 +39,26 @@ IdKey = int | float | str | None
 class Columns:
     """The roles of the input's columns."""
 
-    id: str
+    id: str | tuple[str, ...]  # several columns may make up an id
     sort: str | None
     kind: str | None  # long format only
     values: tuple[str, ...]  # wide: one per kind, in column order; long: exactly one
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The columns that make up an id."""
+        return (self.id,) if isinstance(self.id, str) else self.id
+
+    @property
+    def key(self) -> str:
+        """The one column of ids in memory: several are joined by :mod:`tidemill.composites`.
+
+        Examples
+        --------
+        >>> Columns(("plant", "sensor"), None, None, ("x",)).key
+        '(plant, sensor)'
+        """
+        return self.id if isinstance(self.id, str) else f"({', '.join(self.id)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +90,17 @@ class Source:
     format: str  # "parquet" or "csv"
     files: tuple[SourceFile, ...]
     columns: Columns
-    id_type: str  # Arrow type of the id column, as written to the sink
+    id_type: str | tuple[str, ...]  # Arrow type of the id column or columns, as written to the sink
     kinds: tuple[str, ...]  # column order (wide) or sorted (long)
     storage_options: Mapping[str, str]  # option -> name of the environment variable that holds it
     fingerprint: str  # sha256 over files and columns
     schema: str = ""  # of the used columns as they are read: Arrow IPC, base64
     window: Window | None = None  # only its rows are read
+
+    @property
+    def id_types(self) -> tuple[str, ...]:
+        """The types of the columns that make up an id."""
+        return (self.id_type,) if isinstance(self.id_type, str) else self.id_type
 
     @property
     def rows(self) -> int:
@@ -166,10 +187,17 @@ class Plan:
 
 def _source(raw: dict[str, Any]) -> Source:
     raw["files"] = tuple(SourceFile(**file) for file in raw["files"])
-    raw["columns"] = Columns(**{**raw["columns"], "values": tuple(raw["columns"]["values"])})
+    columns = raw["columns"]
+    names = {"id": _one_or_several(columns["id"]), "values": tuple(columns["values"])}
+    raw["columns"] = Columns(**{**columns, **names})
+    raw["id_type"] = _one_or_several(raw["id_type"])
     raw["kinds"] = tuple(raw["kinds"])
     raw["window"] = Window(**raw["window"]) if raw.get("window") else None
     return Source(**raw)
+
+
+def _one_or_several(value: str | list[str]) -> str | tuple[str, ...]:
+    return value if isinstance(value, str) else tuple(value)
 
 
 def _part(raw: dict[str, Any]) -> Part:

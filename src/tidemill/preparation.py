@@ -23,6 +23,7 @@ from tidemill.settings import Settings
 from tidemill.sources.files import find_files, open_source
 from tidemill.sources.interval_files import read_window
 from tidemill.sources.statistics import Statistics, gather_statistics
+from tidemill.storage.intervals import facts_of
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink
 
@@ -172,7 +173,10 @@ def _open(request: Request) -> Source:
             column_value=request.column_value,
             storage_options=request.storage_options,
         )
-    source = read_window(find_interval_files(request))
+    found = find_interval_files(request)
+    source = request.examined
+    if source is None or facts_of(source) != facts_of(found):
+        source = read_window(found)
     if not source.rows:
         raise NoRowsError(
             f"the input at {source.url} has no row in the window of interval "

@@ -15,6 +15,7 @@ from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
 from tidemill.errors import SettingsError, shorten
 from tidemill.intervals import Interval, missing
+from tidemill.plan import Source
 from tidemill.preparation import find_interval_files
 from tidemill.request import Request, make_request
 from tidemill.sources.interval_files import read_window
@@ -43,6 +44,7 @@ class Finding:
     state: State
     reason: str
     replaces: str = ""  # run id of what is published
+    source: Source | None = None  # its window, if its rows were read
     moved: IntervalRecord | None = None  # the same rows lie in other files: what to remember
 
     @property
@@ -75,11 +77,11 @@ def examine(request: Request, record: IntervalRecord | None, *, recalculate: boo
         gone = "the rows of its window are gone" if record else "its window has no row"
         return Finding(interval, "empty", gone, record.run_id if record else "")
     if record is None:
-        return Finding(interval, "missing", "it was not published yet")
+        return Finding(interval, "missing", "it was not published yet", source=source)
     if source.fingerprint != record.fingerprint:
-        return Finding(interval, "changed", "rows of its window changed", record.run_id)
+        return Finding(interval, "changed", "rows of its window changed", record.run_id, source)
     if recalculate:
-        return Finding(interval, "recalculated", "as was asked for", record.run_id)
+        return Finding(interval, "recalculated", "as was asked for", record.run_id, source)
     moved = replace(record, files=facts_of(found))
     return Finding(interval, "unchanged", "the same rows lie in other files", moved=moved)
 
@@ -131,7 +133,7 @@ def check_request(request: Request) -> None:
 
 
 def _differences(request: Request, record: IntervalRecord) -> list[str]:
-    found = []
+    found = _other_ids(request, record)
     before, now = _features(record.settings), _features(request.settings)
     if new := sorted(now - before):
         found.append(f"new features {shorten(new, 3)}")
@@ -144,6 +146,13 @@ def _differences(request: Request, record: IntervalRecord) -> list[str]:
         if policies.get(name) != value
     ]
     return found
+
+
+def _other_ids(request: Request, record: IntervalRecord) -> list[str]:
+    """A table has the id columns it was made with."""
+    before, now = record.columns.get("id"), request.column_id
+    before = tuple(before) if isinstance(before, list) else before
+    return [] if before in {None, now} else [f"column_id={now!r} instead of {before!r}"]
 
 
 def _features(settings: Mapping[str, Any]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,8 +20,10 @@ from tidemill.parts import part_schema
 from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
-from tidemill.storage.intervals import IntervalRecord, facts_of, write_interval
+from tidemill.sources.reading import time_zone
+from tidemill.storage.intervals import IntervalRecord, facts_of, write_figures, write_interval
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.lease import acquire
 from tidemill.storage.markers import Marker, committed
 from tidemill.storage.publish import Published, last_published, publish
 from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
@@ -30,6 +32,9 @@ from tidemill.tidying import tidy
 __all__ = ["RunSummary", "reduce", "write_failure"]
 
 log = logging.getLogger(__name__)
+
+#: Seconds to wait while other intervals are published.
+PUBLISH_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,9 @@ class RunSummary:
     digest: str = ""  # of the content
     version: str = ""  # of the sink
     note: str = ""
+    time_zone_of_input: str = ""  # see record
     interval: str | None = None
+    reason: str = ""  # why the interval was calculated
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
 
     def to_json(self) -> dict[str, Any]:
@@ -132,19 +139,44 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     accepted = _accept(run, plan, ordered, totals)
     schema = part_schema(plan)
     sums = (RowSum.from_text(marker.digest) for marker in ordered)
-    published = publish(
-        run.layout,
-        run.key,
-        ordered,
-        schema,
-        run_id=run.run_id,
-        digest=content_digest(sums, plan.columns, str(schema[0].type)),
-        check=lambda: run.lease_view().check(now=True),
-        interval=plan.interval.name if plan.interval else None,
-    )
+    with _writing(run) as check:
+        published = publish(
+            run.layout,
+            run.key,
+            ordered,
+            schema,
+            run_id=run.run_id,
+            digest=content_digest(sums, plan.columns, "; ".join(plan.source.id_types)),
+            check=check,
+            interval=run.interval,
+        )
     if accepted is not None:
-        write_interval(run.layout, _interval_record(run, plan, published, accepted))
+        record = _interval_record(run, plan, published, accepted)
+        write_figures(run.layout, record.name, accepted.figures)
+        write_interval(run.layout, record)
     return _finish(run, plan, published, totals, facts, began, accepted)
+
+
+@contextmanager
+def _writing(run: Run) -> Iterator[Callable[[], None]]:
+    """Be the one who publishes; a check that this is still so.
+
+    Several intervals may be worked on at once, but their rows are published one after another.
+    """
+    view = run.lease_view()
+    if run.interval is None:
+        yield lambda: view.check(now=True)
+        return
+    owner = f"interval {run.interval}"
+    with acquire(
+        run.layout.lease, owner=owner, run_id=run.run_id, wait_seconds=PUBLISH_SECONDS
+    ) as lease:
+
+        def check() -> None:
+            view.check(now=True)
+            lease.check()
+
+        yield check
 
 
 def _accept(run: Run, plan: Plan, markers: Sequence[Marker], totals: _Totals) -> Acceptance | None:
@@ -173,6 +205,7 @@ def _interval_record(
         policies=asdict(plan.policies),
         columns=asdict(plan.source.columns),
         facts=asdict(accepted.facts),
+        time_zone_of_input=time_zone(plan.source),
     )
 
 
@@ -323,6 +356,8 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         settings=plan.settings,
         policies=asdict(plan.policies),
         interval=plan.interval.name if plan.interval else None,
+        time_zone_of_input=time_zone(plan.source),
+        reason=run.reason,
         versions=plan.versions,
         cpu_features=cpu_features(),
     )
@@ -347,6 +382,8 @@ def _summary(
         version=published.version,
         note="; ".join(record.notes),
         interval=record.interval,
+        time_zone_of_input=record.time_zone_of_input,
+        reason=record.reason,
         acceptance=record.acceptance,
     )
 

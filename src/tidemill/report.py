@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from tidemill.storage.record import RunRecord
 
 __all__ = [
-    "backfill_text",
     "costs_text",
     "history_text",
-    "interval_text",
     "progress_bar",
     "summary_text",
 ]
@@ -115,77 +113,6 @@ def _errors_text(errors: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def interval_text(report: Mapping[str, Any]) -> str:
-    """The report of a recurring run, as Markdown.
-
-    Examples
-    --------
-    >>> finding = {"start": "2026-11-20", "state": "unchanged", "reason": "the same files"}
-    >>> report = {"sink": "t", "summaries": [], "holes": {"count": 0, "names": []}}
-    >>> print(interval_text({"interval": "20261120T000000Z", "findings": [finding], **report}))
-    # Interval 20261120T000000Z
-    <BLANKLINE>
-    Table: `t`
-    <BLANKLINE>
-    | interval | state | why |
-    |---|---|---|
-    | 2026-11-20 | unchanged | the same files |
-    """
-    lines = [f"# Interval {report['interval']}", "", f"Table: `{report['sink']}`", ""]
-    lines += ["| interval | state | why |", "|---|---|---|"]
-    lines += [
-        f"| {one['start']} | {one['state']} | {one['reason']} |" for one in report["findings"]
-    ]
-    for summary in report["summaries"]:
-        lines += ["", f"## {summary['interval']}", "", *_interval_lines(summary)]
-    if report["holes"]["count"]:
-        names = shorten(report["holes"]["names"])
-        lines += ["", f"{report['holes']['count']} older intervals were never published: {names}"]
-    return "\n".join(lines)
-
-
-def backfill_text(report: Mapping[str, Any]) -> str:
-    """What happened to the intervals of a backfill, as Markdown.
-
-    Examples
-    --------
-    >>> row = {"start": "2026-11-20", "state": "missing", "result": "published", "rows": 4}
-    >>> row |= {"reason": "it was not published yet"}
-    >>> print(backfill_text({"sink": "t", "dry_run": False, "intervals": [row]}))
-    # Backfill of `t`
-    <BLANKLINE>
-    | interval | state | result | rows | why |
-    |---|---|---|---|---|
-    | 2026-11-20 | missing | published | 4 | it was not published yet |
-    """
-    lines = ["# What would be done" if report["dry_run"] else f"# Backfill of `{report['sink']}`"]
-    lines += ["", "| interval | state | result | rows | why |", "|---|---|---|---|---|"]
-    for row in report["intervals"]:
-        cells = row["start"], row["state"], row["result"], str(row.get("rows", "")), row["reason"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _interval_lines(summary: Mapping[str, Any]) -> Iterator[str]:
-    """What was calculated for one interval, as a list."""
-    accepted = summary["acceptance"]
-    facts = accepted["facts"]
-    nan_share = facts["nan_cells"] / max(facts["rows"] * facts["columns"], 1)
-    yield f"- {summary['rows']:,} rows of {summary['columns']:,} columns, {nan_share:.1%} NaN"
-    if accepted["replaced"]:
-        counts = {name: change["count"] for name, change in accepted["changes"].items()}
-        changes = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        yield f"- they replace those of run {accepted['replaced']}: {changes or 'all new'}"
-    for finding in accepted["checks"]:
-        yield f"- {finding['level']}: {finding['sentence']}"
-    if summary["errors"]:
-        yield f"- errors: {_errors_text(summary['errors'])}"
-    slowest = slowest_calculators(summary["seconds_by_calculator"])
-    if slowest:
-        named = ", ".join(f"{name} {seconds_text(seconds)}" for name, seconds in slowest)
-        yield f"- slowest calculators: {named}"
-
-
 def history_text(sink: str, records: Sequence[RunRecord]) -> str:
     """The newest run record in full, and a line for each earlier one."""
     newest = records[0]
@@ -206,12 +133,33 @@ def _record_lines(record: RunRecord) -> Iterator[tuple[str, str]]:
             yield name, f"{len(value)} entries"
         elif name == "seconds_by_calculator":
             yield name, _joined(dict(slowest_calculators(value)))
+        elif name == "acceptance":
+            yield name, _acceptance_text(value)
         elif isinstance(value, Mapping):
             yield name, ", ".join(f"{key} {_short(one)}" for key, one in value.items())
         elif isinstance(value, list):
             yield name, shorten(value, 3) or "none"
         else:
             yield name, _short(value)
+
+
+def _acceptance_text(accepted: Mapping[str, Any]) -> str:
+    """What an interval's rows replaced, the ids concerned, and what checks found.
+
+    Examples
+    --------
+    >>> changes = {"added": {"count": 0, "ids": []}, "altered": {"count": 2, "ids": ["a", "b"]}}
+    >>> _acceptance_text({"replaced": "run-1", "changes": changes, "checks": []})
+    'replaces run-1; 2 altered: a, b'
+    """
+    said = [f"replaces {accepted['replaced']}"] if accepted.get("replaced") else []
+    said += [
+        f"{change['count']:,} {name}: {shorten(change['ids'])}"
+        for name, change in accepted.get("changes", {}).items()
+        if change["count"]
+    ]
+    said += [f"{one['level']}: {one['sentence']}" for one in accepted.get("checks", ())]
+    return "; ".join(said) or "none"
 
 
 def _short(value: object) -> str:

@@ -12,6 +12,7 @@ from tidemill.checks import Level
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
 from tidemill.intervals import Interval
+from tidemill.plan import Source
 from tidemill.policies import Policies
 from tidemill.settings import Settings
 from tidemill.storage.options import check_options
@@ -29,7 +30,7 @@ class Request:
     source: str | tuple[str, ...]  # path, folder, glob or URL, or several
     sink: str  # path or URL
     settings: Mapping[str, Any]  # canonical, see Settings.canonical
-    column_id: str
+    column_id: str | tuple[str, ...]
     column_sort: str | None = None
     column_kind: str | None = None
     column_value: str | None = None
@@ -41,7 +42,9 @@ class Request:
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
     interval: Interval | None = None  # only the rows of its window count
     checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
+    examined: Source | None = None  # the interval's window, if its rows were read already
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
+    reason: str = ""  # why an interval is calculated, for the record
 
     @property
     def locations(self) -> tuple[str, ...]:
@@ -55,7 +58,7 @@ def make_request(
     *,
     settings: Any = None,
     kind_to_settings: Mapping[str, Any] | None = None,
-    column_id: str | None = None,
+    column_id: str | Sequence[str] | None = None,
     column_sort: str | None = None,
     column_kind: str | None = None,
     column_value: str | None = None,
@@ -75,10 +78,8 @@ def make_request(
     ArgumentError, SettingsError
         If an argument's type or value is not allowed.
     """
-    if column_id is None:
-        raise ArgumentError("column_id=None is not allowed; name the column that holds the ids")
+    ids = _ids(column_id)
     named = {
-        "column_id": column_id,
         "column_sort": column_sort,
         "column_kind": column_kind,
         "column_value": column_value,
@@ -96,7 +97,7 @@ def make_request(
         source=_locations(source),
         sink=_location(sink, "sink"),
         settings=Settings.from_any(settings, kind_to_settings).canonical(),
-        column_id=column_id,
+        column_id=ids,
         column_sort=column_sort,
         column_kind=column_kind,
         column_value=column_value,
@@ -107,6 +108,23 @@ def make_request(
         part_bytes=part_bytes,
         isolation_seconds=isolation_seconds,
     )
+
+
+def _ids(column_id: Any) -> str | tuple[str, ...]:
+    """One name, or several that make up an id."""
+    if column_id is None or column_id in ([], ()):
+        raise ArgumentError(
+            f"column_id={column_id!r} is not allowed; name the column, or the columns, that hold "
+            "the ids"
+        )
+    if not isinstance(column_id, list | tuple):
+        _check_column("column_id", column_id)
+        return str(column_id)
+    for name in column_id:
+        _check_column("column_id", name)
+    if len(set(column_id)) < len(column_id):
+        raise ArgumentError(f"column_id={list(column_id)} names a column twice; name it once")
+    return str(column_id[0]) if len(column_id) == 1 else tuple(column_id)
 
 
 def _check_column(argument: str, name: Any) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from tidemill.composites import id_labels, tuple_text
 from tidemill.errors import ArgumentError, shorten
 from tidemill.extraction import OTHER_KINDS, count_threads, features_of, read_settings
 from tidemill.policies import Policies
@@ -52,7 +53,7 @@ def extract_rolling(
     step: int | str | timedelta | None = None,
     min_size: int | None = None,
     include_cutoff: bool = False,
-    column_id: Hashable = None,
+    column_id: Hashable | list[Any] = None,
     column_sort: Hashable = None,
     column_kind: Hashable = None,
     column_value: Hashable = None,
@@ -86,7 +87,8 @@ def extract_rolling(
         Where steps are rows, a cutoff is the sort value of the row after the window; of the
         window's last row, if it is included.
     column_id, column_sort, column_kind, column_value : str
-        Roles of the columns. ``column_sort`` holds times or numbers; durations need times.
+        Roles of the columns; a list in ``column_id`` names several that make up an id.
+        ``column_sort`` holds times or numbers; durations need times.
     sink : path, optional
         Of a Parquet file, or of a new folder of them, which gets the matrix piece by piece and
         appears when it is complete. A folder takes the least memory.
@@ -129,9 +131,9 @@ def extract_rolling(
     span = parse_span("window", window)
     stride = span if step is None else parse_span("step", step)
     least = _least(min_size, span, span.rows or 1)
-    if column_id == CUTOFF:
+    if CUTOFF in (labels := id_labels(column_id)):
         raise ArgumentError(
-            f"column_id={CUTOFF!r} is also the name of the index's second level: rename the column"
+            f"column_id={CUTOFF!r} is also the name of the index's last level: rename the column"
         )
     path = _check_sink(sink)
     source = _read(
@@ -145,9 +147,9 @@ def extract_rolling(
         span,
         least,
         include_cutoff=include_cutoff,
-        names=(column_id, CUTOFF),
+        names=(*labels, CUTOFF),
         label=lambda _, ids, cutoffs: [
-            source.ids.take(ids),
+            *_levels(source.ids.take(ids)),
             source.clock.to_index(cutoffs, stride.nanoseconds),
         ],
     )
@@ -162,7 +164,7 @@ def extract_at(
     window: int | str | timedelta | None = None,
     min_size: int | None = None,
     include_cutoff: bool = False,
-    column_id: Hashable = None,
+    column_id: Hashable | list[Any] = None,
     column_sort: Hashable = None,
     column_kind: Hashable = None,
     column_value: Hashable = None,
@@ -235,17 +237,16 @@ def extract_at(
         policies=Policies(on_nan, on_duplicate, on_error),  # type: ignore[arg-type]
     )  # fmt: skip
     keys = read_cutoffs(cutoffs[column_cutoff], source.clock, column_sort)
-    ids = _places_of(cutoffs[column_id], source)
+    names = (*id_labels(column_id), column_cutoff)
+    ids = _places_of(cutoffs[[*names[:-1]]], source)
     job = WindowJob(
         source,
         Cutoffs(ids, np.arange(len(ids)), np.arange(1, len(ids) + 1), keys=keys),
         span,
         least,
         include_cutoff=include_cutoff,
-        names=(column_id, column_cutoff),
-        label=lambda rows, _ids, _cutoffs: [
-            cutoffs[name].iloc[rows] for name in (column_id, column_cutoff)
-        ],
+        names=names,
+        label=lambda rows, _ids, _cutoffs: [cutoffs[name].iloc[rows] for name in names],
         keeps_empty=True,
     )
     return deliver(job, path, count_threads(n_jobs), show_progress=not disable_progressbar)
@@ -254,7 +255,7 @@ def extract_at(
 def _read(
     frame: Container,
     settings: Any,
-    column_id: Hashable,
+    column_id: Hashable | list[Any],
     column_sort: Hashable,
     column_kind: Hashable,
     column_value: Hashable,
@@ -263,7 +264,8 @@ def _read(
     policies: Policies,
 ) -> Source:
     from tidemill.sources.frame_clocks import read_clock
-    from tidemill.sources.frames import has_time_index, id_dtype, read_frame, to_index
+    from tidemill.sources.frame_ids import id_dtype, to_index
+    from tidemill.sources.frames import has_time_index, read_frame
 
     if column_sort is None:
         raise ArgumentError(
@@ -325,7 +327,9 @@ def _check_sink(sink: str | os.PathLike[str] | None) -> Path | None:
     return path
 
 
-def _check_cutoffs(cutoffs: object, column_id: Hashable, column_cutoff: Hashable) -> None:
+def _check_cutoffs(
+    cutoffs: object, column_id: Hashable | list[Any], column_cutoff: Hashable
+) -> None:
     import pandas as pd
 
     from tidemill.sources.frames import check_column, check_frame
@@ -336,26 +340,30 @@ def _check_cutoffs(cutoffs: object, column_id: Hashable, column_cutoff: Hashable
             f"columns {column_id!r} and {column_cutoff!r}"
         )
     check_frame(cutoffs, "cutoffs")
-    if column_id == column_cutoff:
+    labels = id_labels(column_id)
+    if column_cutoff in labels:
         raise ArgumentError(
-            f"column_id and column_cutoff are both {column_id!r}: a column has one role; name two"
+            f"column_id and column_cutoff are both {column_cutoff!r}: a column has one role; name "
+            "two"
         )
-    if column_id is not None:
-        check_column(cutoffs, "column_id", column_id, "cutoffs")
+    for label in labels:
+        if label is not None:
+            check_column(cutoffs, "column_id", label, "cutoffs")
     check_column(cutoffs, "column_cutoff", column_cutoff, "cutoffs")
 
 
-def _places_of(column: pd.Series[Any], source: Source) -> Index:
+def _places_of(columns: pd.DataFrame, source: Source) -> Index:
     """Find each id's place in the batch; -1 for one that the frame does not hold."""
-    from tidemill.sources.frames import find_ids
+    from tidemill.sources.frame_ids import find_ids
 
-    found = find_ids(column, source.batch.ids, "cutoffs")
+    found = find_ids(columns, source.batch.ids, "cutoffs")
     unknown = found < 0
     if unknown.any():
-        some = column[unknown].unique()
+        some = columns[unknown].drop_duplicates().itertuples(index=False, name=None)
+        named = (tuple_text(one) if len(one) > 1 else repr(one[0]) for one in some)
         log.warning(
             "%d of %d rows of cutoffs have ids that the frame does not hold, their features are "
-            "NaN: %s", unknown.sum(), len(found), shorten(map(repr, some.tolist())),
+            "NaN: %s", unknown.sum(), len(found), shorten(named),
         )  # fmt: skip
     return found
 
@@ -379,10 +387,16 @@ def _rolling_cutoffs(
     return replace(found, ids=order[found.ids])
 
 
+def _levels(ids: pd.Index[Any]) -> list[pd.Index[Any]]:
+    return [ids.get_level_values(level) for level in range(ids.nlevels)]
+
+
 def _order_of(ids: pd.Index[Any]) -> Index:
     """The order of the rows: categories sort in their own order, as in ``extract_features``."""
     import pandas as pd
 
+    if isinstance(ids, pd.MultiIndex):
+        return np.asarray(ids.argsort(), np.int64)
     if isinstance(ids, pd.CategoricalIndex):
         return np.argsort(ids.codes, kind="stable")
     return np.arange(len(ids))

@@ -23,7 +23,9 @@ class Run:
     generation: int  # of the lease; workers stop when it is no longer the highest
     work_dir: str  # for what the partition step spills
     storage_options: Mapping[str, str] = field(default_factory=dict)
+    interval: str | None = None  # name of the interval that the run is about
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
+    reason: str = ""  # why an interval is calculated, for the record
 
     @property
     def layout(self) -> SinkLayout:
@@ -42,4 +44,4 @@ class Run:
 
     def lease_view(self) -> LeaseView:
         """A look at the lease, for workers."""
-        return LeaseView(self.layout.lease, self.generation)
+        return LeaseView(self.layout.lease_of(self.interval), self.generation)

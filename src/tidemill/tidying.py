@@ -1,6 +1,8 @@
-"""Remove what a run leaves behind once it is recorded; only the sink's one writer may call this."""
+"""Remove what a run leaves behind once it is recorded; only the lease's owner may call this."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from tidemill.partition import drop_spill
 from tidemill.plan import Plan
@@ -16,26 +18,30 @@ __all__ = ["tidy"]
 
 def tidy(run: Run, plan: Plan) -> None:
     """Remove spill, the state of older results, and what killed processes left unfinished."""
-    _drop_work(run, plan)
+    drop_spill(plan, run.work_dir)
     clear_attempts(run.key, attempts(run.key))
     if plan.interval is None:
+        _drop_work(run)
         run.layout.forget(keep=run.result_key)
-    _drop_uncommitted(run)
-    drop_parts(run.layout, run.key)
-    if plan.interval is not None:
+        _drop_uncommitted(run, "part-*.parquet")
+        drop_parts(run.layout, run.key)
+    else:
+        _drop_uncommitted(run, run.key.part_pattern)
         _forget_interval(run, plan.interval.name)
 
 
 def _forget_interval(run: Run, interval: str) -> None:
     """Remove the state of an interval's results: its record says what is published.
 
-    The state of other intervals stays: theirs may have failed, and go on from their parts.
+    That of other intervals stays: another run may be at work on them, and those that failed go on
+    from their parts.
     """
     keys = run.layout.state.child("keys")
-    for folder in keys.folder()[1]:
-        if _interval_of(keys, folder) == interval:
-            keys.delete_all(f"{folder}/{KeyLayout.markers}")
-            keys.delete_all(folder)
+    own = [folder for folder in keys.folder()[1] if _interval_of(keys, folder) == interval]
+    _drop_work(run, own)
+    for folder in own:
+        keys.delete_all(f"{folder}/{KeyLayout.markers}")
+        keys.delete_all(folder)
 
 
 def _interval_of(keys: Store, folder: str) -> str | None:
@@ -46,27 +52,26 @@ def _interval_of(keys: Store, folder: str) -> str | None:
     return found.name if found else None
 
 
-def _drop_work(run: Run, plan: Plan) -> None:
-    """Remove the spill of this run, and that of results this sink was asked for before."""
-    drop_spill(plan, run.work_dir)
+def _drop_work(run: Run, keys: Collection[str] | None = None) -> None:
+    """Remove what results this sink was asked for before spilled; only those of some keys."""
     parent, _, name = run.work_dir.rpartition("/")
     prefix = name[: -len(run.result_key[:16])]
     if not prefix.startswith("tidemill-"):
         return  # beside the sink: it goes with the state of its result
     around = Store.open(parent, run.storage_options if "://" in parent else None)
     for folder in around.folder()[1]:
-        if folder.startswith(prefix):
+        if folder.startswith(prefix) and (keys is None or folder.removeprefix(prefix) in keys):
             around.delete_all(folder)
 
 
-def _drop_uncommitted(run: Run) -> None:
-    """Remove part files of this result that no marker names, and unfinished ones."""
+def _drop_uncommitted(run: Run, pattern: str) -> None:
+    """Remove part files of this result that no marker names, and unfinished ones of a pattern."""
     key = run.key
     named = {marker.path for marker in committed(key).values()}
     for entry in key.data.folder()[0]:
         if key.is_part(entry.path) and entry.path not in named:
             key.data.delete(entry.path)
-    for store, pattern in ((run.layout.home, run.layout.name), (key.data, "part-*.parquet")):
+    for store, names in ((run.layout.home, run.layout.name), (key.data, pattern)):
         folder = store.local_path()
-        if folder is not None and pattern:
-            drop_unfinished(folder, pattern)
+        if folder is not None and names:
+            drop_unfinished(folder, names)

@@ -82,7 +82,7 @@ class WindowJob:
     window: Span | None  # None: all rows before the cutoff
     least: int  # rows that a kind must have in a window
     include_cutoff: bool
-    names: tuple[Hashable, Hashable]  # of the index's levels
+    names: tuple[Hashable, ...]  # of the index's levels: those of the id, and the cutoff
     label: Callable[[Index, Index, Any], Sequence[Any]]
     # ids and cutoffs for the index, of windows, the places of their ids and their cutoffs
     keeps_empty: bool = False  # whether a window without data has a row of NaN
@@ -200,7 +200,10 @@ def _collected(job: WindowJob, columns: Sequence[str], fill: Fill) -> pd.DataFra
 def _write(job: WindowJob, columns: Sequence[str], fill: Fill, sink: Path) -> None:
     schema = _schema(job, columns)
     # As in parts: features are noise to a dictionary, statistics only fill the footer.
-    how: dict[str, Any] = {"use_dictionary": False, "write_statistics": schema.names[-2:]}
+    how: dict[str, Any] = {
+        "use_dictionary": False,
+        "write_statistics": schema.names[-len(job.names) :],
+    }
     with table_output(sink, schema, **how) as write:
         for tile in job.tiles(len(columns)):
             if len(tile.windows):
@@ -209,12 +212,13 @@ def _write(job: WindowJob, columns: Sequence[str], fill: Fill, sink: Path) -> No
 
 def _table(job: WindowJob, tile: _Tile, schema: pa.Schema, fill: Fill) -> pa.Table:
     """The rows of a tile; what is needed on the way is gone when they are written."""
-    matrix = np.empty((len(tile.windows), len(schema) - 2))
+    n_levels = len(job.names)
+    matrix = np.empty((len(tile.windows), len(schema) - n_levels))
     fill(tile.batch, matrix)
     labels = job.label(tile.windows, tile.ids, tile.cutoffs)
     levels = [
         pa.array(own, type_, from_pandas=True)
-        for own, type_ in zip(labels, schema.types[-2:], strict=True)
+        for own, type_ in zip(labels, schema.types[-n_levels:], strict=True)
     ]
     return pa.Table.from_arrays([*map(pa.array, by_column(matrix)), *levels], schema=schema)
 

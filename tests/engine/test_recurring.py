@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tidemill
-from tidemill import recurring
+from tidemill import acceptance, preparation, recurring
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
@@ -26,9 +26,10 @@ from tidemill.errors import (
 )
 from tidemill.intervals import candidates, find_interval
 from tidemill.job import extract_here
+from tidemill.pages import interval_page
 from tidemill.recurring import check_request, examine, remember
 from tidemill.request import make_request
-from tidemill.storage.intervals import interval_names, read_intervals
+from tidemill.storage.intervals import interval_names, read_figures, read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
 
@@ -132,6 +133,28 @@ SHAPES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("zone", "recorded"),
+    [
+        (None, "naive, taken as UTC"),
+        ("UTC", "UTC"),
+        ("Europe/Berlin", "Europe/Berlin"),
+    ],
+)
+def test_the_zone_of_the_times_is_recorded(zone, recorded, tmp_path, table):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    in_unit("us", zone)(pd.concat([rows(day) for day in DAYS]), folder)
+    summary = run(folder, table, DAYS[1])
+    (of_interval,) = known(table).values()
+    (of_run,) = history(SinkLayout.of(table))
+    found = {one.time_zone_of_input for one in (summary, of_interval, of_run)}
+    assert found == {recorded}
+    report = {"sink": "t", "findings": [], "holes": {"count": 0}, "summaries": [summary.to_json()]}
+    text = interval_page({"interval": summary.interval, **report})
+    assert f"- times of the input: {recorded}" in text.splitlines()
+
+
 @pytest.mark.parametrize("write", SHAPES, ids=lambda write: write.__name__)
 @pytest.mark.parametrize("window", [None, "30h"])
 def test_rows_of_the_window_alone_count(write, window, tmp_path, table):
@@ -228,6 +251,28 @@ def test_ids_that_come_and_go_are_named(source, table):
     assert changes["altered"]["count"] == 0
 
 
+def test_all_ids_of_a_new_interval_are_added_and_the_first_named(source, table, monkeypatch):
+    monkeypatch.setattr(acceptance, "NAMED", 3)
+    changes = run(source, table, DAYS[0], part_bytes=500).acceptance["changes"]
+    assert changes["added"] == {"count": 5, "ids": ["0", "1", "2"]}
+    assert changes["removed"] == changes["altered"] == {"count": 0, "ids": []}
+
+
+def test_the_figures_of_columns_are_those_of_the_matrix(source, table):
+    """However many parts they lie in; features that moved are those of the interval before."""
+    run(source, table, DAYS[0])
+    assert known(table)["20261117T000000Z"].facts["nan_cells"] == 0
+    features = run(source, table, DAYS[1], part_bytes=500).acceptance["features"]
+    found = read_figures(SinkLayout.of(table), "20261118T000000Z")
+    old, new = (tidemill.read_matrix(table, f"{day.replace('-', '')}T000000Z") for day in DAYS[:2])
+    assert found.columns == tuple(new.columns)
+    np.testing.assert_allclose(found.mean, new.mean(), rtol=1e-14)
+    np.testing.assert_allclose(found.spread, new.std(ddof=0), rtol=1e-9, atol=1e-15)
+    apart = (new.mean() - old.mean()).abs() / old.std(ddof=0)
+    assert features["moved"][0]["feature"] == apart.idxmax()
+    assert features["before"] == "20261117T000000Z"
+
+
 def test_recalculation_makes_the_same_rows_anew(source, table):
     first = run(source, table, DAYS[1])
     found = look(source, table, DAYS[1], recalculate=True)
@@ -319,3 +364,16 @@ def test_a_table_is_one_of_intervals_or_not(source, table):
         check_request(request(source, table.with_suffix(".parquet"), DAYS[0]))
     assert len(tidemill.read_matrix(table)) == 5
     assert len(tidemill.read_matrix(plain)) == 5
+
+
+def test_rows_that_were_looked_at_are_not_read_again(source, table, monkeypatch):
+    about = request(source, table, DAYS[1])
+    seen = replace(about, examined=examine(about, None, recalculate=False).source)
+    reads, read = [], preparation.read_window
+    monkeypatch.setattr(preparation, "read_window", lambda found: reads.append(1) or read(found))
+    extract_here(seen)
+    assert not reads
+    rows(DAYS[1]).assign(x=0.0).to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+    extract_here(seen)
+    assert reads
+    assert (tidemill.read_matrix(table)["x__sum_values"] == 0).all()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 
 import tidemill
 from tidemill.errors import ArgumentError, BackfillError
@@ -16,8 +20,10 @@ from tidemill.flows.backfill import backfill
 from tidemill.flows.recurring import extract_interval
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.record import history
 
 from ..support import programs
+from ..support.waiting import until
 
 FLOW = Path(__file__).parents[2] / "flows" / "backfill.py"
 ROLES = {
@@ -53,6 +59,10 @@ def fill(source, sink, prefect_server):
 
 def results(report):
     return [row["result"] for row in report["intervals"]]
+
+
+def names(sink):
+    return interval_names(SinkLayout.of(sink))
 
 
 def digests(sink):
@@ -133,6 +143,68 @@ def test_one_that_fails_does_not_keep_the_others(order, fill, sink, monkeypatch)
 
 def test_intervals_that_are_still_open_are_left_out(fill):
     assert fill(lag="36500d", dry_run=True)["intervals"] == []
+
+
+@pytest.mark.parametrize("cluster", ["none", "threads:2"])
+def test_intervals_are_worked_on_at_once_and_published_in_order(cluster, fill, source, sink, probe):
+    """Series 0 of two intervals waits; a run of another interval does not wait for that."""
+    for path in source.glob("*.parquet"):  # the probe tells series by their first value
+        frame = pd.read_parquet(path)
+        frame.assign(x=frame["id"].astype(float)).to_parquet(path, index=False)
+    probe.tell(0, "wait go")
+    options = probe.arguments | {"window": "1h", "cluster": cluster}
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(fill, **options, concurrency=2, end="2026-11-18T09:00")
+        until(lambda: probe.counts[0] == 2, 60, "series 0 of two intervals begins", running)
+        probe.forget(0)
+        alone = {"interval_start": "2026-11-18T13:00", "lookback": 0}
+        extract_interval(str(source), str(sink), **ROLES | options | alone)
+        assert names(sink) == ["20261118T130000Z"]
+        probe.release("go")
+        report = running.result(60)
+    assert results(report) == ["published"] * 3
+    assert probe.counts == {0: 4, 1: 4, 2: 4}
+    intervals = {record.run_id: record.interval for record in history(SinkLayout.of(sink))}
+    commits = reversed(DeltaTable(sink).history())
+    order = [intervals[commit["tidemill.run_id"]] for commit in commits]
+    assert [name[9:11] for name in order] == ["13", "06", "07", "08"]
+
+
+def test_as_many_at_once_as_one_likes_make_the_same_table(fill, sink, tmp_path):
+    fill()
+    alone = digests(sink)
+    shutil.rmtree(sink)
+    fill(concurrency=5, order="newest first")
+    assert digests(sink) == alone
+    with pytest.raises(ArgumentError, match="concurrency=0 is not allowed; give 1 or more"):
+        fill(concurrency=0)
+
+
+@pytest.mark.slow
+@pytest.mark.leaves_nothing
+@pytest.mark.parametrize("cluster", ["none", "threads:2"])
+def test_ctrl_c_stops_all_of_them_and_the_next_run_goes_on(
+    cluster, server_environment, source, sink, probe
+):
+    probe.tell("all", "sleep 0.5")
+    command = [
+        programs.BIN / "tidemill", "backfill", source, sink, *probe.options, "--column-id=id",
+        "--column-time=time", "--every=1h", "--start", SPAN["start"], "--end", SPAN["end"],
+        f"--cluster={cluster}", "--concurrency=2",
+    ]  # fmt: skip
+    with programs.program(command) as first:
+        until(lambda: len(names(sink)) >= 2, 90, "two intervals are published", first)
+        first.interrupt()
+        assert first.wait(30) == 130, first.output
+        until(lambda: not programs.session_members(first.pid), 10, "all its processes to end")
+    done = names(sink)
+    assert 2 <= len(done) < 8
+    probe.forget("all")
+    with programs.program(command) as second:
+        second.finishes(90)
+    assert len(names(sink)) == 8
+    history_of = Counter(record.interval for record in history(SinkLayout.of(sink)))
+    assert all(history_of[name] == 1 for name in done)
 
 
 def test_times_that_are_no_boundaries_are_refused(fill):

@@ -10,7 +10,7 @@ import distributed
 import pytest
 
 from tidemill import cluster as clusters
-from tidemill import operations
+from tidemill import dispatch, operations
 from tidemill.errors import ArgumentError, ClusterError
 from tidemill.flows.extract import extract
 
@@ -92,7 +92,7 @@ def test_no_worker_is_an_error_after_a_while(scheduler, run, monkeypatch, sink):
 
 
 def test_workers_that_go_away_in_mid_run_are_an_error(scheduler, run, probe, monkeypatch, sink):
-    monkeypatch.setattr(operations, "NO_WORKER_SECONDS", 3.0)
+    monkeypatch.setattr(dispatch, "NO_WORKER_SECONDS", 3.0)
     probe.tell(1, "wait go")
     with ThreadPoolExecutor(1) as pool:
         with programs.worker(scheduler, nanny=False):
@@ -102,6 +102,23 @@ def test_workers_that_go_away_in_mid_run_are_an_error(scheduler, run, probe, mon
             ClusterError, match=r"has had no worker for 3 s; .*Finished parts are kept"
         ):
             running.result(60)
+    assert records(sink)[-1]["state"] == "failed"
+
+
+def test_a_worker_that_dies_with_a_result_is_not_waited_for(scheduler, run, monkeypatch, sink):
+    """Dask's client waits for the result to be made again, for as long as there is no worker."""
+    monkeypatch.setattr(dispatch, "NO_WORKER_SECONDS", 3.0)
+    monkeypatch.setattr(dispatch, "GATHER_SECONDS", 1.0)
+    gather = dispatch._gather
+    with programs.worker(scheduler, nanny=False) as worker:
+
+        def gather_too_late(future):
+            worker.kill()
+            return gather(future)
+
+        monkeypatch.setattr(dispatch, "_gather", gather_too_late)
+        with pytest.raises(ClusterError, match="has had no worker for 3 s"):
+            run(scheduler)
     assert records(sink)[-1]["state"] == "failed"
 
 

@@ -42,13 +42,20 @@ def source(tmp_path):
 def extract(source, sink, prefect_server):
     def run(day=DAYS[2], **options):
         given = {"cluster": "none", "retries": 0, "interval_start": day} | options
-        return extract_interval(str(source), str(sink), **ROLES, **given)
+        return extract_interval(str(source), str(sink), **(ROLES | given))
 
     return run
 
 
 def states(report):
     return [finding["state"] for finding in report["findings"]]
+
+
+def test_one_cluster_serves_all_intervals_of_a_run(extract, probe):
+    report = extract(**probe.arguments, cluster="processes:1", lookback=2)
+    assert [summary["rows"] for summary in report["summaries"]] == [4, 4, 4]
+    assert len(probe.calls) == 12
+    assert len(probe.processes) == 1
 
 
 @pytest.mark.parametrize("cluster", ["none", "threads:2"])
@@ -68,7 +75,8 @@ def test_intervals_are_made_once_and_late_rows_reopen_theirs(cluster, extract, s
 
 def test_holes_are_named(extract):
     extract(DAYS[0], lookback=0)
-    assert extract(DAYS[2], lookback=0)["holes"] == {"count": 1, "names": ["20261118T000000Z"]}
+    holes = extract(DAYS[2], lookback=0)["holes"]
+    assert (holes["count"], holes["names"]) == (1, ["20261118T000000Z"])
 
 
 @pytest.mark.parametrize(
@@ -77,7 +85,7 @@ def test_holes_are_named(extract):
 def test_only_what_may_pass_is_tried_again(error, attempts, extract, monkeypatch):
     made = []
 
-    def carry_out(request, spec, wait):
+    def carry_out(request, *_rest):
         made.append(request.interval.name)
         raise error
 

@@ -46,7 +46,9 @@ def test_a_killed_worker_costs_only_the_part_in_hand(kind, request, tmp_path, si
     assert again.pop(5) == 1
     assert sum(again.values()) <= 1, again  # of the other worker, if it was the one in hand
     assert not summary["quarantined"]
-    assert len(runs.task_runs()) == summary["task_runs"]
+    # A worker tells Prefect of its task run a little after it began: of the one that was killed
+    # the server may never have heard.
+    assert summary["task_runs"] - len(runs.task_runs()) in {0, 1}
     assert_nothing_left(sink)
 
 

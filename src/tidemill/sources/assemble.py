@@ -17,9 +17,11 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tidemill.blocks import Batch, Quarantined, SeriesBlock
+from tidemill.composites import id_name
 from tidemill.errors import DataError, InputError, SourceError, shorten
 from tidemill.plan import Columns
 from tidemill.sources.clocks import KeyArray, is_time, nanoseconds, window_keys
+from tidemill.sources.composite_ids import split_ids
 from tidemill.sources.ordering import (
     Ints,
     Layout,
@@ -40,7 +42,7 @@ from tidemill.sources.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tidemill.policies import Policies
 
@@ -58,7 +60,7 @@ class _Rows:
     """What is known of the rows before their values are read."""
 
     names: Columns
-    ids: pa.Array  # [k], ascending and unique, as the sink holds them
+    ids: pa.Array  # [k], ascending and unique, as the sink holds them; composite ids as structs
     kinds: tuple[str, ...]  # of the segments of one id; empty in the wide format
     layout: Layout
     sort: pa.Array | None  # [n], in the order of the input
@@ -68,7 +70,8 @@ class _Rows:
     def series(self, segment: int) -> str:
         """Name a series in a message."""
         id_, kind = divmod(int(segment), max(len(self.kinds), 1))
-        text = f"id={self.ids[id_].as_py()!r}"
+        name = id_name(self.ids[id_])
+        text = f"id={name}" if pt.is_struct(self.ids.type) else f"id={name!r}"
         return f"{text}, kind={self.kinds[kind]!r}" if self.kinds else text
 
 
@@ -97,6 +100,7 @@ def assemble(
     times: Column | None = None,
     names: Columns | None = None,
     for_windows: bool = False,
+    id_types: Sequence[pa.DataType] = (),
 ) -> Batch:
     """Make a batch of the rows of complete ids.
 
@@ -113,6 +117,7 @@ def assemble(
     times : Array[n] of dates or timestamps, where these are not the sort column
     names : names of the columns, for messages
     for_windows : the batch gets the sort keys, and quarantine is left to whoever cuts the windows
+    id_types : types of the columns of composite ids; none for ids of one column
 
     Returns
     -------
@@ -139,7 +144,7 @@ def assemble(
     """
     names = names or _default_names(sort, kind, values)
     with _located(where):
-        rows = _ordered(_arranged(ids, sort, kind, kinds, names), policies)
+        rows = _ordered(_arranged(ids, sort, kind, kinds, names, id_types), policies)
         clock = _moved(_clock(times, sort, names), rows) if needs_times else None
         keys = _window_keys(rows) if for_windows else None
         series = {
@@ -170,16 +175,24 @@ def _located(where: str) -> Iterator[None]:
 
 
 def _arranged(
-    ids: Column, sort: Column | None, kind: Column | None, kinds: tuple[str, ...], names: Columns
+    ids: Column,
+    sort: Column | None,
+    kind: Column | None,
+    kinds: tuple[str, ...],
+    names: Columns,
+    id_types: Sequence[pa.DataType],
 ) -> _Rows:
     """Check the keys and find the segments."""
-    sound = sound_ids(ids, names.id)
+    sound = sound_ids(ids, names.key)
     whole_kind = None if kind is None else _sound_kind(kind, str(names.kind))
     of_segments = () if kind is None else kinds
     whole_sort = None if sort is None else contiguous(sort)
     keys = None if whole_sort is None else _sort_keys(whole_sort, str(names.sort))
     unique, layout = group(sound, whole_kind, of_segments, keys)
-    return _Rows(names, normal_ids(unique, names.id), of_segments, layout, whole_sort, keys)
+    found = normal_ids(unique, names.key)
+    if id_types:
+        found = split_ids(found, names.ids, id_types)
+    return _Rows(names, found, of_segments, layout, whole_sort, keys)
 
 
 def _sound_kind(kind: Column, name: str) -> pa.Array:
@@ -380,7 +393,7 @@ def _quarantined(rows: _Rows, per_kind: Mapping[str, _Series]) -> dict[int, Quar
         for place in np.flatnonzero(one.faulty).tolist():
             length = one.stops[place] - one.starts[place]
             reason = f"{one.faulty[place]} of {length} values are null, NaN or infinite"
-            found.setdefault(place, Quarantined(rows.ids[place].as_py(), kind, reason))
+            found.setdefault(place, Quarantined(id_name(rows.ids[place]), kind, reason))
     return dict(sorted(found.items()))
 
 

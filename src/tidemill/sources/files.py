@@ -31,10 +31,10 @@ from tidemill.sources.identity import (
 from tidemill.sources.interval_rows import make_window, touches
 from tidemill.sources.reading import (
     file_name,
+    input_columns,
     located,
     plain_type,
     read_span,
-    used_columns,
 )
 from tidemill.sources.values import as_float64, check_kinds, check_nulls, id_type
 from tidemill.storage.stores import Store
@@ -70,7 +70,7 @@ class _Facts:
 def open_source(
     location: Location,
     *,
-    column_id: str,
+    column_id: str | Sequence[str],
     column_sort: str | None = None,
     column_kind: str | None = None,
     column_value: str | Sequence[str] | None = None,
@@ -85,7 +85,8 @@ def open_source(
         start with ``_`` or ``.`` are skipped in folders.
     column_id, column_sort, column_kind, column_value : str
         Roles of the columns. With ``column_kind`` the format is long; without, it is wide, and
-        every other column (or those named in ``column_value``) is a kind.
+        every other column (or those named in ``column_value``) is a kind. Several columns in
+        ``column_id`` make up an id.
     storage_options : mapping, optional
         Option of the object store to the *name* of the environment variable that holds it.
 
@@ -110,7 +111,7 @@ def open_source(
 
 def find_files(
     location: Location,
-    roles: tuple[str, str | None, str | None, str | Sequence[str] | None],
+    roles: tuple[str | Sequence[str], str | None, str | None, str | Sequence[str] | None],
     storage_options: Mapping[str, str] | None,
     span: tuple[int, int] | None = None,
 ) -> Source:
@@ -134,7 +135,7 @@ def find_files(
         format=format_,
         files=tuple(files),
         columns=columns,
-        id_type=str(_id_type(schema, columns)),
+        id_type=_id_type(schema, columns),
         kinds=columns.values,
         storage_options=options,
         fingerprint=_fingerprint(files, columns),
@@ -220,15 +221,17 @@ def _csv_facts(store: Store, file: Found, digest: Digest) -> _Facts:
 
 def _roles(
     schema: pa.Schema,
-    column_id: str,
+    column_id: str | Sequence[str],
     column_sort: str | None,
     column_kind: str | None,
     column_value: str | Sequence[str] | None,
 ) -> Columns:
     """The roles of the columns, checked against the first file."""
     values = [column_value] if isinstance(column_value, str) else list(column_value or [])
-    named = {"column_id": column_id, "column_sort": column_sort, "column_kind": column_kind}
-    roles = [(role, name) for role, name in named.items() if name is not None]
+    ids = (column_id,) if isinstance(column_id, str) else tuple(column_id)
+    named = {"column_sort": column_sort, "column_kind": column_kind}
+    roles = [("column_id", name) for name in ids]
+    roles += [(role, name) for role, name in named.items() if name is not None]
     roles += [("column_value", name) for name in values]
     _check_named(schema, roles)
     if not values:
@@ -242,7 +245,10 @@ def _roles(
         )
     if not values:
         raise SourceError(f"no column is left for values beside {shorten(n for _, n in roles)}")
-    return Columns(column_id, column_sort, column_kind, tuple(values))
+    columns = Columns(ids[0] if len(ids) == 1 else ids, column_sort, column_kind, tuple(values))
+    if len(ids) > 1 and columns.key in input_columns(columns):
+        raise SourceError(f"column {columns.key!r} is named as the id would be; rename it")
+    return columns
 
 
 def _check_named(schema: pa.Schema, roles: Sequence[tuple[str, str]]) -> None:
@@ -275,7 +281,8 @@ def _one_schema(store: Store, facts: Sequence[_Facts], format_: str, columns: Co
 def _used(schema: pa.Schema, format_: str, columns: Columns) -> pa.Schema:
     """The used columns with the types in which they are read, spilled and compared."""
     typed = value_types(schema, columns) if format_ == "csv" else schema
-    return pa.schema([(name, plain_type(typed.field(name).type)) for name in used_columns(columns)])
+    names = input_columns(columns)
+    return pa.schema([(name, plain_type(typed.field(name).type)) for name in names])
 
 
 def _compare(
@@ -317,11 +324,16 @@ def _is_kind(type_: pa.DataType) -> bool:
     return bool(pt.is_string(type_) or pt.is_integer(type_))
 
 
-def _id_type(schema: pa.Schema, columns: Columns) -> pa.DataType:
+def _id_type(schema: pa.Schema, columns: Columns) -> str | tuple[str, ...]:
+    types = tuple(_type_of_ids(schema, name) for name in columns.ids)
+    return types[0] if len(types) == 1 else types
+
+
+def _type_of_ids(schema: pa.Schema, name: str) -> str:
     try:
-        return id_type(schema.field(columns.id).type)
+        return str(id_type(schema.field(name).type))
     except SourceError as error:
-        raise SourceError(f"column {columns.id!r}: {error}") from None
+        raise SourceError(f"column {name!r}: {error}") from None
 
 
 # What only the rows tell
@@ -351,7 +363,7 @@ def with_kinds(source: Source, found: set[str]) -> Source:
 
 def _scan(source: Source, index: int) -> tuple[int, set[str]]:
     """Rows of a file and its kinds, from one column."""
-    column = source.columns.kind or source.columns.id
+    column = source.columns.kind or source.columns.ids[0]
     rows, kinds = 0, pa.array([], pa.string())
     for batch in read_span(source, Span(index, 0, source.files[index].groups), [column]):
         rows += batch.num_rows

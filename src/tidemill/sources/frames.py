@@ -25,12 +25,14 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.blocks import Batch, SeriesBlock
-from tidemill.errors import ArgumentError, InputError, SourceError, shorten
+from tidemill.composites import id_labels
+from tidemill.errors import ArgumentError, SourceError, shorten
 from tidemill.plan import Columns
 from tidemill.policies import Policies
 from tidemill.sources.assemble import assemble
-from tidemill.sources.frame_columns import read_ids, read_kinds, read_sort, to_arrow
-from tidemill.sources.values import check_ids, check_kinds
+from tidemill.sources.frame_columns import read_kinds, read_sort, to_arrow
+from tidemill.sources.frame_ids import read_keys, to_index
+from tidemill.sources.values import check_kinds
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,12 +40,9 @@ if TYPE_CHECKING:
 __all__ = [
     "check_column",
     "check_frame",
-    "find_ids",
     "has_time_index",
-    "id_dtype",
     "read_frame",
     "to_frame",
-    "to_index",
 ]
 
 Label: TypeAlias = Hashable | None
@@ -55,7 +54,7 @@ _CONTAINER = "timeseries_container"
 class _Roles:
     """The labels of a frame's columns by role."""
 
-    id: Hashable
+    ids: tuple[Hashable, ...]
     sort: Label
     kind: Label
     values: tuple[Hashable, ...]
@@ -63,13 +62,15 @@ class _Roles:
     def names(self) -> Columns:
         """Name the columns for messages."""
         sort, kind = (None if one is None else str(one) for one in (self.sort, self.kind))
-        return Columns(str(self.id), sort, kind, tuple(map(str, self.values)))
+        ids = tuple(map(str, self.ids))
+        values = tuple(map(str, self.values))
+        return Columns(ids[0] if len(ids) == 1 else ids, sort, kind, values)
 
 
 def read_frame(
     container: pd.DataFrame | Mapping[Any, pd.DataFrame],
     *,
-    column_id: Label,
+    column_id: Label | list[Any],
     column_sort: Label = None,
     column_kind: Label = None,
     column_value: Label = None,
@@ -82,7 +83,7 @@ def read_frame(
     Parameters
     ----------
     container : the frame, or kind -> frame
-    column_id : label of the column of ids
+    column_id : label of the column of ids, or a list of several that make up an id
     column_sort : label of the column by which series are ordered; None keeps the order of rows
     column_kind : label of the column of kinds; makes the format long
     column_value : label of the column of values; may be left out where only one is left
@@ -113,8 +114,8 @@ def read_frame(
     ([1, 2], array([2., 3., 1.]))
     """
     labels = {"column_sort": column_sort, "column_kind": column_kind, "column_value": column_value}
-    if column_id is None:
-        raise ArgumentError("column_id=None: name the column that holds the ids")
+    if column_id is None or column_id == []:
+        raise ArgumentError(f"column_id={column_id}: name the column that holds the ids")
     if isinstance(container, Mapping):
         return _read_frames(container, column_id, labels, policies, needs_times, for_windows)
     check_frame(container, _CONTAINER)
@@ -140,18 +141,6 @@ def has_time_index(container: pd.DataFrame | Mapping[Any, pd.DataFrame]) -> bool
     return all(isinstance(getattr(frame, "index", None), pd.DatetimeIndex) for frame in frames)
 
 
-def id_dtype(container: pd.DataFrame | Mapping[Any, pd.DataFrame], column_id: Label) -> Any:
-    """Look up the ids' pandas dtype; as in tsfresh, the last frame of a dict decides.
-
-    Examples
-    --------
-    >>> id_dtype(pd.DataFrame({"id": pd.array([1], "Int8"), "x": [1]}), "id")
-    Int8Dtype()
-    """
-    frame = list(container.values())[-1] if isinstance(container, Mapping) else container
-    return frame[column_id].dtype
-
-
 def to_frame(
     ids: pa.Array,
     columns: Sequence[str],
@@ -164,7 +153,7 @@ def to_frame(
 
     Parameters
     ----------
-    ids : Array[k]
+    ids : Array[k]; composite ids are structs
     columns : m feature names
     matrix : float64[k, m]
     dtype : the index's dtype; rows of a categorical are brought into its order
@@ -180,50 +169,11 @@ def to_frame(
     index = to_index(ids, dtype, name)
     # The matrix is the frame's only block, not copied: wide ones take gigabytes.
     frame = pd.DataFrame(matrix, index=index, columns=list(columns), copy=False)
-    if isinstance(index, pd.CategoricalIndex) and not index.is_monotonic_increasing:
+    levels = index.levels if isinstance(index, pd.MultiIndex) else [index]
+    categorical = any(isinstance(level, pd.CategoricalIndex) for level in levels)
+    if categorical and not index.is_monotonic_increasing:
         return frame.sort_index(kind="stable")
     return frame
-
-
-def to_index(ids: pa.Array, dtype: Any = None, name: Label = None) -> pd.Index[Any]:
-    """Make an index of ids, of the pandas dtype that they had.
-
-    Examples
-    --------
-    >>> to_index(pa.array([1, 2]), "int8")
-    Index([1, 2], dtype='int8')
-    """
-    index: pd.Index[Any] = pd.Index(ids.to_pandas(), name=name)
-    return index if dtype is None else index.astype(dtype)
-
-
-def find_ids(column: pd.Series[Any], ids: pa.Array, where: str) -> npt.NDArray[np.int64]:
-    """Find the place of every id of a column among those of a batch; -1 for others.
-
-    Raises
-    ------
-    InputError
-        If ids are null or of another type than the batch's.
-
-    Examples
-    --------
-    >>> find_ids(pd.Series([7, 5, 6], name="id"), pa.array([5, 7]), "cutoffs")
-    array([ 1,  0, -1])
-    """
-    own = read_ids(column, where)
-    try:
-        wanted = check_ids(own, str(column.name))
-    except InputError as error:
-        raise type(error)(f"{where}: {error}") from None
-    if pt.is_integer(wanted.type) and pt.is_integer(ids.type):
-        wanted, ids = wanted.cast(pa.int64()), ids.cast(pa.int64())
-    if wanted.type != ids.type:
-        raise ArgumentError(
-            f"{where}: ids of column {column.name!r} are {wanted.type}, but those of the frame are "
-            f"{ids.type}: cast them to one type"
-        )
-    found = pc.index_in(wanted, ids).fill_null(-1)
-    return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
 
 
 def check_frame(frame: object, where: str) -> None:
@@ -255,13 +205,17 @@ def check_frame(frame: object, where: str) -> None:
 
 
 def _roles(
-    frame: pd.DataFrame, column_id: Hashable, labels: Mapping[str, Label], where: str
+    frame: pd.DataFrame,
+    column_id: Hashable | list[Any],
+    labels: Mapping[str, Label],
+    where: str,
 ) -> _Roles:
     """Find the column of every role."""
-    named = {"column_id": column_id, **labels}
-    given = {role: label for role, label in named.items() if label is not None}
+    ids = id_labels(column_id)
+    given = [("column_id", label) for label in ids]
+    given += [(role, label) for role, label in labels.items() if label is not None]
     taken: dict[Hashable, str] = {}
-    for role, label in given.items():
+    for role, label in given:
         check_column(frame, role, label, where)
         if label in taken:
             raise ArgumentError(
@@ -276,7 +230,7 @@ def _roles(
             f"column_value=None, but {where} has {len(values)} columns without a role "
             f"({shorten(map(repr, left)) or 'none'}): name the column that holds the values"
         )
-    return _Roles(column_id, labels["column_sort"], kind, values)
+    return _Roles(ids, labels["column_sort"], kind, values)
 
 
 def check_column(frame: pd.DataFrame, role: str, label: Hashable, where: str) -> None:
@@ -315,8 +269,9 @@ def _assemble(
     named = kinds if kind is None else tuple(map(str, roles.values))
     values = zip(named, roles.values, strict=True)
     timed = needs_times and isinstance(frame.index, pd.DatetimeIndex)
+    ids, id_types = read_keys(frame, roles.ids, where)
     return assemble(
-        read_ids(frame[roles.id], where),
+        ids,
         None if roles.sort is None else read_sort(frame[roles.sort], where),
         kind,
         {name: to_arrow(frame[label], where, nan_is_null=False) for name, label in values},
@@ -327,12 +282,13 @@ def _assemble(
         times=pa.array(frame.index) if timed else None,
         names=roles.names(),
         for_windows=for_windows,
+        id_types=id_types,
     )
 
 
 def _read_frames(
     frames: Mapping[Any, pd.DataFrame],
-    column_id: Hashable,
+    column_id: Hashable | list[Any],
     labels: Mapping[str, Label],
     policies: Policies,
     needs_times: bool,  # noqa: FBT001 (private)
@@ -345,6 +301,12 @@ def _read_frames(
         raise ArgumentError(
             f"column_kind={labels['column_kind']!r} has no meaning for a dict, whose keys are the "
             "kinds: leave it out"
+        )
+    if len(id_labels(column_id)) > 1:
+        raise ArgumentError(
+            f"column_id={column_id} names several columns, but {_CONTAINER} is a dict of frames: "
+            "give one frame in the long format, as of pandas.concat(frames, names=['kind']), with "
+            "column_kind"
         )
     kinds = check_kinds(frames, f"the keys of {_CONTAINER}")
     batches = {}

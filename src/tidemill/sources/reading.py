@@ -21,24 +21,31 @@ from tidemill.errors import DataError, SourceChangedError, SourceError
 from tidemill.plan import Columns, Part, Plan, Source, Span
 from tidemill.policies import Policies
 from tidemill.sources.assemble import assemble
+from tidemill.sources.composite_ids import join_ids
 from tidemill.sources.csv import read_csv
 from tidemill.sources.identity import check_file_unchanged
 from tidemill.sources.interval_rows import covers, inside, with_time
 from tidemill.sources.keys import read_keys
 from tidemill.sources.spilled import read_spilled, row_width
+from tidemill.sources.values import parse_type
 from tidemill.storage.stores import Store
 
 __all__ = [
     "batch_rows",
     "counts",
     "file_name",
+    "input_columns",
+    "memory_schema",
     "open_parquet",
     "read_part",
     "read_span",
+    "time_zone",
     "to_batch",
     "used_columns",
 ]
 
+#: The time zone of timestamps that have none.
+NAIVE = "naive, taken as UTC"
 #: Rows of a batch, and bytes that lower them where there are many columns.
 BATCH_ROWS = 2**20
 BATCH_BYTES = 64 * 2**20
@@ -84,8 +91,17 @@ def read_part(
 
 
 def used_columns(columns: Columns) -> tuple[str, ...]:
-    """Names of all columns that are read: id, sort, kind and values."""
-    roles = (columns.id, columns.sort, columns.kind)
+    """Names of all columns in memory: id, sort, kind and values."""
+    return (columns.key, *_other_columns(columns))
+
+
+def input_columns(columns: Columns) -> tuple[str, ...]:
+    """Names of all columns that are read from the input: those of the id, and the others."""
+    return (*columns.ids, *_other_columns(columns))
+
+
+def _other_columns(columns: Columns) -> tuple[str, ...]:
+    roles = (columns.sort, columns.kind)
     return (*(name for name in roles if name is not None), *columns.values)
 
 
@@ -104,8 +120,25 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
 
 
 def read_schema(source: Source) -> pa.Schema:
-    """Names and plain types of the used columns."""
+    """Names and plain types of the columns that are read."""
     return pa.ipc.read_schema(pa.BufferReader(base64.b64decode(source.schema)))
+
+
+def time_zone(source: Source) -> str:
+    """What the times of an input are in; "" where the sort column holds no timestamps."""
+    if source.columns.sort is None:
+        return ""
+    type_ = read_schema(source).field(source.columns.sort).type
+    return (type_.tz or NAIVE) if pt.is_timestamp(type_) else ""
+
+
+def memory_schema(source: Source) -> pa.Schema:
+    """Names and plain types of the columns in memory: a composite id is one of text."""
+    schema = read_schema(source)
+    if len(source.columns.ids) == 1:
+        return schema
+    others = (schema.field(name) for name in _other_columns(source.columns))
+    return pa.schema([pa.field(source.columns.key, pa.string()), *others])
 
 
 def batch_rows(source: Source) -> int:
@@ -123,8 +156,28 @@ def read_span(
 ) -> Iterator[pa.RecordBatch]:
     """Stream columns of some groups of one file, in batches of at most ``rows`` rows.
 
-    Of a source with a window these are the rows of the window.
+    Of a source with a window these are the rows of the window. Several columns of ids come as one.
     """
+    roles = source.columns
+    if len(roles.ids) == 1 or roles.key not in columns:
+        yield from _read_rows(source, span, columns, rows)
+        return
+    others = [name for name in columns if name != roles.key]
+    with located(file_name(source, span.file)):
+        for batch in _read_rows(source, span, [*roles.ids, *others], rows):
+            yield _with_key(batch, roles, columns)
+
+
+def _with_key(batch: pa.RecordBatch, roles: Columns, columns: Sequence[str]) -> pa.RecordBatch:
+    """The batch with its columns of ids joined into one."""
+    ids = join_ids([batch.column(name) for name in roles.ids], roles.ids)
+    arrays = [ids if name == roles.key else batch.column(name) for name in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def _read_rows(
+    source: Source, span: Span, columns: Sequence[str], rows: int | None
+) -> Iterator[pa.RecordBatch]:
     if source.window is None:
         yield from _read_span(source, span, columns, rows)
     else:
@@ -179,7 +232,7 @@ def open_parquet(source: Source, index: int) -> Iterator[pq.ParquetFile]:
     """One input file, opened so that memory stays flat; string ids come as dictionaries."""
     local = "://" not in source.url
     schema = read_schema(source)
-    keys = [name for name in (source.columns.id, source.columns.kind) if name is not None]
+    keys = [name for name in (*source.columns.ids, source.columns.kind) if name is not None]
     coded = [name for name in keys if pt.is_string(schema.field(name).type)]
     with (
         _opened(source, index) as file,
@@ -245,7 +298,7 @@ def _complete_tables(source: Source, part: Part) -> Iterator[tuple[str, pa.Table
             rows = _group_rows(source, Span(span.file, group, group + 1), part)
             if rows is None:
                 continue
-            below, last, key = _split_last(rows, source.columns.id)
+            below, last, key = _split_last(rows, source.columns.key)
             if key != open_key:
                 closed, open_, open_key = closed + open_, [], key
             closed.append(below)
@@ -262,8 +315,8 @@ def _group_rows(source: Source, span: Span, part: Part) -> pa.Table | None:
     names = used_columns(source.columns)
     kept: list[pa.RecordBatch] = []
     for batch in read_span(source, span, names):
-        ids = batch.column(source.columns.id)
-        mask = read_keys(ids, source.columns.id).within(part.lower, part.upper)
+        ids = batch.column(source.columns.key)
+        mask = read_keys(ids, source.columns.key).within(part.lower, part.upper)
         rows = batch if mask is None else select_rows(batch, mask)
         if rows.num_rows:  # an empty slice would keep all rows of its batch in memory
             kept.append(rows)
@@ -296,8 +349,9 @@ def to_batch(
 ) -> Batch:
     """The series of a table of complete ids."""
     columns = source.columns
+    several = len(columns.ids) > 1
     return assemble(
-        table.column(columns.id),
+        table.column(columns.key),
         table.column(columns.sort) if columns.sort is not None else None,
         table.column(columns.kind) if columns.kind is not None else None,
         {name: table.column(name) for name in columns.values},
@@ -306,4 +360,5 @@ def to_batch(
         needs_times=needs_times,
         where=where,
         names=columns,
+        id_types=[parse_type(name) for name in source.id_types] if several else (),
     )

@@ -62,7 +62,7 @@ def read_sample(
     for group in sorted(groups, key=lambda one: (one.file, one.group)):
         for batch in _batches(source, group):
             read += batch.num_rows
-            keys = read_keys(batch.column(source.columns.id), source.columns.id)
+            keys = read_keys(batch.column(source.columns.key), source.columns.key)
             mask = _among(keys.values, chosen)
             kept = select_rows(batch, mask if keys.codes is None else mask[keys.codes])
             tables += [kept] if kept.num_rows else []

@@ -39,6 +39,7 @@ __all__ = [
     "map_tasks",
     "read_spilled",
     "row_width",
+    "text_width",
 ]
 
 #: Raised whenever the files are laid out otherwise; part of the folder's name.
@@ -154,10 +155,18 @@ def _options(source: Source, location: str) -> Mapping[str, str]:
 
 
 def row_width(source: Source) -> int:
-    """Bytes of one row in memory; a string counts 16."""
+    """Bytes of one row in memory; a string counts 16, as does each column of a composite id."""
     columns = source.columns
     fixed = 8 * (len(columns.values) + (columns.sort is not None)) + 4 * (columns.kind is not None)
+    if len(columns.ids) > 1:
+        return fixed + 4 + text_width(source)
     return fixed + (16 if source.id_type == "string" else 8)
+
+
+def text_width(source: Source) -> int:
+    """Bytes of text that :func:`row_width` counts for an id that is text in memory."""
+    several = len(source.columns.ids)
+    return 12 if several == 1 else 16 * several
 
 
 def map_tasks(source: Source, task_bytes: int = TASK_BYTES) -> tuple[tuple[Span, ...], ...]:

@@ -1,13 +1,16 @@
 """What the row groups' statistics and a small sample tell of the ids, without reading the data.
 
-Where statistics of the id column are missing, that column alone is read. Everything here is a
-deterministic function of the source.
+Where statistics of the id column are missing, that column alone is read. Several id columns have
+statistics each, from which a range of their tuples follows; where it is too wide to tell whether
+row groups ascend, the id columns are read. Everything here is a deterministic function of the
+source.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
+from tidemill.composites import decode, encode
 from tidemill.errors import DataError
 from tidemill.plan import Source, Span
 from tidemill.sources.identity import in_threads
@@ -27,8 +31,8 @@ from tidemill.sources.reading import (
     open_parquet,
     read_span,
 )
-from tidemill.sources.spilled import row_width
-from tidemill.sources.values import parse_type
+from tidemill.sources.spilled import row_width, text_width
+from tidemill.sources.values import from_key, parse_type
 from tidemill.storage.stores import Store
 
 __all__ = ["Group", "Profile", "Statistics", "gather_statistics"]
@@ -57,6 +61,9 @@ class Group:
     rows: int
     lower: Any  # key; no id is below
     upper: Any  # key; no id is above (text may be cut short and rounded up)
+    is_wide: bool = field(
+        default=False, repr=False
+    )  # of a composite id: its rows may keep to a narrower range
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +118,7 @@ def gather_statistics(source: Source, sample_rows: int = SAMPLE_ROWS) -> Statist
     """
     store = Store.open(source.url, source.storage_options)
     known = [group for file in _all_ranges(source, store) for group in file]
+    known = _narrowed(source, store, known)
     groups = tuple(sorted(known, key=lambda one: (one.lower, one.upper, one.file, one.group)))
     chosen = _choose(groups, sample_rows)
     counted = in_threads(lambda i: _count(source, groups[i]), chosen, store)
@@ -132,8 +140,7 @@ def _file_ranges(source: Source, index: int) -> list[Group]:
         return list(_scanned(source, index, [0]))
     with located(file_name(source, index)), open_parquet(source, index) as parquet:
         metadata = parquet.metadata
-    column = _column_index(metadata, source.columns.id)
-    type_ = parse_type(source.id_type)
+    places = [_column_index(metadata, name) for name in source.columns.ids]
     known: list[Group] = []
     unknown: list[int] = []
     for group in range(metadata.num_row_groups):
@@ -141,12 +148,67 @@ def _file_ranges(source: Source, index: int) -> list[Group]:
         every = counts(source, facts)
         if every is False:
             continue
-        bounds = _bounds(facts.column(column), type_, source, index)
+        bounds = _key_bounds(source, index, [facts.column(place) for place in places])
         if bounds is None or every is None:
             unknown.append(group)
         elif facts.num_rows:
             known.append(Group(index, group, facts.num_rows, *bounds))
     return known + list(_scanned(source, index, unknown))
+
+
+def _key_bounds(
+    source: Source, index: int, columns: Sequence[pq.ColumnChunkMetaData]
+) -> tuple[Any, ...] | None:
+    """Lowest and highest key of a row group, and whether they are wide; None if nothing tells.
+
+    The tuple of all columns' lowest values is below all rows, that of the highest above. No range
+    is narrower if all columns but the last have one value only.
+    """
+    types = [parse_type(name) for name in source.id_types]
+    where = file_name(source, index)
+    found = [_bounds(*one, where) for one in zip(columns, types, strict=True)]
+    known = [bounds for bounds in found if bounds is not None]
+    if len(known) < len(found):
+        return None
+    if len(known) == 1:
+        return known[0]
+    try:
+        lower, upper = (_tuple_key(side, types) for side in zip(*known, strict=True))
+    except (ValueError, OverflowError):  # beyond what ids can be; reading them will say so
+        return None
+    return lower, upper, any(low != high for low, high in known[:-1])
+
+
+def _tuple_key(keys: Sequence[Any], types: Sequence[pa.DataType]) -> str:
+    return str(encode([pa.array([from_key(*one)]) for one in zip(keys, types, strict=True)])[0])
+
+
+def _narrowed(source: Source, store: Store, groups: list[Group]) -> list[Group]:
+    """The same row groups; the id columns of wide ones are read if that can show that they ascend.
+
+    It cannot where ranges overlap in their first column, as they do in input that is sorted by
+    time: such input goes through the partition step, whatever the ranges are.
+    """
+    wide = [one for one in groups if one.is_wide]
+    if not wide or not _cross([(one.lower, one.upper) for one in groups]):
+        return groups
+    if _cross(_first_ranges(source, groups)):
+        return groups
+    read = in_threads(lambda one: list(_scanned(source, one.file, [one.group])), wide, store)
+    return [one for one in groups if not one.is_wide] + [one for found in read for one in found]
+
+
+def _cross(ranges: Iterable[tuple[Any, Any]]) -> bool:
+    """Whether ranges overlap by more than a touch."""
+    return any(one[1] > other[0] for one, other in itertools.pairwise(sorted(ranges)))
+
+
+def _first_ranges(source: Source, groups: Sequence[Group]) -> list[tuple[Any, Any]]:
+    """Ranges of the first of several id columns."""
+    first = [parse_type(source.id_types[0])]
+    ends = ([group.lower for group in groups], [group.upper for group in groups])
+    lowers, uppers = (decode(pa.array(end, pa.string()), first)[0].to_pylist() for end in ends)
+    return list(zip(lowers, uppers, strict=True))
 
 
 def _column_index(metadata: pq.FileMetaData, name: str) -> int:
@@ -155,7 +217,7 @@ def _column_index(metadata: pq.FileMetaData, name: str) -> int:
 
 
 def _bounds(
-    column: pq.ColumnChunkMetaData, type_: pa.DataType, source: Source, index: int
+    column: pq.ColumnChunkMetaData, type_: pa.DataType, where: str
 ) -> tuple[Any, Any] | None:
     """Lowest and highest key of a row group; None if its statistics do not tell."""
     statistics = column.statistics
@@ -163,7 +225,7 @@ def _bounds(
         return None
     if statistics.has_null_count and statistics.null_count:
         raise DataError(
-            f"{file_name(source, index)}: column {source.columns.id!r} is null in "
+            f"{where}: column {column.path_in_schema!r} is null in "
             f"{statistics.null_count} rows; every row needs an id: drop these rows"
         )
     if not statistics.has_min_max:
@@ -196,7 +258,7 @@ def _scanned(source: Source, index: int, groups: Iterable[int]) -> Iterator[Grou
 
 
 def _stream_keys(source: Source, index: int, group: int) -> Iterator[tuple[int, Keys]]:
-    name = source.columns.id
+    name = source.columns.key
     with located(file_name(source, index)):
         for batch in read_span(source, Span(index, group, group + 1), [name], 2**20):
             if batch.num_rows:
@@ -333,4 +395,5 @@ def _row_bytes(source: Source, keys: KeyArray) -> float:
     if keys.dtype != object:
         return float(row_width(source))
     some = keys[:: max(len(keys) // 1000, 1)]
-    return row_width(source) - 12.0 + float(np.mean([len(key) for key in some]))
+    text = float(np.mean([len(key) for key in some]))
+    return row_width(source) - float(text_width(source)) + text

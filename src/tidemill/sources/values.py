@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill import columns
+from tidemill.composites import encode
 from tidemill.errors import ArgumentError, DataError, SourceError, shorten
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ def _check_years(ids: pa.Array, column: str) -> None:
 def id_key(scalar: pa.Scalar) -> int | float | str:
     """Turn an id into what JSON holds: timestamps and dates by their integer in Arrow's unit.
 
-    Keys order as the ids do; booleans are 0 and 1.
+    Keys order as the ids do; booleans are 0 and 1, composite ids their text.
 
     Examples
     --------
@@ -316,6 +317,8 @@ def id_key(scalar: pa.Scalar) -> int | float | str:
     >>> id_key(pa.scalar(datetime.date(1970, 1, 3)))
     2
     """
+    if pt.is_struct(scalar.type):
+        return str(encode(pa.array([scalar]).flatten())[0])
     if pt.is_temporal(scalar.type):
         return int(scalar.value)
     key: float | str = scalar.as_py()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
+from tidemill.composites import decode, id_fields
 from tidemill.errors import SinkError, shorten
 from tidemill.storage.faults import is_transient
 from tidemill.storage.layout import SinkLayout
@@ -95,7 +96,8 @@ def commit_files(
     if table is not None and _shows(table, wanted, schema, interval):
         return Commit(table.version(), is_new=False)
     change = _Change(layout, _delta_schema(schema, interval), interval, properties)
-    actions = {m.path: _add_action(m, schema[0], interval) for m in found}
+    ids = id_fields(schema)
+    actions = {m.path: _add_action(m, ids, interval) for m in found}
     if check is not None:
         check()
     try:
@@ -141,7 +143,7 @@ class _Change:
     def replace(self, table: DeltaTable, actions: Mapping[str, AddAction]) -> None:
         """Replace all files, or those of the interval."""
         current = table_files(table, self.interval)
-        if _type_of_id(table.schema()) != _type_of_id(self.schema) and self.interval is None:
+        if _types_of_ids(table.schema()) != _types_of_ids(self.schema) and self.interval is None:
             # Another type of id may need other protocol features, which only a new table declares.
             self.create(actions, mode="overwrite")
         elif current.keys() & actions.keys():
@@ -235,18 +237,18 @@ def _delta_schema(schema: pa.Schema, interval: str | None) -> Schema:
     return Schema.from_arrow(plain)
 
 
-def _type_of_id(schema: Schema) -> str:
-    return str(schema.fields[0].type)
+def _types_of_ids(schema: Schema) -> list[str]:
+    return [str(field.type) for field in id_fields(pa.schema(schema.to_arrow()))]
 
 
-def _add_action(marker: Marker, id_field: pa.Field, interval: str | None) -> AddAction:
+def _add_action(marker: Marker, ids: Sequence[pa.Field], interval: str | None) -> AddAction:
     return AddAction(
         path=marker.path,
         size=marker.bytes,
         partition_values=_partition(interval),
         modification_time=_milliseconds(),
         data_change=True,
-        stats=json.dumps(_statistics(marker, id_field)),
+        stats=json.dumps(_statistics(marker, ids)),
     )
 
 
@@ -254,13 +256,29 @@ def _partition(interval: str | None) -> dict[str, str | None]:
     return {INTERVAL: interval} if interval else {}
 
 
-def _statistics(marker: Marker, id_field: pa.Field) -> dict[str, Any]:
-    """Rows, and the id's range so that readers skip files; features are too many to be worth it."""
-    statistics: dict[str, Any] = {"numRecords": marker.rows, "nullCount": {id_field.name: 0}}
-    lower, upper = (_statistic(bound, id_field.type) for bound in (marker.lower, marker.upper))
+def _statistics(marker: Marker, ids: Sequence[pa.Field]) -> dict[str, Any]:
+    """Rows, and the id's range so that readers skip files; features are too many to be worth it.
+
+    Of several id columns only the range of the first is known: rows are sorted by it.
+    """
+    name = ids[0].name
+    nulls = {field.name: 0 for field in ids}
+    statistics: dict[str, Any] = {"numRecords": marker.rows, "nullCount": nulls}
+    lower, upper = (
+        _statistic(bound if len(ids) == 1 else _first_of(bound, ids[0].type), ids[0].type)
+        for bound in (marker.lower, marker.upper)
+    )
     if lower is not None and upper is not None:
-        statistics |= {"minValues": {id_field.name: lower}, "maxValues": {id_field.name: upper}}
+        statistics |= {"minValues": {name: lower}, "maxValues": {name: upper}}
     return statistics
+
+
+def _first_of(bound: str | None, kind: pa.DataType) -> Any:
+    """The first of the values that a composite id's key was made of, as JSON holds it."""
+    if bound is None:
+        return None
+    (value,) = decode(pa.array([bound]), [kind])[0]
+    return value.value if pa.types.is_temporal(kind) else value.as_py()
 
 
 def _statistic(bound: Any, kind: pa.DataType) -> Any:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from tidemill.composites import id_fields
 from tidemill.errors import SinkError
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import Marker
@@ -53,7 +54,8 @@ def _tables(key: KeyLayout, markers: Iterable[Marker], schema: pa.Schema) -> Ite
 
 
 def _write_parquet(file: object, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
-    options = {"use_dictionary": False, "write_statistics": [schema.names[0]]}
+    ids = [field.name for field in id_fields(schema)]
+    options = {"use_dictionary": False, "write_statistics": ids}
     with pq.ParquetWriter(file, schema, compression="snappy", **options) as writer:
         for table in tables:
             writer.write_table(table)

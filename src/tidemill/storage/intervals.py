@@ -1,4 +1,8 @@
-"""What is known of each published interval: one JSON file per interval, below the sink's state."""
+"""What is known of each published interval, below the sink's state.
+
+One JSON file per interval, which every run reads; and the figures of its columns in a file of their
+own, which is read only when the interval after it is made.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from tidemill.figures import Figures
 from tidemill.plan import Source
 from tidemill.storage.layout import SinkLayout
 
@@ -16,7 +21,9 @@ __all__ = [
     "facts_of",
     "interval_names",
     "latest_interval",
+    "read_figures",
     "read_intervals",
+    "write_figures",
     "write_interval",
 ]
 
@@ -41,6 +48,7 @@ class IntervalRecord:
     policies: Mapping[str, str]
     columns: Mapping[str, Any]  # roles of the input's columns
     facts: Mapping[str, int] = field(default_factory=dict)  # see tidemill.checks.Facts
+    time_zone_of_input: str = ""  # of the sort column, or that it has none and counts as UTC
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -95,6 +103,19 @@ def latest_interval(layout: SinkLayout, until: int | None = None) -> IntervalRec
         if record is not None and (until is None or record.end <= until):
             return record
     return None
+
+
+def write_figures(layout: SinkLayout, interval: str, figures: Figures) -> None:
+    """Write the figures of an interval's columns, over earlier ones."""
+    layout.figures.write(f"{interval}.npz", figures.to_bytes())
+
+
+def read_figures(layout: SinkLayout, interval: str) -> Figures | None:
+    """The figures of an interval's columns; None if they are not there or damaged."""
+    try:
+        return Figures.from_bytes(layout.figures.read(f"{interval}.npz"))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _read(layout: SinkLayout, name: str) -> IntervalRecord | None:

@@ -14,10 +14,12 @@ A sink that is one file has its state, and until it is published its parts, in a
 
 The state is the same for both::
 
-    lease/<generation>.json
+    lease/<generation>.json                           who writes the sink
+    lease/<interval>/<generation>.json                who works on an interval of it
     published.json
     records/<started>-<run id>.json
     intervals/<interval>.json                         what its published rows were made of
+    figures/<interval>.npz                            mean, spread and NaN of its columns
     keys/<key16>/plan.json
     keys/<key16>/parts/<index>-<n>.json               commit markers, the highest n counts
     keys/<key16>/attempts/<index>-<unique>.json       attempt marks
@@ -97,6 +99,10 @@ class SinkLayout:
         """Folder of the lease's generations."""
         return self.state.child("lease")
 
+    def lease_of(self, interval: str | None) -> Store:
+        """Folder of the lease of those who work on one interval, or else on the whole sink."""
+        return self.lease.child(interval) if interval else self.lease
+
     @property
     def records(self) -> Store:
         """Folder of the run records."""
@@ -106,6 +112,11 @@ class SinkLayout:
     def intervals(self) -> Store:
         """Folder of what is known of published intervals."""
         return self.state.child("intervals")
+
+    @property
+    def figures(self) -> Store:
+        """Folder of the figures of published intervals' columns."""
+        return self.state.child("figures")
 
     @property
     def published(self) -> str:
@@ -164,6 +175,11 @@ class KeyLayout:
     def part(self, index: int) -> str:
         """A new, unique name below ``data`` for the file of part ``index``."""
         return f"part-{self.result_key[:8]}-{index:06d}-{_unique()}.parquet"
+
+    @property
+    def part_pattern(self) -> str:
+        """What the names of all its part files match."""
+        return f"part-{self.result_key[:8]}-*.parquet"
 
     def is_part(self, path: str) -> bool:
         """Whether a path below ``data`` is a part file of this result."""

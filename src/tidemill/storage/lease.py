@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -91,13 +92,14 @@ def acquire(
     run_id: str,
     wait_seconds: float = 0.0,
     renew_seconds: float = RENEW_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Lease:
-    """Become the one writer of a sink.
+    """Become the one writer of a sink, or of an interval of it.
 
     Parameters
     ----------
     store
-        The folder of the lease: ``SinkLayout.lease``.
+        The folder of the lease: ``SinkLayout.lease_of``.
     owner, run_id
         Who asks, named to those who are refused.
     wait_seconds
@@ -105,6 +107,8 @@ def acquire(
         been heard of for a while, this looks for up to a minute whether it still renews.)
     renew_seconds
         Seconds between renewals; after six of them without a renewal the lease is stale.
+    sleep
+        Called between two looks; what it raises ends the waiting.
 
     Returns
     -------
@@ -141,7 +145,7 @@ def acquire(
             raise _busy(store, current)
         if watch is None or renewed:
             watch = _Watch(current)
-        time.sleep(min(1.0, current.renew_seconds / 4))
+        sleep(min(1.0, current.renew_seconds / 4))
 
 
 class _Watch:
@@ -161,12 +165,18 @@ class _Watch:
 
 
 def _busy(store: Store, holder: Holder) -> SinkBusyError:
-    sink = store.url.removesuffix("/lease").removesuffix("/_tidemill")
     return SinkBusyError(
-        f"{sink} is being written by {holder.describe()}; wait until it ends, let this run wait "
-        "with wait_for_sink, or cancel the other run (if its process was killed, the sink is free "
-        f"{holder.stale_seconds:.0f} s later)"
+        f"{_subject(store)} is being written by {holder.describe()}; wait until it ends, let "
+        "this run wait with wait_for_sink, or cancel the other run (if its process was killed, the "
+        f"sink is free {holder.stale_seconds:.0f} s later)"
     )
+
+
+def _subject(store: Store) -> str:
+    """What a lease is about, for a message: the sink, or an interval of it."""
+    state, _, interval = store.url.rpartition("/lease")
+    sink = state.removesuffix("/_tidemill")
+    return f"interval {interval[1:]} of {sink}" if interval else sink
 
 
 def _path(generation: int) -> str:
@@ -312,10 +322,9 @@ def _by(holder: Holder) -> str:
 
 
 def _lost_message(store: Store, reason: str) -> str:
-    sink = store.url.removesuffix("/lease").removesuffix("/_tidemill")
     return (
-        f"this run no longer owns {sink}: {reason}; its finished parts are kept, start a new run "
-        "to go on from there"
+        f"this run no longer owns {_subject(store)}: {reason}; its finished parts are kept, start "
+        "a new run to go on from there"
     )
 
 

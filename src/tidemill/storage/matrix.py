@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 from deltalake import DeltaTable
 
+from tidemill.composites import id_fields, mark_ids
 from tidemill.errors import SinkError, shorten
 from tidemill.storage.delta import INTERVAL, open_table, table_files
 from tidemill.storage.layout import SinkLayout
@@ -39,7 +40,8 @@ def read_matrix(
     -------
     pandas.DataFrame
         Features as float64 columns; the id as index, ascending, its type preserved. A table with
-        several intervals, read as a whole, has the index (interval, id).
+        several intervals, read as a whole, has the index (interval, id). Several id columns are as
+        many levels of the index.
 
     Raises
     ------
@@ -54,14 +56,17 @@ def read_matrix(
     """
     layout = SinkLayout.of(sink, storage_options)
     table = _read_table(layout, interval) if layout.kind == "delta" else _read_file(layout)
-    id_name = table.schema.names[0]
+    id_names = [field.name for field in id_fields(table.schema)]
     has_intervals = layout.kind == "delta" and table.schema.names[-1] == INTERVAL
     frame: pd.DataFrame = table.to_pandas()
     if has_intervals and interval is None:
-        frame = frame.set_index([INTERVAL, id_name])
+        frame = frame.set_index([INTERVAL, *id_names])
+    elif len(id_names) > 1:
+        frame = frame.set_index(id_names)
+        frame = frame.drop(columns=INTERVAL) if has_intervals else frame
     else:
         # set_index would make a RangeIndex of consecutive integers, and lose their type.
-        frame.index = pd.Index(frame.pop(id_name))
+        frame.index = pd.Index(frame.pop(id_names[0]))
         frame = frame.drop(columns=INTERVAL) if has_intervals else frame
     return frame if frame.index.is_monotonic_increasing else frame.sort_index()
 
@@ -114,23 +119,31 @@ def _read_file(layout: SinkLayout) -> pa.Table:
 
 
 def _read_csv(layout: SinkLayout, file: pa.NativeFile) -> pa.Table:
-    """All columns are float64 but the id: its type stands beside the file."""
+    """All columns are float64 but those of the id: their types stand beside the file."""
     convert = pacsv.ConvertOptions(strings_can_be_null=False)
     with open_whole(layout.home, layout.name) as again:
         names = pacsv.open_csv(again).schema.names
-    convert.column_types = {name: pa.float64() for name in names[1:]}
-    if (id_type := _recorded_id_type(layout)) is not None:
-        convert.column_types = {**convert.column_types, names[0]: id_type}
-    return pacsv.read_csv(file, convert_options=convert)
+    types = _recorded_id_types(layout)
+    convert.column_types = {
+        **{name: pa.float64() for name in names[max(len(types), 1) :]},
+        **dict(zip(names, types, strict=False)),
+    }
+    table = pacsv.read_csv(file, convert_options=convert)
+    if len(types) <= 1:
+        return table
+    fields = list(table.schema)
+    return table.cast(pa.schema([*mark_ids(fields[: len(types)]), *fields[len(types) :]]))
 
 
-def _recorded_id_type(layout: SinkLayout) -> pa.DataType | None:
+def _recorded_id_types(layout: SinkLayout) -> list[pa.DataType]:
+    """The types of the id's columns; none if nothing tells."""
     try:
-        text: str = json.loads(layout.state.read(layout.published))["id_type"]
+        found: str | list[str] = json.loads(layout.state.read(layout.published))["id_type"]
     except (FileNotFoundError, ValueError, KeyError):
-        return None
+        return []
     utc = pa.timestamp("us", "UTC")
-    return utc if text == str(utc) else pa.type_for_alias(text)
+    texts = [found] if isinstance(found, str) else found
+    return [utc if text == str(utc) else pa.type_for_alias(text) for text in texts]
 
 
 def _nothing(layout: SinkLayout) -> SinkError:

@@ -10,6 +10,7 @@ from typing import Self
 
 import pyarrow as pa
 
+from tidemill.composites import id_fields
 from tidemill.storage.delta import commit_files
 from tidemill.storage.files import write_file
 from tidemill.storage.layout import KeyLayout, SinkLayout
@@ -40,7 +41,7 @@ class Published:
     digest: str  # of the content
     rows: int
     version: str  # Delta: number of the table's version; file: the storage's version of the file
-    id_type: str  # Arrow type
+    id_type: str | list[str]  # Arrow type, or those of several id columns
     published: float  # seconds since the epoch, by the publisher's clock
     interval: str | None = None
     is_new: bool = True  # False: the sink showed exactly this already, nothing was written
@@ -121,7 +122,7 @@ def publish_delta(
             digest=digest,
             rows=sum(marker.rows for marker in found),
             version=str(commit.version),
-            id_type=str(schema[0].type),
+            id_type=_id_type(schema),
             published=time.time(),
             interval=interval,
             is_new=commit.is_new,
@@ -156,10 +157,15 @@ def publish_file(
             digest=digest,
             rows=sum(marker.rows for marker in found),
             version=layout.home.info(layout.name).version,
-            id_type=str(schema[0].type),
+            id_type=_id_type(schema),
             published=time.time(),
         ),
     )
+
+
+def _id_type(schema: pa.Schema) -> str | list[str]:
+    types = [str(field.type) for field in id_fields(schema)]
+    return types[0] if len(types) == 1 else types
 
 
 def drop_parts(layout: SinkLayout, key: KeyLayout) -> None:

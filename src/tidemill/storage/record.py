@@ -34,6 +34,8 @@ class RunRecord:
     source_fingerprint: str = ""
     result_key: str = ""
     interval: str | None = None
+    time_zone_of_input: str = ""  # of the sort column, or that it has none and counts as UTC
+    reason: str = ""  # why the interval was calculated
     settings: Mapping[str, Any] = field(default_factory=dict)  # canonical
     policies: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)  # package -> version

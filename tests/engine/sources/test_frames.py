@@ -15,7 +15,8 @@ from tsfresh.feature_extraction.data import to_tsdata
 
 from tidemill.errors import ArgumentError, DataError, SourceError
 from tidemill.policies import Policies
-from tidemill.sources.frames import has_time_index, id_dtype, read_frame, to_frame
+from tidemill.sources.frame_ids import id_dtype
+from tidemill.sources.frames import has_time_index, read_frame, to_frame
 
 OMIT = Policies(on_nan="omit")
 QUARANTINE = Policies(on_nan="quarantine")

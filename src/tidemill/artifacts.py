@@ -1,0 +1,132 @@
+"""What a run shows on its page of Prefect's UI: how far it is, its report, a link to its output.
+
+Nothing here fails a run: its result is the table, not what is said of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    update_progress_artifact,
+)
+
+from tidemill.pages import href, interval_page
+from tidemill.progress import Board, listening
+
+__all__ = ["live_progress", "show_failure", "show_report"]
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two updates of a progress: a call of the API each, however many parts there are.
+UPDATE_SECONDS = 2.0
+#: Seconds between two looks at what there is to show.
+LOOK_SECONDS = 0.1
+#: Seconds that the end of a run waits for a server that does not answer.
+PATIENCE_SECONDS = 5.0
+
+
+def show_report(text: str, sink: str) -> None:
+    """Put a report in Markdown and a link to the output on the run's page."""
+    _try(create_markdown_artifact, text, key=_key("report", sink), description=f"Report on {sink}")
+    _link(sink)
+
+
+def show_failure(make_report: Callable[[], dict[str, Any]], error: BaseException) -> None:
+    """Put on the run's page what a recurring run did before it failed, and why it did."""
+    report = _try(make_report)
+    if report is not None:
+        reason = f"{type(error).__name__}: {error}"
+        show_report(interval_page({**report, "error": reason}), report["sink"])
+
+
+def _link(sink: str) -> None:
+    _try(
+        create_link_artifact, href(sink), link_text=sink, key=_key("output", sink),
+        description="The output",
+    )  # fmt: skip
+
+
+@contextmanager
+def live_progress(sink: str) -> Iterator[Board]:
+    """A board, and its state as a progress artifact on the run's page.
+
+    A thread shows it, so that a slow server keeps nothing waiting. There is no artifact before
+    something is expected.
+    """
+    board, ended = Board(), threading.Event()
+    show = _Shown(board, sink).keep_current
+    thread = threading.Thread(
+        target=copy_context().run, args=(show, ended), name="tidemill-progress", daemon=True
+    )
+    thread.start()
+    try:
+        with listening(board.hear):
+            yield board
+    finally:
+        ended.set()
+        thread.join(PATIENCE_SECONDS)
+
+
+class _Shown:
+    """The artifact of a board."""
+
+    def __init__(self, board: Board, sink: str) -> None:
+        self._board = board
+        self._sink = sink
+        self._id: UUID | None = None
+        self._last: tuple[float, str] = (0.0, "")
+
+    def keep_current(self, ended: threading.Event) -> None:
+        """Show the board's state until the run has ended, and then its last one."""
+        due = time.monotonic()
+        while not ended.wait(LOOK_SECONDS):
+            if time.monotonic() >= due and self._show():
+                due = time.monotonic() + UPDATE_SECONDS
+        self._show()
+
+    def _show(self) -> bool:
+        """Show the state if it is new; whether that took a call."""
+        state = (round(100 * self._board.share, 1), self._board.text)
+        if state == self._last or not state[1]:
+            return False
+        self._last = state
+        percent, text = state
+        if self._id is None:
+            key = _key("progress", self._sink)
+            self._id = _try(create_progress_artifact, percent, key=key, description=text)
+        else:
+            _try(update_progress_artifact, self._id, percent, description=text)
+        return True
+
+
+def _try(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What the call gives, or None: a page that lacks something is no reason to end a run."""
+    try:
+        return call(*arguments, **options)
+    except Exception:
+        log.warning("the run's page lacks something", exc_info=True)
+        return None
+
+
+def _key(what: str, sink: str) -> str:
+    """A key as Prefect allows them: it groups what the runs of a table show.
+
+    Examples
+    --------
+    >>> _key("report", "s3://bucket/My Table.parquet")
+    'tidemill-report-my-table-parquet'
+    """
+    name = sink.rstrip("/").rpartition("/")[2].lower()
+    return "-".join(["tidemill", what, *re.findall("[a-z0-9]+", name)])

@@ -1,0 +1,100 @@
+"""Commands that a person can paste: the backfill that fills the holes of a table."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tidemill.calendars import MOST, Calendar, rules_of
+from tidemill.intervals import Interval, local_text
+from tidemill.request import Request
+
+__all__ = ["OPTIONS", "fill_commands"]
+
+#: The parameters of the recurring flow that ``tidemill backfill`` takes by the same name.
+OPTIONS = (
+    "column_id", "column_time", "column_kind", "column_value", "settings", "every", "timezone",
+    "anchor", "window", "lag", "checks", "retries", "retry_delay_seconds", "cluster", "on_nan",
+    "on_duplicate", "on_error", "work_dir", "storage_options", "modules", "part_bytes",
+    "wait_for_sink",
+)  # fmt: skip
+#: Options that are given once for each value.
+_REPEATED = {"storage_options": "--storage-option", "modules": "--module"}
+#: Parameters that may be the path of a file.
+_PATHS = {"settings", "cluster", "work_dir"}
+
+
+def fill_commands(
+    request: Request, given: Mapping[str, Any], calendar: Calendar, holes: Sequence[Interval]
+) -> list[str]:
+    """The commands that fill the holes: one, but for holes of more than 100,000 intervals.
+
+    Values that are the defaults of a flow are named too: those of the command may be others.
+
+    Parameters
+    ----------
+    request : of the run that found the holes
+    given : the parameters of its flow
+    calendar : how time is cut
+    holes : oldest first
+    """
+    words = ["tidemill", "backfill", *request.locations, request.sink, *_options(given)]
+    return [
+        shlex.join(
+            [
+                *words,
+                *("--start", local_text(calendar, start)),
+                *("--end", local_text(calendar, end)),
+            ]
+        )
+        for start, end in _spans(calendar, holes)
+    ]
+
+
+def _options(given: Mapping[str, Any]) -> Iterator[str]:
+    for name in OPTIONS:
+        value = given.get(name)
+        if value is None or value in ([], {}):
+            continue
+        option = _REPEATED.get(name, f"--{name.replace('_', '-')}")
+        for text in _texts(name, value):
+            yield from (option, text)
+
+
+def _texts(name: str, value: Any) -> Iterator[str]:
+    """The texts by which the command is given a value."""
+    if name == "storage_options":
+        yield from (f"{option}={variable}" for option, variable in value.items())
+    elif isinstance(value, list | tuple):
+        yield from (str(one) for one in value)
+    elif isinstance(value, Mapping):
+        yield json.dumps(value)
+    elif name in _PATHS and _is_path(name, value):
+        yield str(Path(value).absolute())
+    else:
+        yield str(value)
+
+
+def _is_path(name: str, value: str) -> bool:
+    """Whether it is a path, which the command may be given in another folder, and no word."""
+    if "://" in value:
+        return False
+    return name == "work_dir" or (bool(Path(value).suffix) and Path(value).is_file())
+
+
+def _spans(calendar: Calendar, holes: Sequence[Interval]) -> Iterator[tuple[int, int]]:
+    """Spans of time that hold the holes, each of no more intervals than one backfill takes."""
+    longest = MOST * rules_of(calendar).step
+    start = end = None
+    for hole in holes:
+        if start is None or end is None:
+            start = hole.start
+        elif hole.end - start > longest:
+            yield start, end
+            start = hole.start
+        end = hole.end
+    if start is not None and end is not None:
+        yield start, end

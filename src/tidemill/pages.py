@@ -1,0 +1,332 @@
+"""What a run shows on its page in Prefect's UI, and the command prints: Markdown.
+
+Cells are cut and escaped: ids, kinds and messages come from the data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tidemill.report import seconds_text, slowest_calculators
+
+__all__ = ["backfill_page", "extraction_page", "href", "interval_page"]
+
+#: Intervals that are shown in full, and lines of a table of errors or quarantined series.
+DETAILED = 5
+LINES = 20
+#: Characters of a cell.
+CELL = 200
+#: Ids that are named; a run record names more.
+IDS = 10
+#: What can happen to an id's row.
+_CHANGES = ("added", "removed", "altered")
+
+
+def interval_page(report: Mapping[str, Any]) -> str:
+    """The report of a recurring run.
+
+    Examples
+    --------
+    >>> finding = {"interval": "20261120T000000Z", "start": "2026-11-20", "state": "unchanged"}
+    >>> finding["reason"] = "the same files"
+    >>> report = {"sink": "t", "summaries": [], "holes": {"count": 0, "names": []}}
+    >>> print(interval_page({"interval": "20261120T000000Z", "findings": [finding], **report}))
+    # Interval 20261120T000000Z
+    <BLANKLINE>
+    Table: [`t`](t)
+    <BLANKLINE>
+    ## What was calculated, and why
+    <BLANKLINE>
+    | interval | state | why | rows | ids added | removed | altered |
+    |---|---|---|---|---|---|---|
+    | 2026-11-20 | unchanged | the same files |  |  |  |  |
+    """
+    by_interval = {summary["interval"]: summary for summary in report["summaries"]}
+    lines = [f"# Interval {report['interval']}", "", f"Table: {_link(report['sink'])}"]
+    if "error" in report:
+        lines += ["", f"**The run failed.** {_cell(report['error'], limit=2_000)}"]
+    lines += ["", "## What was calculated, and why", ""]
+    shown = _shown_findings(report["findings"])
+    lines += _table(
+        ("interval", "state", "why", "rows", "ids added", "removed", "altered"),
+        (_finding_cells(one, by_interval.get(one["interval"])) for one in shown),
+    )
+    if left_out := len(report["findings"]) - len(shown):
+        lines += ["", f"{left_out:,} more are unchanged."]
+    detailed = list(by_interval.values())[-DETAILED:]
+    for summary in detailed:
+        lines += ["", f"## Interval {summary['interval']}", *_interval_sections(summary)]
+    if left_out := len(by_interval) - len(detailed):
+        lines += ["", f"{left_out:,} earlier ones were calculated too: see `tidemill inspect`."]
+    if report["holes"]["count"]:
+        lines += _hole_lines(report["holes"])
+    return "\n".join(lines)
+
+
+def _shown_findings(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """All but unchanged ones of a long list; the last is what the run is about."""
+    if len(findings) <= LINES:
+        return list(findings)
+    return [*(one for one in findings[:-1] if one["state"] != "unchanged"), findings[-1]]
+
+
+def _finding_cells(finding: Mapping[str, Any], summary: Mapping[str, Any] | None) -> list[Any]:
+    cells: list[Any] = [finding["start"], finding["state"], finding["reason"]]
+    if summary is None:
+        return [*cells, "", "", "", ""]
+    changes = summary["acceptance"]["changes"]
+    counts = [changes[name]["count"] if changes else "?" for name in _CHANGES]
+    return [*cells, summary["rows"], *counts]
+
+
+def _hole_lines(holes: Mapping[str, Any]) -> list[str]:
+    """What was never published, and how it is."""
+    lines = ["", "## Holes", ""]
+    named = ", ".join(holes["names"]) + ", ..." * (holes["count"] > len(holes["names"]))
+    lines += [f"Older intervals that were never published: {holes['count']:,} ({named})."]
+    lines += ["", "This fills what there are rows for:"]
+    return [*lines, "", "```bash", *holes["commands"], "```"]
+
+
+def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
+    """All that is said of one interval's new rows."""
+    accepted = summary["acceptance"]
+    facts, features = accepted["facts"], accepted["features"]
+    nan = facts["nan_cells"] / max(facts["rows"] * facts["columns"], 1)
+    yield ""
+    yield f"- {summary['rows']:,} rows of {summary['columns']:,} columns, {_percent(nan)} NaN"
+    if features["all_nan"]:
+        yield f"- {features['all_nan']:,} columns are NaN in every row"
+    yield f"- {_parts_text(summary)}"
+    yield f"- times of the input: {_cell(summary['time_zone_of_input'])}"
+    if accepted["replaced"]:
+        why = summary["reason"] or "as was asked for"
+        yield f"- they replace those of run `{accepted['replaced']}`: {_cell(why)}"
+        yield from _changed_ids(accepted["changes"])
+    yield from _section("Checks", ("check", "figure", "warns above", "fails above", "result"),
+                        _check_rows(accepted))  # fmt: skip
+    yield from _trouble(summary)
+    yield from _slowest(summary)
+    yield from _moved(features)
+    most = [(_code(row["feature"]), _percent(row["nan"])) for row in features["most_nan"]]
+    yield from _section("Features with the most NaN, but not all", ("feature", "NaN"), most)
+
+
+def _changed_ids(changes: Mapping[str, Any]) -> Iterator[str]:
+    for name in _CHANGES:
+        if (change := changes.get(name)) and change["count"]:
+            named = ", ".join(_cell(one) for one in change["ids"][:IDS])
+            more = ", ..." * (change["count"] > IDS)
+            yield f"- ids {name}: {change['count']:,} ({named}{more})"
+
+
+def _check_rows(accepted: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    levels = {finding["check"]: finding["level"] for finding in accepted["checks"]}
+    for name, measured in accepted["measures"].items():
+        shown = _percent if measured["is_share"] else "{:,}".format
+        limits = [
+            shown(measured["limits"][level]) if level in measured["limits"] else "off"
+            for level in ("warn", "fail")
+        ]
+        figure = measured["figure"]
+        if figure is None:
+            yield name, "nothing to compare with", *limits, "-"
+        else:
+            yield name, shown(figure), *limits, levels.get(name, "ok")
+
+
+def _moved(features: Mapping[str, Any]) -> Iterator[str]:
+    yield from ("", "### Features that moved most", "")
+    if features["before"] is None:
+        yield "This is the first interval: there is none to compare with."
+    elif features["moved"] is None:
+        yield f"No figures are kept of the interval before, {features['before']}."
+    elif not features["moved"]:
+        yield f"None moved since {features['before']}."
+    else:
+        yield (
+            f"Since {features['before']}. A move is from 0 to 1: the larger of the change of the "
+            "share of NaN, and d / (1 + d), with d the change of the mean in spreads (standard "
+            "deviations over ids)."
+        )
+        yield ""
+        columns = ("feature", "move", "mean before", "spread before", "mean", "NaN before", "NaN")
+        yield from _table(columns, map(_move_cells, features["moved"]))
+
+
+def _move_cells(row: Mapping[str, Any]) -> list[str]:
+    means = (_number(row[name]) for name in ("mean_before", "spread_before", "mean"))
+    shares = (_percent(row[name]) for name in ("nan_before", "nan"))
+    return [_code(row["feature"]), f"{row['move']:.2g}", *means, *shares]
+
+
+def backfill_page(report: Mapping[str, Any]) -> str:
+    """What happened to the intervals of a backfill.
+
+    Examples
+    --------
+    >>> row = {"start": "2026-11-20", "state": "missing", "result": "published", "rows": 4}
+    >>> row |= {"reason": "it was not published yet"}
+    >>> print(backfill_page({"sink": "t", "dry_run": False, "intervals": [row]}))
+    # Backfill
+    <BLANKLINE>
+    Table: [`t`](t)
+    <BLANKLINE>
+    1 published
+    <BLANKLINE>
+    | interval | state | result | rows | why |
+    |---|---|---|---|---|
+    | 2026-11-20 | missing | published | 4 | it was not published yet |
+    """
+    rows = report["intervals"]
+    results = Counter(row["result"] for row in rows)
+    lines = ["# What would be done" if report["dry_run"] else "# Backfill", ""]
+    lines += [f"Table: {_link(report['sink'])}", ""]
+    counts = ", ".join(f"{count:,} {result}" for result, count in results.items())
+    lines += [counts or "no interval that is closed lies there", ""]
+    names = ("start", "state", "result", "rows", "reason")
+    lines += _table(
+        ("interval", "state", "result", "rows", "why"),
+        ([row.get(name, "") for name in names] for row in rows),
+    )
+    return "\n".join(lines)
+
+
+def extraction_page(summary: Mapping[str, Any]) -> str:
+    """The report of the main job."""
+    lines = ["# Feature matrix", "", f"Output: {_link(summary['sink'])}", ""]
+    lines += [f"- {summary['rows']:,} rows of {summary['columns']:,} columns"]
+    lines += [f"- {_parts_text(summary)}"]
+    lines += [f"- cluster {_code(summary['cluster'])}, {summary['task_runs']:,} task runs"]
+    if summary["note"]:
+        lines += [f"- {_cell(summary['note'])}"]
+    lines += [f"- content digest `{summary['digest'][:16]}`", *_trouble(summary)]
+    lines += _slowest(summary)
+    steps = ((step, seconds_text(seconds)) for step, seconds in summary["seconds"].items())
+    return "\n".join([*lines, *_section("Steps", ("step", "seconds"), steps)])
+
+
+def _parts_text(summary: Mapping[str, Any]) -> str:
+    """Such as "4 parts: 3 calculated, 1 reused"; quarantined are ids."""
+    counts = dict(summary["parts"])
+    quarantined = counts.pop("quarantined", 0)
+    total = counts.pop("total")
+    said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    return f"{total:,} part{'s' * (total != 1)}: {said}" + (
+        f"; {quarantined:,} ids quarantined" * bool(quarantined)
+    )
+
+
+def _trouble(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Errors by calculator, and the series that were set aside."""
+    errors = summary["errors"]
+    rows = ((_code(e["calculator"]), e["kind"], e["count"], e["message"]) for e in errors)
+    yield from _section("Errors", ("calculator", "kind", "cells", "message"), rows, len(errors))
+    found = summary["quarantined"]
+    aside = ((one["id"], one["kind"], one["reason"]) for one in found)
+    yield from _section("Quarantined", ("id", "kind", "reason"), aside, len(found))
+
+
+def _slowest(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Measured seconds; parts of earlier attempts are not in them."""
+    seconds = slowest_calculators(summary["seconds_by_calculator"])
+    rows = ((_code(name), seconds_text(spent)) for name, spent in seconds)
+    yield from _section("Slowest calculators", ("calculator", "measured, one thread"), rows)
+
+
+def _section(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], count: int = 0
+) -> Iterator[str]:
+    """A titled table of at most ``LINES`` rows; nothing if it has none."""
+    listed = [row for _, row in zip(range(LINES), rows, strict=False)]
+    if not listed:
+        return
+    yield from ("", f"### {title}", "", *_table(columns, listed))
+    if count > len(listed):
+        yield from ("", f"... ({count:,} in all)")
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
+    for row in rows:
+        yield f"| {' | '.join(_cell(cell) for cell in row)} |"
+
+
+def _cell(value: Any, limit: int = CELL) -> str:
+    r"""One line that ends no cell and starts no HTML.
+
+    Examples
+    --------
+    >>> _cell("a|b\n<c>"), _cell(1234)
+    ('a\\|b &lt;c>', '1,234')
+    """
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, _Markdown):
+        return value
+    text = " ".join(str(value).split())
+    text = text if len(text) <= limit else f"{text[:limit]}..."
+    return re.sub(r"([|`\[])", r"\\\1", text).replace("<", "&lt;")
+
+
+class _Markdown(str):
+    """Text that is escaped already."""
+
+    __slots__ = ()
+
+
+def _code(text: str) -> _Markdown:
+    r"""As code, which may hold backticks.
+
+    Examples
+    --------
+    >>> _code("x__mean"), _code("a`|b")
+    ('`x__mean`', '`` a`\\|b ``')
+    """
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    space = " " * ("`" in text)
+    return _Markdown(f"{fence}{space}{text}{space}{fence}".replace("|", "\\|"))
+
+
+def _link(sink: str) -> str:
+    return f"[{_code(sink)}]({href(sink)})"
+
+
+def href(sink: str) -> str:
+    """The address of an output; that of a local one leads there only on its own machine.
+
+    Examples
+    --------
+    >>> href("/data/my table"), href("s3://bucket/a b")
+    ('file:///data/my%20table', 's3://bucket/a%20b')
+    """
+    path = Path(sink)
+    return path.as_uri() if path.is_absolute() else quote(sink, safe=":/?&=%@+,;#")
+
+
+def _percent(share: float) -> str:
+    """Three digits at most; what is not nothing is not shown as nothing.
+
+    Examples
+    --------
+    >>> _percent(0.12345), _percent(0.00001), _percent(0), _percent(1)
+    ('12.3%', '0.001%', '0%', '100%')
+    """
+    return f"{100 * share:.3g}%"
+
+
+def _number(value: float | None) -> str:
+    """Four digits.
+
+    Examples
+    --------
+    >>> _number(1234.5678), _number(1e-9), _number(None)
+    ('1235', '1e-09', '-')
+    """
+    return "-" if value is None else f"{value:.4g}"
