@@ -18,11 +18,12 @@ from prefect import flow
 from tidemill.artifacts import live_progress, show_report
 from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import ArgumentError, BackfillError
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import Interval, between, is_closed, local_text
 from tidemill.job import stop_jobs
-from tidemill.operations import engine_logs, shared_cluster
+from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
 from tidemill.pages import backfill_page
 from tidemill.parameters import (
     Anchor,
@@ -30,8 +31,8 @@ from tidemill.parameters import (
     Checks,
     Cluster,
     Column,
-    Columns,
     Concurrency,
+    IdColumns,
     Lag,
     Location,
     Locations,
@@ -39,6 +40,7 @@ from tidemill.parameters import (
     OnDuplicate,
     OnError,
     OnNan,
+    OnSettingsChange,
     Order,
     Retries,
     Seconds,
@@ -60,11 +62,11 @@ __all__ = ["backfill"]
 log = logging.getLogger(__name__)
 
 
-@flow(name="backfill", persist_result=False)
+@flow(name="backfill", persist_result=False, on_crashed=[cancel_interrupted])
 def backfill(
     source: Locations,
     sink: Location,
-    column_id: Columns,
+    column_id: IdColumns,
     column_time: Column,
     start: Time,
     end: Time,
@@ -87,6 +89,7 @@ def backfill(
     on_nan: OnNan = "quarantine",
     on_duplicate: OnDuplicate = "raise",
     on_error: OnError = "nan",
+    on_settings_change: OnSettingsChange = "refuse",
     work_dir: Location | None = None,
     storage_options: StorageOptions | None = None,
     modules: Modules | None = None,
@@ -141,6 +144,9 @@ def backfill(
             last: the one that counts; mean: the mean of their values.
         on_error: What a cell gets whose calculator raises an error. raise: the run fails; nan: it
             is NaN, and the run goes on.
+        on_settings_change: What happens if the table was made with other settings. refuse: the run
+            fails with the difference; append: new features are added, and only these are
+            calculated; recalculate: what is looked at is calculated with the new settings.
         work_dir: Folder for temporary data, reachable by all workers. Default: beside the sink.
         storage_options: Options of the object store, each with the name of the environment variable
             that holds its value, such as AWS_REGION: capitals, digits and underscores. Never the
@@ -158,8 +164,9 @@ def backfill(
     request = make_table_request(
         source, sink, settings=settings, column_id=column_id, column_time=column_time,
         column_kind=column_kind, column_value=column_value, checks=checks, on_nan=on_nan,
-        on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
-        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
+        on_duplicate=on_duplicate, on_error=on_error, on_settings_change=on_settings_change,
+        work_dir=work_dir, storage_options=storage_options, modules=modules or (),
+        part_bytes=part_bytes,
     )  # fmt: skip
     if concurrency < 1:
         raise ArgumentError(f"concurrency={concurrency} is not allowed; give 1 or more")
@@ -168,6 +175,7 @@ def backfill(
     if order == "newest first":
         chosen.reverse()
     with engine_logs(), live_progress(request.sink) as progress:
+        end_dead_runs()
         check_request(request)
         findings = _examine_all(request, chosen, concurrency, recalculate=recalculate)
         results = [_row(calendar, finding) for finding in findings]
@@ -180,12 +188,19 @@ def backfill(
             results = [row | done.get(row["interval"], {}) for row in results]
         report = {"sink": request.sink, "dry_run": dry_run, "intervals": results}
         show_report(backfill_page(report), request.sink)
-    if failed := [row for row in results if row["result"] == "failed"]:
+    failed = [row for row in results if row["result"] in {"failed", "refused"}]
+    if failed and not dry_run:
         raise BackfillError(
             f"{len(failed)} of {len(results)} intervals failed, first {failed[0]['interval']}: "
             f"{failed[0]['reason']}. The others are published; run again for the rest"
         )
     return report
+
+
+def _prospect(finding: Finding) -> str:
+    if finding.state == "refused":
+        return "refused"
+    return "due" if finding.is_due else "skipped"
 
 
 def _examine_all(
@@ -208,7 +223,7 @@ def _row(calendar: Calendar, finding: Finding) -> dict[str, Any]:
         "start": local_text(calendar, finding.interval.start),
         "state": finding.state,
         "reason": finding.reason,
-        "result": "due" if finding.is_due else "skipped",
+        "result": _prospect(finding),
     }
     log.info("interval %(interval)s: %(result)s, %(reason)s", row)
     return row

@@ -13,14 +13,15 @@ from prefect import flow
 
 from tidemill.artifacts import live_progress, show_report
 from tidemill.cluster import ClusterSpec, parse_cluster
+from tidemill.dead_runs import INNER, end_dead_runs
 from tidemill.job import Job, extract_here, take_turn
-from tidemill.operations import Steps, engine_logs, one_api
+from tidemill.operations import Steps, cancel_interrupted, engine_logs, one_api
 from tidemill.pages import extraction_page
 from tidemill.parameters import (
     Bytes,
     Cluster,
     Column,
-    Columns,
+    IdColumns,
     Location,
     Locations,
     Modules,
@@ -39,11 +40,11 @@ from tidemill.turns import Turn
 __all__ = ["carry_out", "extract", "extract_on_dask"]
 
 
-@flow(name="extract", persist_result=False)
+@flow(name="extract", persist_result=False, on_crashed=[cancel_interrupted])
 def extract(
     source: Locations,
     sink: Location,
-    column_id: Columns,
+    column_id: IdColumns,
     column_sort: Column | None = None,
     column_kind: Column | None = None,
     column_value: Column | None = None,
@@ -108,6 +109,7 @@ def extract(
         isolation_seconds=isolation_seconds,
     )  # fmt: skip
     with engine_logs():
+        end_dead_runs()
         with live_progress(request.sink) as progress:
             progress.expect([""])
             summary = carry_out(request, spec, wait_for_sink)
@@ -127,7 +129,7 @@ def carry_out(
         return on_dask(asdict(job.run), spec.text)
 
 
-@flow(name="extract-on-dask", persist_result=False)
+@flow(name=INNER, persist_result=False, on_crashed=[cancel_interrupted])
 def extract_on_dask(run: dict[str, Any], cluster: str) -> dict[str, Any]:
     """Carry out the steps of a run on the Dask cluster of this flow's task runner.
 

@@ -20,10 +20,11 @@ from tidemill.artifacts import live_progress, show_failure, show_report
 from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.commandlines import fill_commands
+from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyError
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
-from tidemill.operations import engine_logs, shared_cluster
+from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
 from tidemill.pages import interval_page
 from tidemill.parameters import (
     Anchor,
@@ -31,7 +32,7 @@ from tidemill.parameters import (
     Checks,
     Cluster,
     Column,
-    Columns,
+    IdColumns,
     Lag,
     Location,
     Locations,
@@ -41,6 +42,7 @@ from tidemill.parameters import (
     OnEmpty,
     OnError,
     OnNan,
+    OnSettingsChange,
     Retries,
     Seconds,
     SettingsChoice,
@@ -52,10 +54,12 @@ from tidemill.parameters import (
 from tidemill.recurring import (
     NAMED,
     Finding,
+    check_findings,
     check_request,
     examine,
     holes,
     make_table_request,
+    outdated,
     remember,
 )
 from tidemill.request import Request
@@ -93,11 +97,16 @@ def _last(calendar: Calendar, interval_start: str | None) -> Interval:
     return last_closed(calendar, flow_run.scheduled_start_time or datetime.now(UTC))
 
 
-@flow(name="extract-interval", persist_result=False, flow_run_name=_run_name)
+@flow(
+    name="extract-interval",
+    persist_result=False,
+    flow_run_name=_run_name,
+    on_crashed=[cancel_interrupted],
+)
 def extract_interval(
     source: Locations,
     sink: Location,
-    column_id: Columns,
+    column_id: IdColumns,
     column_time: Column,
     column_kind: Column | None = None,
     column_value: Column | None = None,
@@ -119,6 +128,7 @@ def extract_interval(
     on_nan: OnNan = "quarantine",
     on_duplicate: OnDuplicate = "raise",
     on_error: OnError = "nan",
+    on_settings_change: OnSettingsChange = "refuse",
     work_dir: Location | None = None,
     storage_options: StorageOptions | None = None,
     modules: Modules | None = None,
@@ -170,6 +180,9 @@ def extract_interval(
             last: the one that counts; mean: the mean of their values.
         on_error: What a cell gets whose calculator raises an error. raise: the run fails; nan: it
             is NaN, and the run goes on.
+        on_settings_change: What happens if the table was made with other settings. refuse: the run
+            fails with the difference; append: new features are added, and only these are
+            calculated; recalculate: what is looked at is calculated with the new settings.
         work_dir: Folder for temporary data, reachable by all workers. Default: beside the sink.
         storage_options: Options of the object store, each with the name of the environment variable
             that holds its value, such as AWS_REGION: capitals, digits and underscores. Never the
@@ -188,8 +201,9 @@ def extract_interval(
     request = make_table_request(
         source, sink, settings=settings, column_id=column_id, column_time=column_time,
         column_kind=column_kind, column_value=column_value, checks=checks, on_nan=on_nan,
-        on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
-        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
+        on_duplicate=on_duplicate, on_error=on_error, on_settings_change=on_settings_change,
+        work_dir=work_dir, storage_options=storage_options, modules=modules or (),
+        part_bytes=part_bytes,
     )  # fmt: skip
     last = _last(calendar, interval_start)
     findings: list[Finding] = []
@@ -211,6 +225,7 @@ def extract_interval(
         progress.finish(finding.interval.name)
 
     with engine_logs(), live_progress(request.sink) as progress:
+        end_dead_runs()
         try:
             report = repeated(attempt, retries, retry_delay_seconds)
         except Exception as error:
@@ -254,6 +269,7 @@ def _examine_all(
         found.append(examine(about, known.get(interval.name), recalculate=again))
         remember(request, found[-1])
         log.info("interval %s: %s, %s", interval.name, found[-1].state, found[-1].reason)
+    check_findings(found)
     return found
 
 
@@ -316,7 +332,8 @@ def _report(
     made: Sequence[tuple[Finding, dict[str, Any]]],
 ) -> dict[str, Any]:
     names = interval_names(SinkLayout.of(request.sink, request.storage_options))
-    older = holes(calendar, names, [finding.interval for finding in findings])
+    looked_at = [finding.interval for finding in findings]
+    older = holes(calendar, names, looked_at)
     if older:
         log.warning("%d older intervals were never published", len(older))
     carried_out = {finding.interval: finding for finding, _ in made}
@@ -334,11 +351,17 @@ def _report(
             for finding in last_words
         ],
         "summaries": [summary for _, summary in made],
-        "holes": {
-            "count": len(older),
-            "names": [one.name for one in older[:NAMED]],
-            "commands": fill_commands(request, flow_run.parameters, calendar, older),
-        },
+        "holes": _named(request, calendar, older),
+        "outdated": _named(request, calendar, outdated(request, looked_at)),
+    }
+
+
+def _named(request: Request, calendar: Calendar, intervals: Sequence[Interval]) -> dict[str, Any]:
+    """Intervals that want a backfill, and the command for it."""
+    return {
+        "count": len(intervals),
+        "names": [one.name for one in intervals[:NAMED]],
+        "commands": fill_commands(request, flow_run.parameters, calendar, intervals),
     }
 
 

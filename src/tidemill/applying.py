@@ -24,10 +24,17 @@ from prefect.client.schemas.actions import (
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from pydantic import TypeAdapter, ValidationError
 
+from tidemill.automations import (
+    AutomationStep,
+    FoundAutomation,
+    compare_automations,
+    wanted_automations,
+)
 from tidemill.deploying import Deployment, Project, Schedule, check_name, project_file, read_project
 from tidemill.differences import (
     OWN_SLUG,
@@ -69,14 +76,20 @@ def deploy(
     project = read_project(project_file(file))
     wanted = _wanted(project, work_pool)
     with _server() as client:
-        steps = compare(project.name, wanted, _found(client, project.name, wanted))
+        found = _found(client, project.name, wanted)
+        steps = compare(project.name, wanted, found)
         new_pools = _check_pools(client, project.file, wanted)
+        automations = _automation_steps(client, project, wanted, found)
         if not dry_run:
             for name in new_pools:
                 client.create_work_pool(_process_pool(name))
             for step in steps:
                 _apply(client, step, project.name)
-    return differences_text(steps, new_pools, dry_run=dry_run)
+            now = _found(client, project.name, wanted)  # by their ids
+            for one in _automation_steps(client, project, wanted, now):
+                _apply_automation(client, one)
+    lines = [line for one in automations for line in one.lines()]
+    return differences_text(steps, new_pools, lines, dry_run=dry_run)
 
 
 @contextmanager
@@ -331,3 +344,30 @@ def _schedule_change(old: Schedule, new: Schedule) -> dict[str, Any]:
         "parameters": dict(new.parameters),
         "slug": new.slug or old.slug,
     }
+
+
+def _automation_steps(
+    client: SyncPrefectClient, project: Project, wanted: Sequence[Wanted], found: Sequence[Found]
+) -> tuple[AutomationStep, ...]:
+    ids = {one.name: one.id for one in found}
+    automations = wanted_automations(project.name, project.file.name, wanted, ids)
+    return compare_automations(project.name, automations, _all_automations(client), ids)
+
+
+def _all_automations(client: SyncPrefectClient) -> Iterator[FoundAutomation]:
+    offset = 0
+    while page := client.read_automations(limit=_PAGE, offset=offset):
+        for one in page:
+            yield FoundAutomation(str(one.id), one.enabled, one.model_dump(mode="json"))
+        offset += len(page)
+
+
+def _apply_automation(client: SyncPrefectClient, step: AutomationStep) -> None:
+    """One that a person disabled stays disabled."""
+    if step.action == "create":
+        client.create_automation(AutomationCore.model_validate(step.fields))
+    elif step.action == "change" and step.found:
+        core = AutomationCore.model_validate({**step.fields, "enabled": step.found.enabled})
+        client.update_automation(UUID(step.found.id), core)
+    elif step.action == "remove" and step.found:
+        client.delete_automation(UUID(step.found.id))

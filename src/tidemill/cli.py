@@ -124,6 +124,13 @@ _TABLE_OPTIONS = (
     click.option(
         "--wait-for-sink", type=click.FloatRange(min=0), help="Seconds to wait for another run."
     ),
+    click.option(
+        "--on-settings-change",
+        type=click.Choice(["refuse", "append", "recalculate"]),
+        default="refuse",
+        show_default=True,
+        help="If the table was made with other settings; append calculates new features only.",
+    ),
     _CLUSTER_OPTION,
     *_POLICY_OPTIONS,
     *_PLACE_OPTIONS,

@@ -238,17 +238,20 @@ def _same_value(new: Any, old: Any) -> bool:
     return bool(new == old)
 
 
-def differences_text(steps: Sequence[Step], new_pools: Sequence[str], *, dry_run: bool) -> str:
-    """All differences and their sum, for people."""
+def differences_text(
+    steps: Sequence[Step], new_pools: Sequence[str], others: Sequence[str] = (), *, dry_run: bool
+) -> str:
+    """All differences and their sum, for people; ``others`` are lines about automations."""
     lines = [f"{'create':<10} work pool {name} (type process)" for name in new_pools]
     for step in steps:
         lines += step.lines()
-    return "\n".join([*lines, _sum(steps, new_pools, dry_run=dry_run)])
+    is_same = not new_pools and not others
+    return "\n".join([*lines, *others, _sum(steps, is_same=is_same, dry_run=dry_run)])
 
 
-def _sum(steps: Sequence[Step], new_pools: Sequence[str], *, dry_run: bool) -> str:
+def _sum(steps: Sequence[Step], *, is_same: bool, dry_run: bool) -> str:
     done = [one for one in steps if one.does_something]
-    if not done and not new_pools:
+    if not done and is_same:
         return "Nothing changed: the server has what the file says."
     created = sum(one.action == "create" for one in done)
     counts = f"{created} created, {len(done) - created} changed, {len(steps) - len(done)} unchanged"

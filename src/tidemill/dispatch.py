@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
 import distributed
@@ -34,6 +33,7 @@ GATHER_SECONDS = 10.0
 #: Seconds between two looks at the chunks, and at the number of workers.
 POLL_SECONDS = 0.05
 WORKERS_SECONDS = 2.0
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _SETTLED = frozenset({"finished", "error", "cancelled", "lost"})
 
 
@@ -106,18 +106,22 @@ def run_chunks(
 
 @contextmanager
 def _interrupt_afterwards() -> Iterator[None]:
-    """Hold Ctrl-C back: the serialisers of a submission would turn it into an error of theirs."""
+    """Hold signals back that stop a run: serialisers of a submission turn them into their errors.
+
+    They are Ctrl-C, and what a Prefect worker sends to a run that is cancelled.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    held: list[tuple[int, FrameType | None]] = []
-    handler = signal.signal(signal.SIGINT, lambda *caught: held.append(caught))
+    held: list[int] = []
+    before = {one: signal.signal(one, lambda caught, _: held.append(caught)) for one in _STOPS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
-    if held and callable(handler):
-        handler(*held[0])
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    if held:
+        signal.raise_signal(held[0])
 
 
 def _dask(future: Any) -> distributed.Future[Any]:

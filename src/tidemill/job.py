@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from tidemill.calculators.registry import find
 from tidemill.errors import LeaseLostError, ResourceError
-from tidemill.execution import announce_kernels, load_kernels, load_plan, run_chunk
+from tidemill.execution import announce_kernels, forget_stopped, load_kernels, load_plan, run_chunk
 from tidemill.partition import check_space, check_spill, run_spill_task, spill_tasks
 from tidemill.plan import Plan
 from tidemill.planning import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
@@ -135,6 +135,8 @@ class Job:
                 yield job
             except BaseException as error:
                 write_failure(run, plan, error, cluster)
+                if not isinstance(error, Exception):
+                    forget_stopped(run)
                 raise
             finally:
                 del _OPEN[run_id]
@@ -218,7 +220,8 @@ def record_plan(run: Run, plan: Plan) -> Plan:
     elif committed(key):
         if recorded.parts != plan.parts:
             log.warning("going on with the %d parts that were recorded first", len(recorded.parts))
-        plan = replace(plan, parts=recorded.parts, layout=recorded.layout)
+        # What is kept may be replaced already, if an attempt ended right after it published.
+        plan = replace(plan, parts=recorded.parts, layout=recorded.layout, kept=recorded.kept)
     key.state.write(key.plan, plan.to_json().encode())
     return plan
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,10 +15,13 @@ from typing import Any, Self
 
 import dask
 import distributed
+from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelled, State
 from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
 
@@ -41,6 +45,7 @@ from tidemill.storage.owners import Process
 __all__ = [
     "Steps",
     "api_url",
+    "cancel_interrupted",
     "current_client",
     "engine_logs",
     "one_api",
@@ -68,6 +73,17 @@ def engine_logs() -> Iterator[None]:
         if engine.getEffectiveLevel() > logging.INFO:
             engine.setLevel(logging.INFO)
     yield
+
+
+def cancel_interrupted(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001  Prefect's names
+    """A hook: a run that somebody stopped by Ctrl-C is cancelled; Prefect calls it crashed.
+
+    Not a run of a deployment: its worker was stopped, and another may go on with it.
+    """
+    if isinstance(sys.exc_info()[1], KeyboardInterrupt) and flow_run.deployment_id is None:
+        with get_client(sync_client=True) as client:
+            cancelled: State[Any] = Cancelled(message="stopped by Ctrl-C")
+            client.set_flow_run_state(flow_run.id, cancelled, force=True)
 
 
 def api_url() -> str:

@@ -21,7 +21,7 @@ from pydantic_core import CoreSchema
 from tidemill.calendars import MOST
 from tidemill.checks import CHECKS, Check, Level
 from tidemill.errors import ArgumentError
-from tidemill.policies import OnDuplicate, OnError, OnNan
+from tidemill.policies import OnDuplicate, OnError, OnNan, OnSettingsChange
 
 __all__ = [
     "Anchor",
@@ -29,8 +29,8 @@ __all__ = [
     "Checks",
     "Cluster",
     "Column",
-    "Columns",
     "Concurrency",
+    "IdColumns",
     "Lag",
     "Location",
     "Locations",
@@ -40,6 +40,7 @@ __all__ = [
     "OnEmpty",
     "OnError",
     "OnNan",
+    "OnSettingsChange",
     "Order",
     "PositiveSeconds",
     "Retries",
@@ -94,8 +95,9 @@ Locations = Annotated[
     BeforeValidator(_refuse_frames),
 ]
 Column = Annotated[str, _FILLED]
-Columns = (
-    Annotated[Column, _Rule(title="one")] | Annotated[list[Column], _Rule(title="list", minItems=1)]
+IdColumns = (
+    Annotated[Column, _Rule(title="one")]
+    | Annotated[list[Column], _Rule(title="several", minItems=2)]
 )
 
 # What parse_duration, Calendar and read_times take, as far as a pattern can say it.
@@ -113,10 +115,10 @@ Anchor = Annotated[str, _Rule(pattern=f"^({_LENGTH}|{_TIME})$")]
 TimeZone = Annotated[str, _Rule(pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")]
 Lookback = Annotated[int, _Rule(minimum=0, maximum=MOST)]
 
+Concurrency = Annotated[int, _Rule(minimum=1)]
 Retries = Annotated[int, AfterValidator(_refuse_negative), _Rule(minimum=0)]
 Seconds = Annotated[float, AfterValidator(_refuse_negative), _Rule(minimum=0)]
 PositiveSeconds = Annotated[float, _Rule(exclusiveMinimum=0)]
-Concurrency = Annotated[int, _Rule(minimum=1)]
 Bytes = Annotated[int, _Rule(minimum=1)]
 
 SettingsChoice = (

@@ -14,6 +14,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import CronSchedule
 
 from tidemill.applying import deploy
+from tidemill.automations import HEARTBEAT
 from tidemill.errors import ArgumentError, ServerError
 
 TIDEMILL = Path(sys.executable).parent / "tidemill"
@@ -87,6 +88,9 @@ def state(client) -> dict:
         },
         "flows": {one.name for one in client.read_flows()},
         "pools": {one.name for one in client.read_work_pools()},
+        "automations": {
+            str(one.id): one.model_dump(mode="json") for one in client.read_automations()
+        },
     }
 
 
@@ -229,6 +233,33 @@ def test_what_another_made_is_left_alone(project, client, tmp_path):
         project.deploy()
     assert state(client)["deployments"] == after
     assert str(theirs) in after
+
+
+def test_automations_follow_the_file_and_a_person(project, client):
+    def own():
+        mark = f"from project {project.flow!r}"
+        return {one.name: one for one in client.read_automations() if mark in one.description}
+
+    marking = f"{project.flow}: runs without heartbeat have crashed"
+    restarting = f"{project.flow}: crashed runs start once more"
+    project.nightly["work_pool"]["job_variables"] = {"env": {HEARTBEAT: "30"}}
+    said = project.deploy()
+    assert f"create     automation {marking!r}" in said
+    before = own()
+    assert before.keys() == {marking, restarting}
+    off = {"enabled": False}
+    client.request("PATCH", "/automations/{id}", path_params={"id": before[marking].id}, json=off)
+    project.nightly["work_pool"]["job_variables"] = {"env": {HEARTBEAT: "60"}}
+    assert "trigger.within: 90.0 -> 180.0" in project.deploy(dry_run=True)
+    project.deploy()
+    after = own()
+    assert after[marking].id == before[marking].id
+    assert after[marking].trigger.within.total_seconds() == 180
+    assert not after[marking].enabled
+    assert after[restarting] == before[restarting]
+    project.content["deployments"] = []
+    assert f"remove     automation {restarting!r}" in project.deploy()
+    assert own() == {}
 
 
 def test_a_dry_run_changes_nothing(project, client):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..support import programs
+from ..support.api import runs_into
 from ..support.inputs import make_input
 from ..support.sinks import attempt_marks, committed_parts, lease, records, unfinished
 from ..support.waiting import until
@@ -40,3 +41,5 @@ def test_ctrl_c_stops_soon_and_keeps_what_is_committed(cluster, environment, tmp
     assert 3 <= committed_parts(sink) < 200
     assert attempt_marks(sink) == unfinished(sink) == []
     assert records(sink)[-1]["state"] == "cancelled"
+    if cluster != "none" and not environment:  # it was a flow run, on a server that is still there
+        assert {run.state.name for run in runs_into(sink).runs} == {"Cancelled"}

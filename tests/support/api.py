@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from prefect import Flow
@@ -71,6 +72,16 @@ def runs_called(name: str) -> FlowRuns:
     (outer,) = _flow_runs(FlowRunFilter(name=FlowRunFilterName(any_=[name])))
     parent = FlowRunFilterParentFlowRunId(any_=[outer.id])
     return FlowRuns((outer, *_flow_runs(FlowRunFilter(parent_flow_run_id=parent))))
+
+
+def runs_into(sink: Path) -> FlowRuns:
+    """The flow run that has this sink, and those that it called."""
+    (name,) = [one.name for one in _flow_runs(FlowRunFilter()) if _sink_of(one) == str(sink)]
+    return runs_called(name)
+
+
+def _sink_of(run: FlowRun) -> Any:
+    return run.parameters.get("sink")
 
 
 def _flow_runs(wanted: FlowRunFilter) -> list[FlowRun]:

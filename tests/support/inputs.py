@@ -66,3 +66,16 @@ def write_input(path: Path, frame: pd.DataFrame, ids_per_part: int, length: int)
     table = pa.Table.from_pandas(frame, preserve_index=False)
     pq.write_table(table, path, row_group_size=ids_per_part * length)
     return Input(path, frame, ids_per_part, length)
+
+
+def make_days(folder: Path, days: list[str], *, n_ids: int, length: int = 32) -> Input:
+    """Series of some days; the first value of a series on a day is 100 times the day, plus id."""
+    rng = np.random.default_rng(20_261)
+    frames = []
+    for number, day in enumerate(days):
+        times = pd.date_range(day, periods=length, freq="30min")
+        frame = pd.DataFrame({"id": np.repeat(np.arange(n_ids), length), "time": [*times] * n_ids})
+        frame["value"] = rng.normal(size=n_ids * length)
+        frame.loc[::length, "value"] = 100.0 * number + np.arange(n_ids)
+        frames.append(frame)
+    return write_input(folder / "days.parquet", pd.concat(frames, ignore_index=True), 1, length)

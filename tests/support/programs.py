@@ -106,7 +106,8 @@ def program(
 
 def child_environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     """Our environment with the probing calculators on the path; an empty value takes one out."""
-    merged = {**os.environ, "PYTHONPATH": str(FOLDER), **(changes or {})}
+    path = os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("PYTHONPATH")]))
+    merged = {**os.environ, "PYTHONPATH": path, **(changes or {})}
     return {name: value for name, value in merged.items() if value}
 
 

@@ -1,0 +1,92 @@
+"""What automations a project wants, and how they differ from those of a server."""
+
+from __future__ import annotations
+
+import pytest
+
+from tidemill.automations import (
+    HEARTBEAT,
+    FoundAutomation,
+    compare_automations,
+    wanted_automations,
+)
+from tidemill.differences import Wanted
+from tidemill.errors import ArgumentError
+
+IDS = {"extract/nightly": "11", "extract/by-hand": "22"}
+
+
+def deployment(name, heartbeat=None):
+    env = {} if heartbeat is None else {HEARTBEAT: heartbeat}
+    return Wanted(f"extract/{name}", {"job_variables": {"env": env}}, ())
+
+
+def wanted(*deployments, ids=IDS, project="mine"):
+    return wanted_automations(project, "prefect.yaml", deployments, ids)
+
+
+def found(fields, **more):
+    return FoundAutomation("id", more.pop("enabled", True), {**fields, **more})
+
+
+def ids_of(automation):
+    return automation["trigger"]["match_related"]["prefect.resource.id"]
+
+
+def test_a_run_is_dead_after_three_heartbeats_of_the_slowest_deployment():
+    marking, restarting = wanted(
+        deployment("nightly", "30"), deployment("by-hand", 60), deployment("silent")
+    )
+    assert marking["trigger"]["within"] == 180
+    assert ids_of(marking) == ["prefect.deployment.11", "prefect.deployment.22"]
+    assert ids_of(restarting) == [*ids_of(marking), "prefect.deployment.extract/silent"]
+
+
+def test_without_heartbeats_only_deaths_that_a_worker_saw_are_followed():
+    (restarting,) = wanted(deployment("nightly"))
+    assert restarting["actions"][0]["name"] == "AwaitingRetry"
+    assert restarting["trigger"]["match"]["prefect.run-count"] == "1"
+
+
+def test_no_deployments_need_no_automations():
+    assert wanted() == []
+
+
+@pytest.mark.parametrize("heartbeat", ["10", "1m", "", "-30"])
+def test_a_heartbeat_that_prefect_would_not_keep_is_refused(heartbeat):
+    with pytest.raises(ArgumentError, match=f"{HEARTBEAT}='{heartbeat}' is not allowed; .* 30 or"):
+        wanted(deployment("nightly", heartbeat))
+
+
+def steps(want, have, project="mine"):
+    made = compare_automations(project, want, have, IDS)
+    return [(step.action, step.name) for step in made]
+
+
+def test_the_same_is_left_as_it_is():
+    want = wanted(deployment("nightly", "30"))
+    have = [found(one, enabled=False, actions_on_trigger=[], tags=[]) for one in want]
+    assert {action for action, _ in steps(want, have)} == {"unchanged"}
+    shuffled = [found({**one, "trigger": {**one["trigger"], "threshold": 1}}) for one in want]
+    assert {action for action, _ in steps(want, shuffled)} == {"unchanged"}
+
+
+def test_a_change_is_told_with_the_names_of_deployments():
+    (want,) = wanted(deployment("nightly"), deployment("new"))
+    (have,) = wanted(deployment("nightly"), deployment("by-hand"))
+    (step,) = compare_automations("mine", [want], [found(have)], IDS)
+    title, change = step.lines()
+    assert title == "change     automation 'mine: crashed runs start once more'"
+    assert change.endswith(
+        'id: ["extract/by-hand", "extract/nightly"] -> ["extract/new", "extract/nightly"]'
+    )
+
+
+def test_only_those_of_the_project_are_touched():
+    mine = wanted(deployment("nightly", "30"))
+    other = wanted(deployment("nightly", "30"), project="other")
+    a_persons = [{**one, "description": "Made by hand"} for one in mine]
+    have = [found(one) for one in (*other, *a_persons)]
+    assert [action for action, _ in steps(mine, have)] == ["create", "create"]
+    gone = steps([], [found(one) for one in (*mine, *other)])
+    assert gone == [("remove", one["name"]) for one in mine]
