@@ -117,9 +117,13 @@ _TABLE_OPTIONS = (
     click.option("--lag", default="0s", show_default=True, help="Until an interval is closed."),
     click.option("--recalculate", is_flag=True, help="Even if nothing changed."),
     click.option("--checks", metavar="JSON", help='Limits, as {"rows_drop": {"fail": 0.3}}.'),
-    click.option("--retries", type=int, help="After errors that may pass."),
-    click.option("--retry-delay-seconds", type=float, help="Before each of them."),
-    click.option("--wait-for-sink", type=float, help="Seconds to wait for another run."),
+    click.option("--retries", type=click.IntRange(min=0), help="After errors that may pass."),
+    click.option(
+        "--retry-delay-seconds", type=click.FloatRange(min=0), help="Before each of them."
+    ),
+    click.option(
+        "--wait-for-sink", type=click.FloatRange(min=0), help="Seconds to wait for another run."
+    ),
     click.option(
         "--on-settings-change",
         type=click.Choice(["refuse", "append", "recalculate"]),
@@ -180,7 +184,12 @@ def _options(options: Sequence[Decorator]) -> Decorator:
 
 @cli.command()
 @_options(_JOB_OPTIONS)
-@click.option("--wait-for-sink", type=float, default=0.0, help="Seconds to wait for another run.")
+@click.option(
+    "--wait-for-sink",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Seconds to wait for another run.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the log of Prefect and of the engine.")
 def extract(as_json: bool, verbose: bool, **options: Any) -> None:

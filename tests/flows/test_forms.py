@@ -8,11 +8,13 @@ from importlib import import_module
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
+from click.testing import CliRunner
 from prefect.exceptions import ParameterTypeError
 from prefect.utilities.schema_tools import validate
 
 from tidemill.calendars import Calendar
 from tidemill.checks import CHECKS, parse_checks
+from tidemill.cli import cli
 from tidemill.cluster import parse_cluster
 from tidemill.deploying import project_file, read_project
 from tidemill.entrypoints import parameter_form
@@ -248,3 +250,18 @@ def test_python_refuses_them_with_the_sentence(name, value):
     given = {"source": "in", "sink": "out", "column_id": "id", "column_time": "time"}
     with pytest.raises(ParameterTypeError, match=f"{name}=.* is not allowed; give 0 or more"):
         extract_interval.validate_parameters(given | {name: value})
+
+
+@pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
+def test_the_defaults_keep_the_rules(flow):
+    fields = form(flow)["properties"]
+    defaults = {name: field["default"] for name, field in fields.items() if "default" in field}
+    assert validate(defaults, form(flow), ignore_required=True) == []
+
+
+@pytest.mark.parametrize("option", ["--retries", "--retry-delay-seconds", "--wait-for-sink"])
+@pytest.mark.parametrize("command", ["extract-interval", "backfill"])
+def test_the_commands_refuse_them_too(command, option):
+    told = CliRunner().invoke(cli, [command, "in", "out", option, "-1"])
+    assert told.exit_code == 2
+    assert f"Invalid value for '{option}'" in told.output
