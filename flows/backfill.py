@@ -176,7 +176,7 @@ def backfill(
         chosen.reverse()
     with engine_logs(), live_progress(request.sink) as progress:
         end_dead_runs()
-        check_request(request)
+        check_request(request, calendar)
         findings = _examine_all(request, chosen, concurrency, recalculate=recalculate)
         results = [_row(calendar, finding) for finding in findings]
         if not dry_run:

@@ -21,7 +21,13 @@ from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.commandlines import fill_commands
 from tidemill.dead_runs import end_dead_runs
-from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyError
+from tidemill.errors import (
+    ArgumentError,
+    ClusterError,
+    NoRowsError,
+    SinkBusyError,
+    UnfitWorkerError,
+)
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
 from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
@@ -258,7 +264,7 @@ def _examine_all(
     request: Request, calendar: Calendar, last: Interval, *, recalculate: bool
 ) -> list[Finding]:
     """What is to be done about the interval and the ones before, oldest first."""
-    check_request(request)
+    check_request(request, calendar)
     intervals = candidates(calendar, last)
     layout = SinkLayout.of(request.sink, request.storage_options)
     known = read_intervals(layout, (interval.name for interval in intervals))
@@ -322,6 +328,8 @@ def calculate(
 
 
 def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, UnfitWorkerError):
+        return False
     return is_transient(error) or isinstance(error, ClusterError | SinkBusyError)
 
 
@@ -352,7 +360,7 @@ def _report(
         ],
         "summaries": [summary for _, summary in made],
         "holes": _named(request, calendar, older),
-        "outdated": _named(request, calendar, outdated(request, looked_at)),
+        "outdated": _named(request, calendar, outdated(request, calendar, looked_at)),
     }
 
 

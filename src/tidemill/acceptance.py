@@ -97,7 +97,7 @@ def accept(
     if replaced is None:
         return replace(accepted, changes=_all_added(run, plan, markers))
     changes = _changes(run, plan, markers, interval.name)
-    change = alteration(plan.settings, plan.policies, replaced)
+    change = alteration(plan.settings, plan.policies, replaced, interval)
     return replace(accepted, replaced=replaced.run_id, changes=changes, settings_change=change.text)
 
 

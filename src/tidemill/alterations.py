@@ -9,6 +9,7 @@ from typing import Any
 from tidemill.columns import feature_name
 from tidemill.errors import shorten
 from tidemill.forms import EVERY_KIND
+from tidemill.intervals import Interval
 from tidemill.policies import Policies
 from tidemill.storage.intervals import IntervalRecord
 
@@ -24,7 +25,7 @@ class Alteration:
 
     gained: tuple[str, ...] = ()  # features, without the kind where they are for every kind
     lost: tuple[str, ...] = ()
-    policies: tuple[str, ...] = ()  # sentences
+    policies: tuple[str, ...] = ()  # and the window; sentences
 
     def __bool__(self) -> bool:
         return bool(self.gained or self.lost or self.policies)
@@ -46,24 +47,35 @@ class Alteration:
 
 
 def alteration(
-    settings: Mapping[str, Any], policies: Policies, record: IntervalRecord
+    settings: Mapping[str, Any],
+    policies: Policies,
+    record: IntervalRecord,
+    interval: Interval | None = None,
 ) -> Alteration:
-    """Compare canonical settings and policies with those of a record.
+    """Compare canonical settings, policies and an interval's window with those of a record.
 
     Features are compared as the columns that they give, so their order does not count. Settings of
     a kind come in place of those of all kinds.
     """
     before, now = _features(record.settings, settings), _features(settings, record.settings)
     given = asdict(policies)
+    sentences = [
+        f"{name}={given[name]!r} instead of {value!r}"
+        for name, value in record.policies.items()
+        if given.get(name) != value
+    ]
+    if interval is not None and interval.window_start != record.window_start:
+        hours = (_hours(one) for one in (interval, record))
+        sentences.append("a window of {} instead of {} hours".format(*hours))
     return Alteration(
         tuple(sorted(now - before)),
         tuple(sorted(before - now)),
-        tuple(
-            f"{name}={given[name]!r} instead of {value!r}"
-            for name, value in record.policies.items()
-            if given.get(name) != value
-        ),
+        tuple(sentences),
     )
+
+
+def _hours(interval: Interval | IntervalRecord) -> str:
+    return f"{(interval.end - interval.window_start) / 3_600e9:.4g}"
 
 
 def _features(settings: Mapping[str, Any], others: Mapping[str, Any]) -> set[str]:

@@ -71,14 +71,21 @@ _SETTINGS_OPTION = click.option(
     show_default=True,
     help="minimal, efficient, comprehensive, a settings file, or settings as JSON.",
 )
-_POLICY_OPTIONS = tuple(
-    click.option(name, type=click.Choice(choices), default="raise", show_default=True)
-    for name, choices in (
-        ("--on-nan", ["raise", "omit", "quarantine"]),
-        ("--on-duplicate", ["raise", "first", "last", "mean"]),
-        ("--on-error", ["raise", "nan"]),
+
+
+def _policy_options(on_nan: str, on_error: str) -> tuple[Decorator, ...]:
+    """The policies for data, with the defaults of the flow that they are for."""
+    return tuple(
+        click.option(name, type=click.Choice(choices), default=default, show_default=True)
+        for name, choices, default in (
+            ("--on-nan", ["raise", "omit", "quarantine"], on_nan),
+            ("--on-duplicate", ["raise", "first", "last", "mean"], "raise"),
+            ("--on-error", ["raise", "nan"], on_error),
+        )
     )
-)
+
+
+_POLICY_OPTIONS = _policy_options("raise", "raise")
 _MODULE_OPTION = click.option(
     "--module", "modules", multiple=True, help="Module that registers custom calculators."
 )
@@ -132,7 +139,7 @@ _TABLE_OPTIONS = (
         help="If the table was made with other settings; append calculates new features only.",
     ),
     _CLUSTER_OPTION,
-    *_POLICY_OPTIONS,
+    *_policy_options("quarantine", "nan"),
     *_PLACE_OPTIONS,
 )
 _INTERVAL_OPTIONS = (

@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tidemill.errors import ArgumentError, ClusterError, shorten
+from tidemill.errors import ArgumentError, ClusterError, UnfitWorkerError, shorten
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_WORKER_SECONDS",
     "ClusterSpec",
+    "check_scheduler",
     "count_threads",
     "fit_workers",
     "parse_cluster",
+    "unreachable",
     "wait_for_workers",
 ]
 
@@ -61,7 +64,7 @@ _REMEDY = (
     "or the path of a cluster file"
 )
 
-#: What one worker says of itself: {"problems": [...], "threads": n, ...}.
+#: What one worker says of itself: {"problems": [...], "may_pass": ..., "threads": n, ...}.
 Report = Mapping[str, Any]
 
 
@@ -146,6 +149,31 @@ def _allowed() -> str:
     return ", ".join(sorted(_KEYWORDS))
 
 
+def check_scheduler(spec: ClusterSpec) -> None:
+    """Find out at once that nobody listens at a scheduler's address; Dask's client asks on.
+
+    Raises
+    ------
+    ClusterError
+        If no connection can be made.
+    """
+    if spec.address is None or not spec.address.startswith(("tcp://", "tls://")):
+        return
+    host, _, port = spec.address.rpartition("://")[2].rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise unreachable(spec, error) from error
+
+
+def unreachable(spec: ClusterSpec, error: BaseException) -> ClusterError:
+    """The error for a scheduler that does not answer."""
+    return ClusterError(
+        f"cluster={spec.text!r}: the scheduler cannot be reached ({error}); "
+        "check the address and that `dask scheduler` runs there"
+    )
+
+
 def count_threads(client: Client) -> int:
     """Threads of all workers; ``scheduler_info()`` lists at most five of them."""
     return sum(client.nthreads().values())
@@ -189,7 +217,8 @@ def fit_workers(
     Raises
     ------
     ClusterError
-        If a worker reports problems (all are named), or one does not answer in time.
+        If a worker reports problems (all are named), or one does not answer in time;
+        ``UnfitWorkerError`` where a retry would find the same problems.
     """
     reports = _check_all(client, check, name, seconds)
     # The scheduler forgets this with the client: a flow that is killed leaves no check behind.
@@ -224,7 +253,9 @@ def _check_all(
         for problem in report["problems"]
     ]
     if problems:
-        raise ClusterError("the cluster is not fit for this run: " + shorten(problems))
+        may_pass = all(report["may_pass"] for report in reports.values() if report["problems"])
+        error = ClusterError if may_pass else UnfitWorkerError
+        raise error("the cluster is not fit for this run: " + shorten(problems))
     return reports
 
 

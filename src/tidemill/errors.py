@@ -114,6 +114,10 @@ class ClusterError(TidemillError):
     """Workers are missing, unreachable or unfit for the run."""
 
 
+class UnfitWorkerError(ClusterError):
+    """A worker lacks what the run needs; a retry would fail the same way."""
+
+
 class BackfillError(TidemillError):
     """Some intervals of a backfill failed."""
 

@@ -28,9 +28,11 @@ from prefect_dask import DaskTaskRunner
 from tidemill.cluster import (
     NO_WORKER_SECONDS,
     ClusterSpec,
+    check_scheduler,
     count_threads,
     fit_workers,
     parse_cluster,
+    unreachable,
     wait_for_workers,
 )
 from tidemill.dispatch import OTHER_TASK_RUNS, run_chunks
@@ -117,6 +119,7 @@ def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
     ClusterError
         If a Dask client that is the default of this process would be used instead.
     """
+    check_scheduler(spec)
     url = api_url()
     scratch = _own_scratch() if spec.address is None else nullcontext()
     with temporary_settings({PREFECT_API_URL: url}), scratch:
@@ -136,6 +139,7 @@ def shared_cluster(spec: ClusterSpec) -> Iterator[ClusterSpec]:
     ClusterError
         As :func:`one_api`.
     """
+    check_scheduler(spec)
     if spec.kind == "none" or spec.address is not None:
         yield spec
         return
@@ -199,10 +203,7 @@ def current_client(spec: ClusterSpec) -> distributed.Client:
     try:
         client = runner.client
     except (OSError, TimeoutError) as error:
-        raise ClusterError(
-            f"cluster={spec.text!r}: the scheduler cannot be reached ({error}); "
-            "check the address and that `dask scheduler` runs there"
-        ) from error
+        raise unreachable(spec, error) from error
     assert client.scheduler is not None
     if spec.address is not None and client.scheduler.address != spec.address:
         raise ClusterError(

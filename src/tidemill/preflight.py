@@ -22,6 +22,7 @@ from tidemill.errors import ResourceError, TidemillError
 from tidemill.plan import Plan
 from tidemill.planning import part_memory_bytes
 from tidemill.run import Run
+from tidemill.storage.faults import is_transient
 from tidemill.storage.owners import Process
 
 __all__ = ["Check", "versions"]
@@ -77,6 +78,7 @@ class Check:
         from tidemill.storage.record import cpu_features
 
         problems = [*self._version_problems()]
+        may_pass = not problems
         trials: tuple[Callable[[], object], ...] = (
             self._reach_api, self._read_source, self._write_sink, self._write_work, self._memory,
             self._load_kernels,
@@ -90,11 +92,13 @@ class Check:
             except Exception as error:  # noqa: BLE001  every failure is a line of the report
                 name = "" if isinstance(error, TidemillError) else f"{type(error).__name__}: "
                 found = f"{name}{error}"
+                may_pass &= is_transient(error.__cause__ or error)
                 if not any(problem.endswith(found) for problem in problems):
                     problems.append(f"{trial.__name__.strip('_').replace('_', ' ')}: {found}")
             seconds[trial.__name__] = time.perf_counter() - began
         return {
             "problems": problems,
+            "may_pass": may_pass,
             "host": socket.gethostname(),
             "threads": _worker_threads(),
             "pid": os.getpid(),

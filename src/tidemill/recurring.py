@@ -15,7 +15,7 @@ from tidemill.alterations import Alteration, alteration
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
 from tidemill.errors import ArgumentError, SettingsError
-from tidemill.intervals import Interval, missing
+from tidemill.intervals import Interval, interval_at, missing
 from tidemill.plan import Source
 from tidemill.policies import OnSettingsChange
 from tidemill.preparation import find_interval_files
@@ -28,6 +28,7 @@ from tidemill.storage.intervals import (
     interval_names,
     latest_interval,
     read_intervals,
+    roles_of,
     write_interval,
 )
 from tidemill.storage.layout import SinkLayout
@@ -91,7 +92,7 @@ def examine(request: Request, record: IntervalRecord | None, *, recalculate: boo
     finding = _look(request, record, recalculate=recalculate)
     if record is None or finding.state == "empty":
         return finding
-    change = alteration(request.settings, request.policies, record)
+    change = alteration(request.settings, request.policies, record, request.interval)
     return (
         _decide(finding, change, request.on_settings_change, record.run_id) if change else finding
     )
@@ -117,7 +118,8 @@ def _look(request: Request, record: IntervalRecord | None, *, recalculate: bool)
     interval = request.interval
     assert interval is not None, "the request is about an interval"
     found = find_interval_files(request)
-    if record is not None and not recalculate and facts_of(found) == record.files:
+    same_roles = record is not None and roles_of(found) == record.columns
+    if record is not None and same_roles and not recalculate and facts_of(found) == record.files:
         return Finding(interval, "unchanged", "the files that touch its window are the same")
     source = read_window(found)
     if not source.rows:
@@ -126,7 +128,8 @@ def _look(request: Request, record: IntervalRecord | None, *, recalculate: bool)
     if record is None:
         return Finding(interval, "missing", "it was not published yet", source=source)
     if source.fingerprint != record.fingerprint:
-        return Finding(interval, "changed", "rows of its window changed", record.run_id, source)
+        why = "rows of its window changed" if same_roles else "other columns are read"
+        return Finding(interval, "changed", why, record.run_id, source)
     if recalculate:
         return Finding(interval, "recalculated", "as was asked for", record.run_id, source)
     moved = replace(record, files=facts_of(found))
@@ -177,7 +180,7 @@ def make_table_request(
     return replace(made, checks=parse_checks(checks), on_settings_change=choice)
 
 
-def check_request(request: Request) -> None:
+def check_request(request: Request, calendar: Calendar) -> None:
     """Refuse to add rows to what is no table of intervals, or one of other features or policies.
 
     Raises
@@ -194,9 +197,10 @@ def check_request(request: Request) -> None:
     if latest is None:
         return
     _check_ids(request, latest)
+    interval = _check_calendar(request, calendar, latest)
     if choice == "recalculate":
         return
-    change = alteration(request.settings, request.policies, latest)
+    change = alteration(request.settings, request.policies, latest, interval)
     if change and not (choice == "append" and change.only_gains):
         raise SettingsError(f"the table {request.sink} was made otherwise: {change.text}. {REMEDY}")
 
@@ -212,6 +216,19 @@ def _check_ids(request: Request, record: IntervalRecord) -> None:
         )
 
 
+def _check_calendar(request: Request, calendar: Calendar, record: IntervalRecord) -> Interval:
+    """A table has the intervals it was made with; the one of the record, as it would be now."""
+    interval = interval_at(calendar, record.start)
+    if (interval.start, interval.end) != (record.start, record.end):
+        raise SettingsError(
+            f"the table {request.sink} has other intervals than those of every={calendar.every!r}, "
+            f"timezone={calendar.timezone!r} and anchor={calendar.anchor!r}, such as "
+            f"{record.name} of {(record.end - record.start) / 3_600e9:.4g} hours: give the "
+            "calendar of before, or another sink"
+        )
+    return interval
+
+
 def check_findings(findings: Iterable[Finding]) -> None:
     """Refuse to go on if an interval cannot be calculated with these settings.
 
@@ -225,7 +242,7 @@ def check_findings(findings: Iterable[Finding]) -> None:
             raise SettingsError(f"interval {finding.interval.name}: {finding.reason}")
 
 
-def outdated(request: Request, looked_at: Sequence[Interval]) -> list[Interval]:
+def outdated(request: Request, calendar: Calendar, looked_at: Sequence[Interval]) -> list[Interval]:
     """Intervals older than those looked at that have other settings, oldest first.
 
     Only the newest :data:`SCANNED` are compared, and none where settings may not change.
@@ -234,11 +251,10 @@ def outdated(request: Request, looked_at: Sequence[Interval]) -> list[Interval]:
         return []
     layout = SinkLayout.of(request.sink, request.storage_options)
     names = [name for name in interval_names(layout) if name < looked_at[0].name][-SCANNED:]
-    return [
-        Interval(one.start, one.end, one.window_start)
-        for one in read_intervals(layout, names).values()
-        if alteration(request.settings, request.policies, one)
-    ]
+    records = read_intervals(layout, names).values()
+    pairs = [(interval_at(calendar, one.start), one) for one in records]
+    asked = request.settings, request.policies
+    return [interval for interval, one in pairs if alteration(*asked, one, interval)]
 
 
 def holes(

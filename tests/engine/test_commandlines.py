@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from tidemill.calendars import MOST, Calendar
 from tidemill.cli import cli
 from tidemill.commandlines import OPTIONS, fill_commands
+from tidemill.flows.backfill import backfill
+from tidemill.flows.extract import extract
+from tidemill.flows.recurring import extract_interval
 from tidemill.intervals import Interval, find_interval
 from tidemill.request import make_request
 
@@ -35,6 +39,17 @@ def hole(day: str) -> Interval:
 
 def test_no_option_of_the_command_is_forgotten():
     assert {option.name for option in cli.commands["backfill"].params} - OWN == set(OPTIONS)
+
+
+@pytest.mark.parametrize("flow", [extract, extract_interval, backfill])
+def test_defaults_of_a_command_are_those_of_its_flow(flow):
+    """Or a table that was made by the one would be refused by the other."""
+    defaults = {name: one.default for name, one in inspect.signature(flow.fn).parameters.items()}
+    options = {option.name: option.default for option in cli.commands[flow.name].params}
+    named = {name for name, value in options.items() if isinstance(value, str | int | float)}
+    shared = named & defaults.keys()
+    assert "on_nan" in shared
+    assert {name: options[name] for name in shared} == {name: defaults[name] for name in shared}
 
 
 def test_values_survive_the_shell(request_of, tmp_path, monkeypatch):

@@ -359,7 +359,7 @@ def test_late_rows_of_one_tuple_alter_its_row(tmp_path):
     whole = tidemill.read_matrix(table)
     assert whole.index.names == ["interval", *IDS]
     with pytest.raises(SettingsError, match=r"made with column_id=\('plant', 'sensor'\), not"):
-        check_request(interval_request(source, table, days[0], "sensor"))
+        check_request(interval_request(source, table, days[0], "sensor"), Calendar("1d"))
 
 
 # Frames

@@ -49,6 +49,8 @@ _NETWORK = re.compile(
     r"|RequestTimeout|dns error",
     re.IGNORECASE,
 )
+#: Where credentials are looked for last: what a machine in a cloud says of itself.
+_NO_CREDENTIALS = re.compile(r"169\.254\.\d+\.\d+/.*status code: 4\d\d", re.DOTALL)
 _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.IGNORECASE)
 
 
@@ -116,6 +118,13 @@ def _as_os_error(error: BaseError, url: str, needed: int | None) -> Exception:
     text = str(error).partition("\n\nDebug source")[0]
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
         return PermissionError(errno.EACCES, f"Access denied ({text})", url)
+    if _NO_CREDENTIALS.search(text):
+        return PermissionError(
+            errno.EACCES,
+            "No credentials were found; set the object store's environment variables, or name "
+            "others in storage_options",
+            url,
+        )
     if _NO_BUCKET.search(text):
         return _missing(url, text)
     if found := _OS_ERROR.search(text):

@@ -23,6 +23,7 @@ __all__ = [
     "latest_interval",
     "read_figures",
     "read_intervals",
+    "roles_of",
     "write_figures",
     "write_interval",
 ]
@@ -56,6 +57,12 @@ class IntervalRecord:
         raw = json.loads(data)
         raw["files"] = tuple((path, size, digest) for path, size, digest in raw["files"])
         return cls(**raw)
+
+
+def roles_of(source: Source) -> dict[str, Any]:
+    """The roles of the input's columns, as a record holds them."""
+    roles: dict[str, Any] = json.loads(json.dumps(asdict(source.columns)))
+    return roles
 
 
 def facts_of(source: Source) -> tuple[tuple[str, int, str], ...]:
