@@ -27,10 +27,9 @@ def worker(flows, services_server):
 def cancel(run, worker):
     """As the page's button does it."""
     run.propose(Cancelling())
-    run.wait(lambda state: state.is_final(), "cancelled", CANCEL_SECONDS)
-    assert run.state.is_cancelled(), run.state
+    run.wait(lambda state: state.is_cancelled(), "cancelled", CANCEL_SECONDS)
     until(lambda: not support.descendants(worker), 10, "all processes of the run to end")
-    assert {one.state.name for one in run.inner()} <= {"Cancelled", "Completed"}
+    assert {one.state.name for one in run.inner()} <= {"Cancelled", "Completed", "Failed"}
 
 
 def start_again(run):
