@@ -9,7 +9,14 @@ import tidemill
 
 from ..support import deployed as support
 from ..support.inputs import make_days, make_input
-from ..support.sinks import attempt_marks, committed_parts, lease, records, unfinished
+from ..support.sinks import (
+    attempt_marks,
+    committed_parts,
+    is_given_back,
+    lease,
+    records,
+    unfinished,
+)
 from ..support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -117,7 +124,7 @@ def test_a_cancelled_recurring_run(cluster, flows, worker, tmp_path, sink, probe
     run = flows.start("extract-interval", **given)
     until(lambda: 102 in probe.counts, 120, "the series to be calculated")
     run.propose(Cancelling())
-    until(lambda: lease(sink)["released"], 60, "the lease to be given back")
+    until(lambda: is_given_back(sink), 60, "the lease to be given back")
     probe.release("go")
     cancel(run, worker)
     assert attempt_marks(sink) == []

@@ -21,6 +21,14 @@ def lease(sink: Path) -> dict[str, Any]:
     return json.loads(max((state(sink) / "lease").glob("*.json")).read_text())
 
 
+def is_given_back(sink: Path) -> bool:
+    """Whether the lease was given back; may be asked while its owner writes it anew."""
+    try:
+        return bool(lease(sink)["released"])
+    except (ValueError, FileNotFoundError):  # between two files of it
+        return False
+
+
 def committed_parts(sink: Path) -> int:
     """Parts with a commit marker."""
     return len(list(state(sink).glob("keys/*/parts/*.json")))
