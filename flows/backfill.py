@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from prefect import flow
 
@@ -23,14 +23,33 @@ from tidemill.errors import ArgumentError, BackfillError
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import Interval, between, is_closed, local_text
 from tidemill.job import stop_jobs
-from tidemill.operations import (
+from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
+from tidemill.pages import backfill_page
+from tidemill.parameters import (
+    Anchor,
+    Bytes,
+    Checks,
+    Cluster,
+    Column,
+    Concurrency,
+    IdColumns,
+    Lag,
     Location,
     Locations,
-    cancel_interrupted,
-    engine_logs,
-    shared_cluster,
+    Modules,
+    OnDuplicate,
+    OnError,
+    OnNan,
+    OnSettingsChange,
+    Order,
+    Retries,
+    Seconds,
+    SettingsChoice,
+    Span,
+    StorageOptions,
+    Time,
+    TimeZone,
 )
-from tidemill.pages import backfill_page
 from tidemill.progress import Board
 from tidemill.recurring import Finding, check_request, examine, make_table_request, remember
 from tidemill.request import Request
@@ -47,34 +66,35 @@ log = logging.getLogger(__name__)
 def backfill(
     source: Locations,
     sink: Location,
-    column_id: str | list[str],
-    column_time: str,
-    start: str,
-    end: str,
-    column_kind: str | None = None,
-    column_value: str | None = None,
-    settings: str | dict[str, Any] = "comprehensive",
-    every: str = "1d",
-    timezone: str = "UTC",
-    anchor: str | None = None,
-    window: str | None = None,
-    lag: str = "0s",
-    order: Literal["oldest first", "newest first"] = "oldest first",
-    concurrency: int = 2,
+    column_id: IdColumns,
+    column_time: Column,
+    start: Time,
+    end: Time,
+    column_kind: Column | None = None,
+    column_value: Column | None = None,
+    settings: SettingsChoice = "comprehensive",
+    every: Span = "1d",
+    timezone: TimeZone = "UTC",
+    anchor: Anchor | None = None,
+    window: Span | None = None,
+    lag: Lag = "0s",
+    order: Order = "oldest first",
+    concurrency: Concurrency = 2,
     dry_run: bool = False,
     recalculate: bool = False,
-    checks: dict[str, Any] | None = None,
-    retries: int = 2,
-    retry_delay_seconds: float = 60.0,
-    cluster: str = "threads",
-    on_nan: Literal["raise", "omit", "quarantine"] = "quarantine",
-    on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
-    on_error: Literal["raise", "nan"] = "nan",
-    work_dir: str | None = None,
-    storage_options: dict[str, str] | None = None,
-    modules: list[str] | None = None,
-    part_bytes: int | None = None,
-    wait_for_sink: float = 3600.0,
+    checks: Checks | None = None,
+    retries: Retries = 2,
+    retry_delay_seconds: Seconds = 60.0,
+    cluster: Cluster = "threads",
+    on_nan: OnNan = "quarantine",
+    on_duplicate: OnDuplicate = "raise",
+    on_error: OnError = "nan",
+    on_settings_change: OnSettingsChange = "refuse",
+    work_dir: Location | None = None,
+    storage_options: StorageOptions | None = None,
+    modules: Modules | None = None,
+    part_bytes: Bytes | None = None,
+    wait_for_sink: Seconds = 3600.0,
 ) -> dict[str, Any]:
     """Calculate the intervals between two times that are missing or whose data changed.
 
@@ -87,34 +107,54 @@ def backfill(
         column_id: Column that says which series a row belongs to, or a list of columns that say it
             together.
         column_time: Column of timestamps. Those without a time zone are taken as UTC.
-        start: Start of the first interval, such as 2026-11-01, in the time zone.
-        end: End of the last interval.
+        start: Start of the first interval: a local time such as 2026-11-01 or 2026-11-01T06:00, one
+            with its offset such as 2026-11-01T06:00+01:00, or an interval's name such as
+            20261101T060000Z.
+        end: End of the last interval, in the form of start, such as 2026-11-01.
         column_kind: Column that names the kind of each row (long format).
         column_value: Column with the values. Without it every other column is a kind.
-        settings: Preset (minimal, efficient, comprehensive), path of a settings file, or settings.
-        every: Length of an interval, such as 15min, 1h, 1d or 1w. Days and weeks are local.
-        timezone: Name of the time zone whose days count, such as Europe/Berlin.
-        anchor: A time at which an interval starts, or a duration such as 6h. Default: midnight.
-        window: How much history up to an interval's end each row sees. Default: the interval.
-        lag: How long after its end an interval counts as closed. Others are left out.
-        order: Which intervals come first.
-        concurrency: How many intervals are worked on at once. They are published in order.
+        settings: Which features: a preset (minimal, efficient, comprehensive), the path of a
+            settings file that ends in .yaml, .yml or .json, or a mapping from calculators to lists
+            of parameters.
+        every: Length of an interval, above zero: days or weeks such as 1d or 1w, which are local,
+            or hours, minutes and seconds such as 1h, 15min or 1h30min.
+        timezone: IANA name of the time zone whose days count, such as UTC or Europe/Berlin.
+        anchor: A time at which an interval starts, such as 2026-11-01T06:00, or a duration shorter
+            than every, such as 6h. Default: midnight.
+        window: How much history up to an interval's end each row sees, above zero and in the form
+            of every, such as 7d or 36h. Default: the interval.
+        lag: How long after its end an interval counts as closed, such as 0s, 5min or 2h. Others are
+            left out.
+        order: Which intervals come first: oldest first or newest first.
+        concurrency: How many intervals are worked on at once, 1 or more. They are published in
+            order.
         dry_run: Say what would be done, and do nothing.
         recalculate: Calculate complete intervals as well.
-        checks: Limits that warn or fail, by check, as in the flow extract-interval.
-        retries: How often an interval is repeated after an error that may pass.
-        retry_delay_seconds: Seconds before each repetition.
-        cluster: none, threads[:N], processes[:N], tcp://host:port, tls://host:port, or the path
-            of a cluster file with keywords of DaskTaskRunner.
-        on_nan: What a series with NaN or infinite values gets.
-        on_duplicate: What rows with the same id, kind and time get.
-        on_error: What happens when a calculator raises an error.
+        checks: Limits that warn or fail, by check: quarantined_series (a whole number, 0 or more),
+            failed_cells, rows_drop and nan_rise (shares, 0 or more and below 1), or off. As in
+            {"rows_drop": {"fail": 0.5, "warn": "off"}}. What is not named keeps its default.
+        retries: How often an interval is repeated after an error that may pass, 0 or more.
+        retry_delay_seconds: Seconds before each repetition, 0 or more.
+        cluster: none, threads[:N], processes[:N] (N is 1 or more), tcp://host:port,
+            tls://host:port, or the path of a file that ends in .yaml, .yml or .json, with keywords
+            of DaskTaskRunner.
+        on_nan: What a series with NaN or infinite values gets. raise: the run fails; omit: its
+            other values count; quarantine: it has no row, and the run goes on.
+        on_duplicate: What rows with the same id, kind and time give. raise: the run fails; first,
+            last: the one that counts; mean: the mean of their values.
+        on_error: What a cell gets whose calculator raises an error. raise: the run fails; nan: it
+            is NaN, and the run goes on.
+        on_settings_change: What happens if the table was made with other settings. refuse: the run
+            fails with the difference; append: new features are added, and only these are
+            calculated; recalculate: what is looked at is calculated with the new settings.
         work_dir: Folder for temporary data, reachable by all workers. Default: beside the sink.
-        storage_options: Options of the object store, each with the name of the environment
-            variable that holds its value. Never the value itself.
-        modules: Importable modules that register custom calculators, on every worker.
-        part_bytes: Bytes of input per part. Default: by the size of the input.
-        wait_for_sink: Seconds to wait while another run owns the sink.
+        storage_options: Options of the object store, each with the name of the environment variable
+            that holds its value, such as AWS_REGION: capitals, digits and underscores. Never the
+            value itself.
+        modules: Importable modules that register custom calculators, such as mine.calculators, on
+            every worker.
+        part_bytes: Bytes of input per part, 1 or more. Default: by the size of the input.
+        wait_for_sink: Seconds to wait while another run owns the sink, 0 or more.
 
     Returns:
         What happened to each interval.
@@ -124,8 +164,9 @@ def backfill(
     request = make_table_request(
         source, sink, settings=settings, column_id=column_id, column_time=column_time,
         column_kind=column_kind, column_value=column_value, checks=checks, on_nan=on_nan,
-        on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
-        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
+        on_duplicate=on_duplicate, on_error=on_error, on_settings_change=on_settings_change,
+        work_dir=work_dir, storage_options=storage_options, modules=modules or (),
+        part_bytes=part_bytes,
     )  # fmt: skip
     if concurrency < 1:
         raise ArgumentError(f"concurrency={concurrency} is not allowed; give 1 or more")
@@ -147,12 +188,19 @@ def backfill(
             results = [row | done.get(row["interval"], {}) for row in results]
         report = {"sink": request.sink, "dry_run": dry_run, "intervals": results}
         show_report(backfill_page(report), request.sink)
-    if failed := [row for row in results if row["result"] == "failed"]:
+    failed = [row for row in results if row["result"] in {"failed", "refused"}]
+    if failed and not dry_run:
         raise BackfillError(
             f"{len(failed)} of {len(results)} intervals failed, first {failed[0]['interval']}: "
             f"{failed[0]['reason']}. The others are published; run again for the rest"
         )
     return report
+
+
+def _prospect(finding: Finding) -> str:
+    if finding.state == "refused":
+        return "refused"
+    return "due" if finding.is_due else "skipped"
 
 
 def _examine_all(
@@ -175,7 +223,7 @@ def _row(calendar: Calendar, finding: Finding) -> dict[str, Any]:
         "start": local_text(calendar, finding.interval.start),
         "state": finding.state,
         "reason": finding.reason,
-        "result": "due" if finding.is_due else "skipped",
+        "result": _prospect(finding),
     }
     log.info("interval %(interval)s: %(result)s, %(reason)s", row)
     return row

@@ -7,7 +7,7 @@ the arguments of ``tidemill extract``.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 from prefect import flow
 
@@ -15,15 +15,24 @@ from tidemill.artifacts import live_progress, show_report
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.dead_runs import INNER, end_dead_runs
 from tidemill.job import Job, extract_here, take_turn
-from tidemill.operations import (
+from tidemill.operations import Steps, cancel_interrupted, engine_logs, one_api
+from tidemill.pages import extraction_page
+from tidemill.parameters import (
+    Bytes,
+    Cluster,
+    Column,
+    IdColumns,
     Location,
     Locations,
-    Steps,
-    cancel_interrupted,
-    engine_logs,
-    one_api,
+    Modules,
+    OnDuplicate,
+    OnError,
+    OnNan,
+    PositiveSeconds,
+    Seconds,
+    SettingsChoice,
+    StorageOptions,
 )
-from tidemill.pages import extraction_page
 from tidemill.request import Request, make_request
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
 from tidemill.turns import Turn
@@ -35,22 +44,22 @@ __all__ = ["carry_out", "extract", "extract_on_dask"]
 def extract(
     source: Locations,
     sink: Location,
-    column_id: str | list[str],
-    column_sort: str | None = None,
-    column_kind: str | None = None,
-    column_value: str | None = None,
-    settings: str | dict[str, Any] = "comprehensive",
+    column_id: IdColumns,
+    column_sort: Column | None = None,
+    column_kind: Column | None = None,
+    column_value: Column | None = None,
+    settings: SettingsChoice = "comprehensive",
     kind_to_settings: dict[str, Any] | None = None,
-    cluster: str = "threads",
-    on_nan: Literal["raise", "omit", "quarantine"] = "raise",
-    on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
-    on_error: Literal["raise", "nan"] = "raise",
-    work_dir: str | None = None,
-    storage_options: dict[str, str] | None = None,
-    modules: list[str] | None = None,
-    part_bytes: int | None = None,
-    wait_for_sink: float = 0.0,
-    isolation_seconds: float = 300.0,
+    cluster: Cluster = "threads",
+    on_nan: OnNan = "raise",
+    on_duplicate: OnDuplicate = "raise",
+    on_error: OnError = "raise",
+    work_dir: Location | None = None,
+    storage_options: StorageOptions | None = None,
+    modules: Modules | None = None,
+    part_bytes: Bytes | None = None,
+    wait_for_sink: Seconds = 0.0,
+    isolation_seconds: PositiveSeconds = 300.0,
 ) -> dict[str, Any]:
     """Calculate the feature matrix of the time series in files.
 
@@ -64,21 +73,29 @@ def extract(
             and rows is kept.
         column_kind: Column that names the kind of each row (long format).
         column_value: Column with the values. Without it every other column is a kind.
-        settings: Preset (minimal, efficient, comprehensive), path of a settings file, or settings.
+        settings: Which features: a preset (minimal, efficient, comprehensive), the path of a
+            settings file that ends in .yaml, .yml or .json, or a mapping from calculators to lists
+            of parameters.
         kind_to_settings: Settings of single kinds, which come before the settings of all.
-        cluster: none, threads[:N], processes[:N], tcp://host:port, tls://host:port, or the path
-            of a cluster file with keywords of DaskTaskRunner.
-        on_nan: What a series with NaN or infinite values gets.
-        on_duplicate: What rows with the same id, kind and sort value get.
-        on_error: What happens when a calculator raises an error.
+        cluster: none, threads[:N], processes[:N] (N is 1 or more), tcp://host:port,
+            tls://host:port, or the path of a file that ends in .yaml, .yml or .json, with keywords
+            of DaskTaskRunner.
+        on_nan: What a series with NaN or infinite values gets. raise: the run fails; omit: its
+            other values count; quarantine: it has no row, and the run goes on.
+        on_duplicate: What rows with the same id, kind and sort value give. raise: the run fails;
+            first, last: the one that counts; mean: the mean of their values.
+        on_error: What a cell gets whose calculator raises an error. raise: the run fails; nan: it
+            is NaN, and the run goes on.
         work_dir: Folder for temporary data, reachable by all workers. Default: beside the sink.
-        storage_options: Options of the object store, each with the name of the environment
-            variable that holds its value. Never the value itself.
-        modules: Importable modules that register custom calculators, on every worker.
-        part_bytes: Bytes of input per part. Default: by the size of the input.
-        wait_for_sink: Seconds to wait while another run owns the sink.
+        storage_options: Options of the object store, each with the name of the environment variable
+            that holds its value, such as AWS_REGION: capitals, digits and underscores. Never the
+            value itself.
+        modules: Importable modules that register custom calculators, such as mine.calculators, on
+            every worker.
+        part_bytes: Bytes of input per part, 1 or more. Default: by the size of the input.
+        wait_for_sink: Seconds to wait while another run owns the sink, 0 or more.
         isolation_seconds: Seconds that a few series may take in an isolated process before they
-            count as hung.
+            count as hung, above 0.
 
     Returns:
         The summary of the run: sink, rows, columns, parts, seconds per step, errors, digest.

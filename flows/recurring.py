@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -24,21 +24,42 @@ from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import ArgumentError, ClusterError, NoRowsError, SinkBusyError
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
-from tidemill.operations import (
+from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
+from tidemill.pages import interval_page
+from tidemill.parameters import (
+    Anchor,
+    Bytes,
+    Checks,
+    Cluster,
+    Column,
+    IdColumns,
+    Lag,
     Location,
     Locations,
-    cancel_interrupted,
-    engine_logs,
-    shared_cluster,
+    Lookback,
+    Modules,
+    OnDuplicate,
+    OnEmpty,
+    OnError,
+    OnNan,
+    OnSettingsChange,
+    Retries,
+    Seconds,
+    SettingsChoice,
+    Span,
+    StorageOptions,
+    Time,
+    TimeZone,
 )
-from tidemill.pages import interval_page
 from tidemill.recurring import (
     NAMED,
     Finding,
+    check_findings,
     check_request,
     examine,
     holes,
     make_table_request,
+    outdated,
     remember,
 )
 from tidemill.request import Request
@@ -85,33 +106,34 @@ def _last(calendar: Calendar, interval_start: str | None) -> Interval:
 def extract_interval(
     source: Locations,
     sink: Location,
-    column_id: str | list[str],
-    column_time: str,
-    column_kind: str | None = None,
-    column_value: str | None = None,
-    settings: str | dict[str, Any] = "comprehensive",
-    every: str = "1d",
-    timezone: str = "UTC",
-    anchor: str | None = None,
-    window: str | None = None,
-    lag: str = "0s",
-    lookback: int | None = None,
-    interval_start: str | None = None,
+    column_id: IdColumns,
+    column_time: Column,
+    column_kind: Column | None = None,
+    column_value: Column | None = None,
+    settings: SettingsChoice = "comprehensive",
+    every: Span = "1d",
+    timezone: TimeZone = "UTC",
+    anchor: Anchor | None = None,
+    window: Span | None = None,
+    lag: Lag = "0s",
+    lookback: Lookback | None = None,
+    interval_start: Time | None = None,
     recalculate: bool = False,
-    on_empty: Literal["wait", "skip", "fail"] = "fail",
-    max_wait: float = 3600.0,
-    checks: dict[str, Any] | None = None,
-    retries: int = 2,
-    retry_delay_seconds: float = 60.0,
-    cluster: str = "threads",
-    on_nan: Literal["raise", "omit", "quarantine"] = "quarantine",
-    on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
-    on_error: Literal["raise", "nan"] = "nan",
-    work_dir: str | None = None,
-    storage_options: dict[str, str] | None = None,
-    modules: list[str] | None = None,
-    part_bytes: int | None = None,
-    wait_for_sink: float = 3600.0,
+    on_empty: OnEmpty = "fail",
+    max_wait: Seconds = 3600.0,
+    checks: Checks | None = None,
+    retries: Retries = 2,
+    retry_delay_seconds: Seconds = 60.0,
+    cluster: Cluster = "threads",
+    on_nan: OnNan = "quarantine",
+    on_duplicate: OnDuplicate = "raise",
+    on_error: OnError = "nan",
+    on_settings_change: OnSettingsChange = "refuse",
+    work_dir: Location | None = None,
+    storage_options: StorageOptions | None = None,
+    modules: Modules | None = None,
+    part_bytes: Bytes | None = None,
+    wait_for_sink: Seconds = 3600.0,
 ) -> dict[str, Any]:
     """Calculate the rows of the interval that closed last, and of earlier ones whose data changed.
 
@@ -123,32 +145,52 @@ def extract_interval(
         column_time: Column of timestamps. Those without a time zone are taken as UTC.
         column_kind: Column that names the kind of each row (long format).
         column_value: Column with the values. Without it every other column is a kind.
-        settings: Preset (minimal, efficient, comprehensive), path of a settings file, or settings.
-        every: Length of an interval, such as 15min, 1h, 1d or 1w. Days and weeks are local.
-        timezone: Name of the time zone whose days count, such as Europe/Berlin.
-        anchor: A time at which an interval starts, or a duration such as 6h. Default: midnight.
-        window: How much history up to an interval's end each row sees. Default: the interval.
-        lag: How long after its end an interval counts as closed.
-        lookback: How many earlier intervals are looked at again. Default: enough for the window.
-        interval_start: Start of the interval, for a run by hand. Default: the last closed one.
+        settings: Which features: a preset (minimal, efficient, comprehensive), the path of a
+            settings file that ends in .yaml, .yml or .json, or a mapping from calculators to lists
+            of parameters.
+        every: Length of an interval, above zero: days or weeks such as 1d or 1w, which are local,
+            or hours, minutes and seconds such as 1h, 15min or 1h30min.
+        timezone: IANA name of the time zone whose days count, such as UTC or Europe/Berlin.
+        anchor: A time at which an interval starts, such as 2026-11-01T06:00, or a duration shorter
+            than every, such as 6h. Default: midnight.
+        window: How much history up to an interval's end each row sees, above zero and in the form
+            of every, such as 7d or 36h. Default: the interval.
+        lag: How long after its end an interval counts as closed, such as 0s, 5min or 2h.
+        lookback: How many earlier intervals are looked at again, 0 or more and at most 100000.
+            Default: enough for the window.
+        interval_start: Start of the interval, for a run by hand: a local time such as 2026-11-01 or
+            2026-11-01T06:00, one with its offset such as 2026-11-01T06:00+01:00, or an interval's
+            name such as 20261101T060000Z. Default: the last closed one.
         recalculate: Calculate the interval even if nothing changed.
-        on_empty: What to do if the interval's window has no row: wait, skip or fail.
-        max_wait: Seconds to wait for rows before the run fails.
-        checks: Limits that warn or fail, by check: quarantined_series, failed_cells, rows_drop,
-            nan_rise. As in {"rows_drop": {"fail": 0.5, "warn": "off"}}.
-        retries: How often the run is repeated after an error that may pass, such as a network's.
-        retry_delay_seconds: Seconds before each repetition.
-        cluster: none, threads[:N], processes[:N], tcp://host:port, tls://host:port, or the path
-            of a cluster file with keywords of DaskTaskRunner.
-        on_nan: What a series with NaN or infinite values gets.
-        on_duplicate: What rows with the same id, kind and time get.
-        on_error: What happens when a calculator raises an error.
+        on_empty: What to do if the interval's window has no row. wait: look again, up to max_wait
+            seconds; skip: end well and calculate nothing; fail: fail at once.
+        max_wait: Seconds to wait for rows before the run fails, 0 or more.
+        checks: Limits that warn or fail, by check: quarantined_series (a whole number, 0 or more),
+            failed_cells, rows_drop and nan_rise (shares, 0 or more and below 1), or off. As in
+            {"rows_drop": {"fail": 0.5, "warn": "off"}}. What is not named keeps its default.
+        retries: How often the run is repeated after an error that may pass, such as a network's, 0
+            or more.
+        retry_delay_seconds: Seconds before each repetition, 0 or more.
+        cluster: none, threads[:N], processes[:N] (N is 1 or more), tcp://host:port,
+            tls://host:port, or the path of a file that ends in .yaml, .yml or .json, with keywords
+            of DaskTaskRunner.
+        on_nan: What a series with NaN or infinite values gets. raise: the run fails; omit: its
+            other values count; quarantine: it has no row, and the run goes on.
+        on_duplicate: What rows with the same id, kind and time give. raise: the run fails; first,
+            last: the one that counts; mean: the mean of their values.
+        on_error: What a cell gets whose calculator raises an error. raise: the run fails; nan: it
+            is NaN, and the run goes on.
+        on_settings_change: What happens if the table was made with other settings. refuse: the run
+            fails with the difference; append: new features are added, and only these are
+            calculated; recalculate: what is looked at is calculated with the new settings.
         work_dir: Folder for temporary data, reachable by all workers. Default: beside the sink.
-        storage_options: Options of the object store, each with the name of the environment
-            variable that holds its value. Never the value itself.
-        modules: Importable modules that register custom calculators, on every worker.
-        part_bytes: Bytes of input per part. Default: by the size of the input.
-        wait_for_sink: Seconds to wait while another run owns the sink.
+        storage_options: Options of the object store, each with the name of the environment variable
+            that holds its value, such as AWS_REGION: capitals, digits and underscores. Never the
+            value itself.
+        modules: Importable modules that register custom calculators, such as mine.calculators, on
+            every worker.
+        part_bytes: Bytes of input per part, 1 or more. Default: by the size of the input.
+        wait_for_sink: Seconds to wait while another run owns the sink, 0 or more.
 
     Returns:
         The interval, what was found about it and the ones before, and the summaries of what was
@@ -159,8 +201,9 @@ def extract_interval(
     request = make_table_request(
         source, sink, settings=settings, column_id=column_id, column_time=column_time,
         column_kind=column_kind, column_value=column_value, checks=checks, on_nan=on_nan,
-        on_duplicate=on_duplicate, on_error=on_error, work_dir=work_dir,
-        storage_options=storage_options, modules=modules or (), part_bytes=part_bytes,
+        on_duplicate=on_duplicate, on_error=on_error, on_settings_change=on_settings_change,
+        work_dir=work_dir, storage_options=storage_options, modules=modules or (),
+        part_bytes=part_bytes,
     )  # fmt: skip
     last = _last(calendar, interval_start)
     findings: list[Finding] = []
@@ -226,6 +269,7 @@ def _examine_all(
         found.append(examine(about, known.get(interval.name), recalculate=again))
         remember(request, found[-1])
         log.info("interval %s: %s, %s", interval.name, found[-1].state, found[-1].reason)
+    check_findings(found)
     return found
 
 
@@ -288,7 +332,8 @@ def _report(
     made: Sequence[tuple[Finding, dict[str, Any]]],
 ) -> dict[str, Any]:
     names = interval_names(SinkLayout.of(request.sink, request.storage_options))
-    older = holes(calendar, names, [finding.interval for finding in findings])
+    looked_at = [finding.interval for finding in findings]
+    older = holes(calendar, names, looked_at)
     if older:
         log.warning("%d older intervals were never published", len(older))
     carried_out = {finding.interval: finding for finding, _ in made}
@@ -306,11 +351,17 @@ def _report(
             for finding in last_words
         ],
         "summaries": [summary for _, summary in made],
-        "holes": {
-            "count": len(older),
-            "names": [one.name for one in older[:NAMED]],
-            "commands": fill_commands(request, flow_run.parameters, calendar, older),
-        },
+        "holes": _named(request, calendar, older),
+        "outdated": _named(request, calendar, outdated(request, looked_at)),
+    }
+
+
+def _named(request: Request, calendar: Calendar, intervals: Sequence[Interval]) -> dict[str, Any]:
+    """Intervals that want a backfill, and the command for it."""
+    return {
+        "count": len(intervals),
+        "names": [one.name for one in intervals[:NAMED]],
+        "commands": fill_commands(request, flow_run.parameters, calendar, intervals),
     }
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tidemill.alterations import alteration
 from tidemill.checks import Facts, Finding, failures, find, measure
 from tidemill.composites import id_fields, tuple_text
 from tidemill.errors import CheckError, SinkError
@@ -25,7 +26,7 @@ from tidemill.storage.intervals import (
     read_intervals,
 )
 from tidemill.storage.markers import Marker
-from tidemill.storage.matrix import read_matrix
+from tidemill.storage.matrix import read_rows
 from tidemill.storage.tables import open_whole, read_parquets
 
 __all__ = ["Acceptance", "accept"]
@@ -45,6 +46,7 @@ class Acceptance:
     findings: Sequence[Finding] = ()
     replaced: str = ""  # id of the run whose rows they replace
     changes: Mapping[str, Any] = field(default_factory=dict)  # added, removed, altered: ids
+    settings_change: str = ""  # in words: what the replaced rows were made with otherwise
 
     def to_json(self) -> dict[str, Any]:
         """In JSON values, as the run record holds it."""
@@ -55,6 +57,7 @@ class Acceptance:
             "checks": [asdict(finding) for finding in self.findings],
             "features": dict(self.features),
             "changes": dict(self.changes),
+            "settings_change": self.settings_change,
         }
 
 
@@ -94,7 +97,8 @@ def accept(
     if replaced is None:
         return replace(accepted, changes=_all_added(run, plan, markers))
     changes = _changes(run, plan, markers, interval.name)
-    return replace(accepted, replaced=replaced.run_id, changes=changes)
+    change = alteration(plan.settings, plan.policies, replaced)
+    return replace(accepted, replaced=replaced.run_id, changes=changes, settings_change=change.text)
 
 
 def _facts(figures: Figures, markers: Sequence[Marker], failed_cells: int) -> Facts:
@@ -116,7 +120,7 @@ def _figures(run: Run, plan: Plan, markers: Sequence[Marker]) -> Figures:
         with open_whole(run.key.data, marker.path) as source, pq.ParquetFile(source) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, use_threads=False)
-                features = table.columns[table.num_columns - len(plan.columns) :]
+                features = table.columns[len(id_fields(table.schema)) :]
                 gatherer.add(column.to_numpy() for column in features)
     return gatherer.figures()
 
@@ -133,9 +137,9 @@ def _features(run: Run, figures: Figures, before: IntervalRecord | None) -> dict
 
 
 def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> dict[str, Any]:
-    """Ids whose rows are new, gone or other than before."""
+    """Ids whose rows are new, gone or other than before in the columns that both have."""
     try:
-        old = read_matrix(run.sink, interval, run.storage_options)
+        old = read_rows(run.layout, interval)
     except SinkError:
         return {}  # its record is there, its rows are not
     paths = [marker.path for marker in markers if marker.rows]
@@ -143,18 +147,17 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
     new: pd.DataFrame = table.to_pandas().set_index([one.name for one in id_fields(table.schema)])
     common = new.index.intersection(old.index)
     columns = [name for name in plan.columns if name in old.columns]
-    same = _same(new.loc[common, columns].to_numpy(), old.loc[common, columns].to_numpy())
-    altered = common[~same] if len(columns) == len(plan.columns) else common
+    same = _same(_values(new, common, columns), _values(old, common, columns))
     return {
         "added": _named(new.index.difference(old.index)),
         "removed": _named(old.index.difference(new.index)),
-        "altered": _named(altered),
+        "altered": _named(common[~same]),
     }
 
 
 def _all_added(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any]:
     """The ids of an interval that was not there before; of many, the first are read."""
-    names = part_schema(plan).names[: -len(plan.columns)]
+    names = [field.name for field in id_fields(part_schema(plan))]
     found, rows = [], 0
     for marker in markers:
         if marker.rows and rows < NAMED:
@@ -166,6 +169,12 @@ def _all_added(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any
     added = _named(ids.set_index(names).index)
     total = sum(marker.rows for marker in markers)
     return {"added": {**added, "count": total}, "removed": none, "altered": none}
+
+
+def _values(frame: pd.DataFrame, ids: pd.Index, columns: Sequence[str]) -> np.ndarray[Any, Any]:
+    """The rows of some ids, by place: boolean ones would be taken for a mask."""
+    values: np.ndarray[Any, Any] = frame[list(columns)].to_numpy()
+    return values[frame.index.get_indexer(ids)]
 
 
 def _same(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

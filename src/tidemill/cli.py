@@ -120,6 +120,13 @@ _TABLE_OPTIONS = (
     click.option("--retries", type=int, help="After errors that may pass."),
     click.option("--retry-delay-seconds", type=float, help="Before each of them."),
     click.option("--wait-for-sink", type=float, help="Seconds to wait for another run."),
+    click.option(
+        "--on-settings-change",
+        type=click.Choice(["refuse", "append", "recalculate"]),
+        default="refuse",
+        show_default=True,
+        help="If the table was made with other settings; append calculates new features only.",
+    ),
     _CLUSTER_OPTION,
     *_POLICY_OPTIONS,
     *_PLACE_OPTIONS,

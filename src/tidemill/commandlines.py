@@ -1,4 +1,4 @@
-"""Commands that a person can paste: the backfill that fills the holes of a table."""
+"""Commands that a person can paste: the backfill that fills or renews intervals of a table."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["OPTIONS", "fill_commands"]
 OPTIONS = (
     "column_id", "column_time", "column_kind", "column_value", "settings", "every", "timezone",
     "anchor", "window", "lag", "checks", "retries", "retry_delay_seconds", "cluster", "on_nan",
-    "on_duplicate", "on_error", "work_dir", "storage_options", "modules", "part_bytes",
-    "wait_for_sink",
+    "on_duplicate", "on_error", "on_settings_change", "work_dir", "storage_options", "modules",
+    "part_bytes", "wait_for_sink",
 )  # fmt: skip
 #: Options that are given once for each value.
 _REPEATED = {"storage_options": "--storage-option", "modules": "--module"}

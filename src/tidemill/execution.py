@@ -21,6 +21,7 @@ from tidemill.blocks import Batch, Quarantined
 from tidemill.calculators.program import Program, warmup
 from tidemill.errors import SourceError
 from tidemill.isolation import Selection, calculate_isolated
+from tidemill.kept import KeptRows
 from tidemill.matrix import MatrixCalculator
 from tidemill.parts import PartWriter
 from tidemill.plan import Part, Plan
@@ -243,6 +244,7 @@ def calculate_part(
     started = time.perf_counter()
     quarantined: list[Quarantined] = []
     position = input_rows = 0
+    kept = KeptRows(run.layout.home, plan, part, calculator.columns) if plan.kept else None
     with (
         one_pool_thread(),
         run.key.data.open_output(name) as sink,
@@ -251,11 +253,17 @@ def calculate_part(
         for batch in read_part(plan, part, run.work_dir, needs_times=calculator.needs_times):
             quarantined += batch.quarantined
             input_rows += batch.input_rows
-            for first, last in _ranges(calculator, batch, selection, position):
+            for first, last in _ranges(calculator, batch, selection, position, len(plan.columns)):
                 if announce is not None:
                     announce(position + first, position + last)
-                tile = calculator.calculate(batch, first, last, checkpoint)
-                writer.write(batch.ids[first:last], tile)
+                ids, tile = (
+                    batch.ids[first:last],
+                    calculator.calculate(batch, first, last, checkpoint),
+                )
+                if kept is not None:
+                    ids, tile, missing = kept.join(ids, tile)
+                    quarantined += missing
+                writer.write(ids, tile)
             if selection is not None:
                 quarantined += selection.skipped(batch.ids, position)
             position += len(batch.ids)
@@ -274,15 +282,20 @@ def calculate_part(
         "quarantined": [{**asdict(one), "id": str(one.id)} for one in quarantined],
         "errors": calculator.take_errors(),
         "run_id": run.run_id,
+        "kept": kept.finish() if kept is not None else "",
     }
 
 
 def _ranges(
-    calculator: MatrixCalculator, batch: Batch, selection: Selection | None, position: int
+    calculator: MatrixCalculator,
+    batch: Batch,
+    selection: Selection | None,
+    position: int,
+    n_columns: int,
 ) -> Iterator[tuple[int, int]]:
     """Ranges of the batch's ids to calculate at a time."""
     if selection is None:
-        yield from calculator.tiles(batch)
+        yield from calculator.tiles(batch, n_columns)
         return
     for first, last in selection.ranges(position, position + len(batch.ids)):
         yield first - position, last - position

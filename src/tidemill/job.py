@@ -220,7 +220,8 @@ def record_plan(run: Run, plan: Plan) -> Plan:
     elif committed(key):
         if recorded.parts != plan.parts:
             log.warning("going on with the %d parts that were recorded first", len(recorded.parts))
-        plan = replace(plan, parts=recorded.parts, layout=recorded.layout)
+        # What is kept may be replaced already, if an attempt ended right after it published.
+        plan = replace(plan, parts=recorded.parts, layout=recorded.layout, kept=recorded.kept)
     key.state.write(key.plan, plan.to_json().encode())
     return plan
 

@@ -99,10 +99,13 @@ class MatrixCalculator:
         taken, self.errors = self.errors, ErrorTable()
         return taken.to_json()
 
-    def tiles(self, batch: Batch) -> Iterator[tuple[int, int]]:
-        """Ranges ``(first, last)`` of ids, each with rows of at most :data:`TILE_BYTES`."""
+    def tiles(self, batch: Batch, n_columns: int | None = None) -> Iterator[tuple[int, int]]:
+        """Ranges ``(first, last)`` of ids, each with rows of at most :data:`TILE_BYTES`.
+
+        ``n_columns`` is the width of a row if it has more columns than are calculated.
+        """
         n_ids = len(batch.ids)
-        step = max(TILE_BYTES // (8 * max(len(self.columns), 1)), 1)
+        step = max(TILE_BYTES // (8 * max(n_columns or len(self.columns), 1)), 1)
         for first in range(0, n_ids, step):
             yield first, min(first + step, n_ids)
 

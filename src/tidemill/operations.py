@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import time
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Self
+from typing import Any, Self
 from uuid import UUID
 
 import dask
@@ -26,7 +25,6 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, State
 from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
-from pydantic import BeforeValidator
 
 from tidemill.cluster import (
     NO_WORKER_SECONDS,
@@ -37,7 +35,7 @@ from tidemill.cluster import (
     wait_for_workers,
 )
 from tidemill.dispatch import OTHER_TASK_RUNS, run_chunks
-from tidemill.errors import ArgumentError, ClusterError
+from tidemill.errors import ClusterError
 from tidemill.execution import announce_kernels, load_plan
 from tidemill.job import PartsWatch, stop_workers
 from tidemill.preflight import Check, check_memory, versions
@@ -46,8 +44,6 @@ from tidemill.run import Run
 from tidemill.storage.owners import Process
 
 __all__ = [
-    "Location",
-    "Locations",
     "Steps",
     "api_url",
     "cancel_interrupted",
@@ -60,23 +56,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-
-
-def _refuse_frames(value: Any) -> Any:
-    """Name the remedy; the server's model would take a frame for the list of its columns."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if not isinstance(value, str | list | tuple):
-        raise ArgumentError(
-            f"{type(value).__name__} given, but the flow takes paths and URLs of files; "
-            "tidemill.extract_features takes frames"
-        )
-    return value
-
-
-#: Types of the flows' parameters for input and output.
-Location = Annotated[str, BeforeValidator(_refuse_frames)]
-Locations = Annotated[str | list[str], BeforeValidator(_refuse_frames)]
 
 
 class _EngineLogHandler(APILogHandler):

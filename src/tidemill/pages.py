@@ -34,7 +34,7 @@ def interval_page(report: Mapping[str, Any]) -> str:
     --------
     >>> finding = {"interval": "20261120T000000Z", "start": "2026-11-20", "state": "unchanged"}
     >>> finding["reason"] = "the same files"
-    >>> report = {"sink": "t", "summaries": [], "holes": {"count": 0, "names": []}}
+    >>> report = {"sink": "t", "summaries": [], "holes": {"count": 0}, "outdated": {"count": 0}}
     >>> print(interval_page({"interval": "20261120T000000Z", "findings": [finding], **report}))
     # Interval 20261120T000000Z
     <BLANKLINE>
@@ -63,8 +63,8 @@ def interval_page(report: Mapping[str, Any]) -> str:
         lines += ["", f"## Interval {summary['interval']}", *_interval_sections(summary)]
     if left_out := len(by_interval) - len(detailed):
         lines += ["", f"{left_out:,} earlier ones were calculated too: see `tidemill inspect`."]
-    if report["holes"]["count"]:
-        lines += _hole_lines(report["holes"])
+    lines += _wanting("Holes", "Older intervals that were never published", report["holes"])
+    lines += _wanting("Other settings", "Older intervals that have them", report["outdated"])
     return "\n".join(lines)
 
 
@@ -84,13 +84,14 @@ def _finding_cells(finding: Mapping[str, Any], summary: Mapping[str, Any] | None
     return [*cells, summary["rows"], *counts]
 
 
-def _hole_lines(holes: Mapping[str, Any]) -> list[str]:
-    """What was never published, and how it is."""
-    lines = ["", "## Holes", ""]
-    named = ", ".join(holes["names"]) + ", ..." * (holes["count"] > len(holes["names"]))
-    lines += [f"Older intervals that were never published: {holes['count']:,} ({named})."]
-    lines += ["", "This fills what there are rows for:"]
-    return [*lines, "", "```bash", *holes["commands"], "```"]
+def _wanting(title: str, sentence: str, wanting: Mapping[str, Any]) -> Iterator[str]:
+    """Intervals that want a backfill, and the command for it."""
+    if not wanting["count"]:
+        return
+    named = ", ".join(wanting["names"]) + ", ..." * (wanting["count"] > len(wanting["names"]))
+    yield from ("", f"## {title}", "", f"{sentence}: {wanting['count']:,} ({named}).")
+    yield from ("", "This calculates what there are rows for:", "")
+    yield from ("```bash", *wanting["commands"], "```")
 
 
 def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -108,6 +109,8 @@ def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
         why = summary["reason"] or "as was asked for"
         yield f"- they replace those of run `{accepted['replaced']}`: {_cell(why)}"
         yield from _changed_ids(accepted["changes"])
+    if summary["note"]:
+        yield f"- {_cell(summary['note'])}"
     yield from _section("Checks", ("check", "figure", "warns above", "fails above", "result"),
                         _check_rows(accepted))  # fmt: skip
     yield from _trouble(summary)

@@ -7,11 +7,12 @@ A plan holds id ranges and (file, group) spans, never lists of ids. It is made b
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tidemill.checks import Level
+from tidemill.columns import feature_name
 from tidemill.intervals import Interval
 from tidemill.policies import Policies
 from tidemill.settings import Settings
@@ -19,12 +20,15 @@ from tidemill.settings import Settings
 __all__ = [
     "RESULTS_VERSION",
     "Columns",
+    "Kept",
+    "KeptFile",
     "Part",
     "Plan",
     "Source",
     "SourceFile",
     "Span",
     "Window",
+    "features_left",
 ]
 
 #: Raised whenever a value of the matrix can change for the same input and settings; a test with a
@@ -33,6 +37,8 @@ RESULTS_VERSION = 2
 
 #: An id as JSON holds it: timestamps and dates by their integer in Arrow's unit.
 IdKey = int | float | str | None
+#: (calculator, parameters) of every kind, in the order of the columns.
+Features = dict[str, list[tuple[str, dict[str, Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,41 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A published file whose values stay, and its ids if they are known."""
+
+    path: str  # below the sink
+    lower: IdKey = None  # first id; None: not known
+    upper: IdKey = None  # last id
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Published rows whose features stay: only the other ones are calculated."""
+
+    run_id: str  # that published them
+    result_key: str
+    digest: str  # of the rows
+    settings: Mapping[str, Any]  # canonical; what they were made with
+    files: tuple[KeptFile, ...]  # ids ascend from file to file
+    failed_cells: int = 0  # that are among them
+
+
+def kept_columns(kept: Kept | None, kinds: Sequence[str]) -> tuple[str, ...]:
+    """Feature columns that published rows have, in the order of their own settings."""
+    return () if kept is None else Settings.from_any(kept.settings).columns(kinds)
+
+
+def features_left(settings: Settings, kinds: Sequence[str], kept: Kept | None) -> Features:
+    """The features of every kind that published rows do not have."""
+    known = set(kept_columns(kept, kinds))
+    return {
+        kind: [one for one in settings.features_for(kind) if feature_name(kind, *one) not in known]
+        for kind in kinds
+    }
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All that a worker needs to know of one run."""
 
@@ -157,16 +198,21 @@ class Plan:
     interval: Interval | None = None  # that the result is about
     checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
     versions: Mapping[str, str] = field(default_factory=dict)
+    kept: Kept | None = None  # columns that are taken over from published rows
 
     @property
     def seconds(self) -> float:
         """Predicted seconds of one thread for all parts."""
         return sum(part.seconds for part in self.parts)
 
-    def features(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
-        """(calculator, parameters) of every kind, in the order of the columns."""
-        settings = Settings.from_any(self.settings)
-        return {kind: settings.features_for(kind) for kind in self.source.kinds}
+    def features(self) -> Features:
+        """(calculator, parameters) of every kind to calculate, in the order of the columns."""
+        return features_left(Settings.from_any(self.settings), self.source.kinds, self.kept)
+
+    @property
+    def kept_columns(self) -> tuple[str, ...]:
+        """Feature columns that are taken over, in the order of their own settings."""
+        return kept_columns(self.kept, self.source.kinds)
 
     def to_json(self) -> str:
         """The plan as JSON text."""
@@ -180,6 +226,7 @@ class Plan:
         raw["policies"] = Policies(**raw["policies"])
         raw["interval"] = Interval(**raw["interval"]) if raw.get("interval") else None
         raw["parts"] = tuple(_part(part) for part in raw["parts"])
+        raw["kept"] = _kept(raw["kept"]) if raw.get("kept") else None
         for name in ("columns", "modules"):
             raw[name] = tuple(raw[name])
         return cls(**raw)
@@ -198,6 +245,10 @@ def _source(raw: dict[str, Any]) -> Source:
 
 def _one_or_several(value: str | list[str]) -> str | tuple[str, ...]:
     return value if isinstance(value, str) else tuple(value)
+
+
+def _kept(raw: dict[str, Any]) -> Kept:
+    return Kept(**{**raw, "files": tuple(KeptFile(**file) for file in raw["files"])})
 
 
 def _part(raw: dict[str, Any]) -> Part:

@@ -13,6 +13,8 @@ __all__ = ["Policies"]
 OnNan = Literal["raise", "omit", "quarantine"]
 OnDuplicate = Literal["raise", "first", "last", "mean"]
 OnError = Literal["raise", "nan"]
+#: Of a table, whose settings may change; not a policy for data.
+OnSettingsChange = Literal["refuse", "append", "recalculate"]
 
 
 @dataclass(frozen=True, slots=True)

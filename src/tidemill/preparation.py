@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from tidemill.calculators import costs
 from tidemill.calculators.registry import identities
 from tidemill.errors import ArgumentError, NoRowsError
 from tidemill.intervals import Interval
-from tidemill.plan import RESULTS_VERSION, Plan, Source
+from tidemill.kept import find_kept
+from tidemill.plan import RESULTS_VERSION, Kept, Plan, Source, features_left
 from tidemill.planning import Seconds, make_parts
 from tidemill.preflight import versions
 from tidemill.request import Request
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+Features = Sequence[tuple[str, Mapping[str, Any]]]
 
 #: Seconds to digest and write one cell of the matrix.
 WRITE_SECONDS = 3e-8
@@ -87,18 +90,15 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
     """As :func:`make_plan`, with the statistics of the input that the plan rests on."""
     source, settings = open_request(request)
     columns = settings.columns(source.kinds)
-    key = result_key(
-        source,
-        settings.canonical(),
-        asdict(request.policies),
-        request.interval,
-        request.recalculates,
-    )
+    facts = settings.canonical(), asdict(request.policies), request.interval, request.recalculates
+    key = partial(result_key, source, *facts)
+    kept = _kept(request, source, key)
     statistics = gather_statistics(source)
-    cost = _seconds(settings, source, len(columns))
+    features = features_left(settings, source.kinds, kept)
+    cost = _seconds(list(features.values()), len(columns))
     layout, parts = make_parts(source, statistics, cost, part_bytes=request.part_bytes)
     plan = Plan(
-        result_key=key,
+        result_key=key(kept.result_key if kept else ""),
         source=source,
         settings=settings.canonical(),
         policies=request.policies,
@@ -109,6 +109,7 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
         interval=request.interval,
         checks=request.checks,
         versions=versions(),
+        kept=kept,
     )
     return plan, statistics
 
@@ -133,6 +134,7 @@ def result_key(
     policies: Mapping[str, str],
     interval: Interval | None = None,
     recalculates: str = "",
+    keeps: str = "",
 ) -> str:
     """SHA-256 of all that decides the values of a result, and of nothing else.
 
@@ -153,6 +155,8 @@ def result_key(
     }
     if recalculates:
         facts["recalculates"] = recalculates
+    if keeps:  # the key of the result whose features stay
+        facts["keeps"] = keeps
     if own := _identities(settings):
         facts["calculators"] = own
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -199,9 +203,17 @@ def find_interval_files(request: Request) -> Source:
     return find_files(request.locations, roles, request.storage_options, span)
 
 
-def _seconds(settings: Settings, source: Source, n_columns: int) -> Seconds:
+def _kept(request: Request, source: Source, key_of: Callable[[str], str]) -> Kept | None:
+    """The published rows that new features are added to, if that was asked for."""
+    if request.interval is None or request.on_settings_change != "append" or request.recalculates:
+        return None
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    name, asked = request.interval.name, (request.settings, request.policies)
+    return find_kept(layout, name, source, *asked, key_of)
+
+
+def _seconds(features: Sequence[Features], n_columns: int) -> Seconds:
     """The cost model of one id: reading its rows, calculating its kinds, writing its row."""
-    features = [settings.features_for(kind) for kind in source.kinds]
 
     def seconds(lengths: Floats, counts: Floats) -> float:
         values = float(np.dot(lengths, counts)) * len(features)

@@ -7,33 +7,54 @@ them decides, whatever files they lie in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
+from tidemill.alterations import Alteration, alteration
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
-from tidemill.errors import SettingsError, shorten
+from tidemill.errors import ArgumentError, SettingsError
 from tidemill.intervals import Interval, missing
 from tidemill.plan import Source
+from tidemill.policies import OnSettingsChange
 from tidemill.preparation import find_interval_files
 from tidemill.request import Request, make_request
 from tidemill.sources.interval_files import read_window
+from tidemill.storage.delta import INTERVAL
 from tidemill.storage.intervals import (
     IntervalRecord,
     facts_of,
+    interval_names,
     latest_interval,
+    read_intervals,
     write_interval,
 )
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink
 
-__all__ = ["Finding", "check_request", "examine", "holes", "make_table_request", "remember"]
+__all__ = [
+    "Finding",
+    "check_findings",
+    "check_request",
+    "examine",
+    "holes",
+    "make_table_request",
+    "outdated",
+    "remember",
+]
 
-State = Literal["unchanged", "missing", "changed", "recalculated", "empty"]
+State = Literal["unchanged", "missing", "changed", "recalculated", "extended", "empty", "refused"]
 
 #: Holes that a report names.
 NAMED = 10
+#: Intervals before those looked at whose settings are compared.
+SCANNED = 100
+#: What may be done where settings or policies changed.
+REMEDY = (
+    "Choose on_settings_change='append' if features are only added, or 'recalculate'; or give "
+    "the settings and policies of before, or another sink"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +71,11 @@ class Finding:
     @property
     def is_due(self) -> bool:
         """Whether its rows are to be calculated."""
-        return self.state in {"missing", "changed", "recalculated"}
+        return self.state in {"missing", "changed", "recalculated", "extended"}
 
 
 def examine(request: Request, record: IntervalRecord | None, *, recalculate: bool) -> Finding:
-    """Look at one interval; writes nothing.
+    """Look at one interval, its rows and the settings it was made with; writes nothing.
 
     Parameters
     ----------
@@ -67,6 +88,32 @@ def examine(request: Request, record: IntervalRecord | None, *, recalculate: boo
     InputError
         If files or columns cannot be used.
     """
+    finding = _look(request, record, recalculate=recalculate)
+    if record is None or finding.state == "empty":
+        return finding
+    change = alteration(request.settings, request.policies, record)
+    return (
+        _decide(finding, change, request.on_settings_change, record.run_id) if change else finding
+    )
+
+
+def _decide(finding: Finding, change: Alteration, choice: OnSettingsChange, run_id: str) -> Finding:
+    """What is to be done about an interval that was made with other settings."""
+    why = f"the settings changed: {change.text}"
+    if choice == "recalculate":
+        state: State = "recalculated" if finding.state == "unchanged" else finding.state
+        before = f"{finding.reason}; " if finding.is_due else ""
+        return replace(finding, state=state, reason=before + why, replaces=run_id, moved=None)
+    if choice == "append" and finding.state == "unchanged" and change.only_gains:
+        reason = f"{why}; only these are calculated"
+        return replace(finding, state="extended", reason=reason, replaces=run_id, moved=None)
+    if finding.is_due and not change.only_gains:
+        return replace(finding, state="refused", reason=f"{finding.reason}, but {why}. {REMEDY}")
+    return replace(finding, reason=f"{finding.reason}; {why}")
+
+
+def _look(request: Request, record: IntervalRecord | None, *, recalculate: bool) -> Finding:
+    """What is to be done about one interval if its settings are those of before."""
     interval = request.interval
     assert interval is not None, "the request is about an interval"
     found = find_interval_files(request)
@@ -93,7 +140,13 @@ def remember(request: Request, finding: Finding) -> None:
 
 
 def make_table_request(
-    source: Any, sink: Any, *, column_time: str, checks: Mapping[str, Any] | None, **options: Any
+    source: Any,
+    sink: Any,
+    *,
+    column_time: str,
+    checks: Mapping[str, Any] | None,
+    on_settings_change: str = "refuse",
+    **options: Any,
 ) -> Request:
     """A request about any interval of a table.
 
@@ -101,6 +154,7 @@ def make_table_request(
     ----------
     column_time : the sort column, of timestamps
     checks : as :func:`tidemill.checks.parse_checks` takes them
+    on_settings_change : "refuse", "append" or "recalculate"
     source, sink, options : as :func:`tidemill.request.make_request` takes them
 
     Raises
@@ -108,8 +162,19 @@ def make_table_request(
     ArgumentError, SettingsError
         If an argument's type or value is not allowed.
     """
+    if on_settings_change not in (allowed := get_args(OnSettingsChange)):
+        raise ArgumentError(
+            f"on_settings_change={on_settings_change!r} is not allowed; choose one of "
+            f"{', '.join(map(repr, allowed))}"
+        )
     made = make_request(source, sink, column_sort=column_time, **options)
-    return replace(made, checks=parse_checks(checks))
+    if INTERVAL in made.ids:
+        raise ArgumentError(
+            f"column_id={INTERVAL!r} is also the column that says which interval a row of the "
+            "table belongs to: rename the column"
+        )
+    choice: OnSettingsChange = on_settings_change  # type: ignore[assignment]
+    return replace(made, checks=parse_checks(checks), on_settings_change=choice)
 
 
 def check_request(request: Request) -> None:
@@ -120,47 +185,60 @@ def check_request(request: Request) -> None:
     SinkError
         If the sink is one file, holds something else, or a table without intervals.
     SettingsError
-        If settings or policies are others than those of the table's latest interval.
+        If settings or policies are others than those of the table's latest interval, and
+        ``on_settings_change`` does not allow that.
     """
     layout = SinkLayout.of(request.sink, request.storage_options)
     check_sink(layout, request.locations, intervals=True)
-    latest = latest_interval(layout)
-    if latest is not None and (different := _differences(request, latest)):
-        raise SettingsError(
-            f"the table {request.sink} was made otherwise: {'; '.join(different)}. Give the "
-            "settings and policies of before, or another sink"
-        )
+    latest, choice = latest_interval(layout), request.on_settings_change
+    if latest is None:
+        return
+    _check_ids(request, latest)
+    if choice == "recalculate":
+        return
+    change = alteration(request.settings, request.policies, latest)
+    if change and not (choice == "append" and change.only_gains):
+        raise SettingsError(f"the table {request.sink} was made otherwise: {change.text}. {REMEDY}")
 
 
-def _differences(request: Request, record: IntervalRecord) -> list[str]:
-    found = _other_ids(request, record)
-    before, now = _features(record.settings), _features(request.settings)
-    if new := sorted(now - before):
-        found.append(f"new features {shorten(new, 3)}")
-    if gone := sorted(before - now):
-        found.append(f"features left out {shorten(gone, 3)}")
-    policies = asdict(request.policies)
-    found += [
-        f"{name}={policies[name]!r} instead of {value!r}"
-        for name, value in record.policies.items()
-        if policies.get(name) != value
-    ]
-    return found
-
-
-def _other_ids(request: Request, record: IntervalRecord) -> list[str]:
+def _check_ids(request: Request, record: IntervalRecord) -> None:
     """A table has the id columns it was made with."""
     before, now = record.columns.get("id"), request.column_id
     before = tuple(before) if isinstance(before, list) else before
-    return [] if before in {None, now} else [f"column_id={now!r} instead of {before!r}"]
+    if before not in {None, now}:
+        raise SettingsError(
+            f"the table {request.sink} was made with column_id={before!r}, not {now!r}: give the "
+            "columns of before, or another sink"
+        )
 
 
-def _features(settings: Mapping[str, Any]) -> set[str]:
-    return {
-        f"{kind}: {name} {params}"
-        for kind, features in settings.items()
-        for name, params in features
-    }
+def check_findings(findings: Iterable[Finding]) -> None:
+    """Refuse to go on if an interval cannot be calculated with these settings.
+
+    Raises
+    ------
+    SettingsError
+        Naming the interval, the difference and the remedy.
+    """
+    for finding in findings:
+        if finding.state == "refused":
+            raise SettingsError(f"interval {finding.interval.name}: {finding.reason}")
+
+
+def outdated(request: Request, looked_at: Sequence[Interval]) -> list[Interval]:
+    """Intervals older than those looked at that have other settings, oldest first.
+
+    Only the newest :data:`SCANNED` are compared, and none where settings may not change.
+    """
+    if request.on_settings_change == "refuse":
+        return []
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    names = [name for name in interval_names(layout) if name < looked_at[0].name][-SCANNED:]
+    return [
+        Interval(one.start, one.end, one.window_start)
+        for one in read_intervals(layout, names).values()
+        if alteration(request.settings, request.policies, one)
+    ]
 
 
 def holes(

@@ -134,6 +134,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         ordered = [markers[part.index] for part in plan.parts]
         _check_bounds(plan, ordered)
         _check_input_rows(plan, ordered)
+        _check_kept(plan, ordered)
     _check_rows(ordered)
     totals = _totals(run, ordered)
     accepted = _accept(run, plan, ordered, totals)
@@ -182,7 +183,7 @@ def _writing(run: Run) -> Iterator[Callable[[], None]]:
 def _accept(run: Run, plan: Plan, markers: Sequence[Marker], totals: _Totals) -> Acceptance | None:
     if plan.interval is None:
         return None
-    failed = sum(totals.errors.values())
+    failed = sum(totals.errors.values()) + (plan.kept.failed_cells if plan.kept else 0)
     return accept(run, plan, markers, failed)
 
 
@@ -261,6 +262,19 @@ def _check_input_rows(plan: Plan, markers: Sequence[Marker]) -> None:
         )
 
 
+def _check_kept(plan: Plan, markers: Sequence[Marker]) -> None:
+    """The rows that new features were added to are those that the interval's record is about."""
+    if plan.kept is None:
+        return
+    sums = (RowSum.from_text(marker.kept) for marker in markers)
+    if content_digest(sums, plan.kept_columns, "; ".join(plan.source.id_types)) != plan.kept.digest:
+        raise _MixedPartsError(
+            f"the published rows of interval {plan.interval and plan.interval.name} are not those "
+            "that its record names. Nothing was published and the parts were dropped; calculate "
+            "the interval whole, with on_settings_change='recalculate'"
+        )
+
+
 def _check_rows(markers: Sequence[Marker]) -> None:
     """Refuse to replace an earlier result by none at all."""
     if any(marker.rows for marker in markers):
@@ -305,12 +319,22 @@ def _finish(
     seconds = {**facts["seconds"], "reduce": time.perf_counter() - began}
     record = _record(run, plan, published, totals, {**facts, "seconds": seconds})
     if accepted is not None:
-        record = replace(record, acceptance=accepted.to_json())
+        notes = (*record.notes, *_notes(plan, accepted))
+        record = replace(record, acceptance=accepted.to_json(), notes=notes)
     write_record(run.layout, record)
     run.lease_view().check(now=True)  # what follows deletes files: never those of another run
     tidy(run, plan)
     log.info("published %d rows of %d columns in %s", record.rows, record.columns, run.sink)
     return _summary(run, record, published, facts)
+
+
+def _notes(plan: Plan, accepted: Acceptance) -> Iterator[str]:
+    """What was calculated of an interval whose settings changed."""
+    if plan.kept is not None:
+        new, kept = len(plan.columns) - len(plan.kept_columns), plan.kept.run_id
+        yield f"{new:,} new columns were calculated, the others are those of run {kept}"
+    elif accepted.settings_change:
+        yield "the settings changed, and all columns were calculated"
 
 
 def _record(

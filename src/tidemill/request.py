@@ -13,7 +13,7 @@ from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
 from tidemill.intervals import Interval
 from tidemill.plan import Source
-from tidemill.policies import Policies
+from tidemill.policies import OnSettingsChange, Policies
 from tidemill.settings import Settings
 from tidemill.storage.options import check_options
 
@@ -43,8 +43,14 @@ class Request:
     interval: Interval | None = None  # only the rows of its window count
     checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
     examined: Source | None = None  # the interval's window, if its rows were read already
+    on_settings_change: OnSettingsChange = "refuse"  # where the table has other settings
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
     reason: str = ""  # why an interval is calculated, for the record
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The columns that make up an id."""
+        return (self.column_id,) if isinstance(self.column_id, str) else self.column_id
 
     @property
     def locations(self) -> tuple[str, ...]:

@@ -22,13 +22,16 @@ from tidemill.digests import RowSum, table_sum
 from tidemill.errors import ArgumentError, DataError, SettingsError, SourceError
 from tidemill.execution import load_plan
 from tidemill.intervals import find_interval
+from tidemill.isolation import Selection
 from tidemill.job import Job, extract_here
 from tidemill.measurement import file_costs
 from tidemill.plan import Plan
 from tidemill.preparation import make_plan
-from tidemill.recurring import check_request, examine
+from tidemill.recurring import check_request, examine, make_table_request
 from tidemill.request import make_request
 from tidemill.sources.composite_ids import join_ids, split_ids
+from tidemill.sources.files import open_source
+from tidemill.sources.statistics import gather_statistics
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import committed
@@ -216,6 +219,15 @@ def test_an_id_that_comes_again_is_brought_together(columns, tmp_path):
     assert layout_of(frame, tmp_path, 250) == "spilled"
 
 
+@pytest.mark.parametrize(("columns", "is_read"), [([*IDS, "time"], True), (["time"], False)])
+def test_ids_are_read_only_where_they_can_show_that_row_groups_ascend(columns, is_read, tmp_path):
+    frame = make_frame().drop(columns="one").sort_values(columns)
+    path = write(frame, tmp_path / "in" / "rows.parquet")
+    groups = gather_statistics(open_source(path, column_id=IDS, column_sort="time")).groups
+    assert len(groups) == 12
+    assert any(group.is_wide for group in groups) != is_read
+
+
 def test_halves_of_an_id_in_two_places_are_one_series(tmp_path):
     """Each column alone ascends over the row groups, the tuples do not."""
     frame = pd.DataFrame({"plant": "a", "sensor": [1, 2] * 4, "time": range(8), "x": range(8)})
@@ -252,6 +264,14 @@ def test_failed_cells_name_the_tuple(tmp_path, own_calculators):
     run(source, tmp_path / "out", IDS, on_error="nan", settings=settings)
     (record,) = history(SinkLayout.of(tmp_path / "out"))
     assert [case["id"] for case in record.error_cases] == ["(a, 7)"]
+
+
+def test_a_poison_is_named_by_its_tuple():
+    ids = split_ids(
+        encode([pa.array(["a", "b"]), pa.array([7, 8])]), IDS, [pa.string(), pa.int64()]
+    )
+    (left_out,) = Selection(skip={11: "its process died"}).skipped(ids, 10)
+    assert left_out.id == "(b, 8)"
 
 
 def test_costs_are_measured_on_tuples(tmp_path):
@@ -338,7 +358,7 @@ def test_late_rows_of_one_tuple_alter_its_row(tmp_path):
     assert tidemill.read_matrix(table, "20261118T000000Z").loc[("a", 7), "x__maximum"] == 50.0
     whole = tidemill.read_matrix(table)
     assert whole.index.names == ["interval", *IDS]
-    with pytest.raises(SettingsError, match=r"column_id='sensor' instead of \('plant', 'sensor'\)"):
+    with pytest.raises(SettingsError, match=r"made with column_id=\('plant', 'sensor'\), not"):
         check_request(interval_request(source, table, days[0], "sensor"))
 
 
@@ -399,3 +419,11 @@ def test_a_dict_of_frames_has_one_id_column():
     frame = make_frame(60)
     with pytest.raises(ArgumentError, match="give one frame in the long format"):
         tidemill.extract_features({"x": frame}, "minimal", column_id=IDS, column_value="x")
+
+
+@pytest.mark.parametrize("column_id", ["interval", ["plant", "interval"]])
+def test_the_column_of_the_intervals_is_taken(column_id, tmp_path):
+    with pytest.raises(ArgumentError, match="rename the column"):
+        make_table_request(
+            tmp_path / "in", tmp_path / "out", column_time="time", checks=None, column_id=column_id
+        )

@@ -13,6 +13,7 @@ import pytest
 
 import tidemill
 from tidemill import acceptance, preparation, recurring
+from tidemill.alterations import alteration
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
@@ -27,7 +28,8 @@ from tidemill.errors import (
 from tidemill.intervals import candidates, find_interval
 from tidemill.job import extract_here
 from tidemill.pages import interval_page
-from tidemill.recurring import check_request, examine, remember
+from tidemill.policies import Policies
+from tidemill.recurring import check_findings, check_request, examine, remember
 from tidemill.request import make_request
 from tidemill.storage.intervals import interval_names, read_figures, read_intervals
 from tidemill.storage.layout import SinkLayout
@@ -59,12 +61,16 @@ def table(tmp_path) -> Path:
     return tmp_path / "table"
 
 
-def request(source, table, day, calendar=DAILY, checks=None, **options):
+def request(
+    source, table, day, calendar=DAILY, checks=None, on_settings_change="refuse", **options
+):
     made = make_request(
         source, table, column_id="id", column_sort="time", **{"settings": "minimal"} | options
     )
     interval = find_interval(calendar, day)
-    return replace(made, interval=interval, checks=parse_checks(checks))
+    return replace(
+        made, interval=interval, checks=parse_checks(checks), on_settings_change=on_settings_change
+    )
 
 
 def known(table):
@@ -150,7 +156,13 @@ def test_the_zone_of_the_times_is_recorded(zone, recorded, tmp_path, table):
     (of_run,) = history(SinkLayout.of(table))
     found = {one.time_zone_of_input for one in (summary, of_interval, of_run)}
     assert found == {recorded}
-    report = {"sink": "t", "findings": [], "holes": {"count": 0}, "summaries": [summary.to_json()]}
+    report = {
+        "sink": "t",
+        "findings": [],
+        "holes": {"count": 0},
+        "outdated": {"count": 0},
+        "summaries": [summary.to_json()],
+    }
     text = interval_page({"interval": summary.interval, **report})
     assert f"- times of the input: {recorded}" in text.splitlines()
 
@@ -341,14 +353,104 @@ def test_a_window_without_rows_is_empty_and_never_published(source, table):
     assert not known(table)
 
 
+# Changed settings
+
+MINIMAL = tidemill.Settings.from_any("minimal").canonical()["*"]
+MORE = {"*": [*MINIMAL, ["skewness", {}]]}
+FEWER = {"*": MINIMAL[1:]}
+
+
 def test_other_settings_and_policies_are_refused_with_the_difference(source, table):
     run(source, table, DAYS[0])
-    about = request(source, table, DAYS[1], settings={"mean": None}, on_nan="omit")
+    about = request(source, table, DAYS[1], settings={"skewness": None}, on_nan="omit")
     with pytest.raises(
-        SettingsError, match=r"features left out .* on_nan='omit' instead of 'raise'"
+        SettingsError,
+        match=r"new features skewness; features left out .* on_nan='omit' instead of 'raise'. "
+        r"Choose on_settings_change='append' if features are only added, or 'recalculate'",
     ):
         check_request(about)
     check_request(request(source, table, DAYS[1]))
+    check_request(replace(about, on_settings_change="recalculate"))
+
+
+@pytest.mark.parametrize("options", [{"settings": FEWER}, {"settings": MORE, "on_nan": "omit"}])
+def test_append_refuses_what_is_more_than_new_features(options, source, table):
+    run(source, table, DAYS[0])
+    check_request(request(source, table, DAYS[1], on_settings_change="append", settings=MORE))
+    about = request(source, table, DAYS[1], on_settings_change="append", **options)
+    with pytest.raises(SettingsError, match=r"features left out|on_nan='omit' instead"):
+        check_request(about)
+
+
+@pytest.mark.parametrize(
+    ("choice", "settings", "state", "late"),
+    [
+        ("refuse", MORE, "unchanged", "changed"),
+        ("refuse", FEWER, "unchanged", "refused"),
+        ("append", MORE, "extended", "changed"),
+        ("append", FEWER, "unchanged", "refused"),
+        ("recalculate", MORE, "recalculated", "changed"),
+        ("recalculate", FEWER, "recalculated", "changed"),
+    ],
+)
+def test_each_interval_is_compared_with_what_is_asked_for(
+    choice, settings, state, late, source, table
+):
+    run(source, table, DAYS[0])
+    options = {"on_settings_change": choice, "settings": settings}
+    found = look(source, table, DAYS[0], **options)
+    assert (found.state, "the settings changed: " in found.reason) == (state, True)
+    path = source / f"{DAYS[0]}.parquet"
+    pd.read_parquet(path).iloc[1:].to_parquet(path, index=False)
+    found = look(source, table, DAYS[0], **options)
+    assert (found.state, "rows of its window changed" in found.reason) == (late, True)
+    if late == "refused":
+        with pytest.raises(SettingsError, match=r"interval 20261117T000000Z: rows .* left out"):
+            check_findings([found])
+
+
+def test_columns_that_are_no_longer_made_stay(source, table):
+    run(source, table, DAYS[0])
+    run(source, table, DAYS[1])
+    first = tidemill.read_matrix(table, "20261117T000000Z")
+    about = request(
+        source, table, DAYS[1], on_settings_change="recalculate", on_nan="omit",
+        settings={"skewness": None, "maximum": None},
+    )  # fmt: skip
+    summary = extract_here(about, threads=2)
+    assert "features left out" in summary.acceptance["settings_change"]
+    assert "on_nan='omit' instead of 'raise'" in summary.acceptance["settings_change"]
+    assert summary.note == "the settings changed, and all columns were calculated"
+    assert summary.acceptance["changes"]["altered"]["count"] == 0
+    second = tidemill.read_matrix(table, "20261118T000000Z")
+    assert list(second.columns[:2]) == ["x__skewness", "x__maximum"]
+    assert second.columns[second.notna().any()].tolist() == ["x__skewness", "x__maximum"]
+    again = tidemill.read_matrix(table, "20261117T000000Z")
+    pd.testing.assert_frame_equal(again[first.columns], first)
+    assert again["x__skewness"].isna().all()
+    whole = tidemill.read_matrix(table)
+    assert (len(whole), set(whole.columns)) == (10, set(second.columns))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "gained", "lost"),
+    [
+        ({"*": [["mean", {}]]}, {"*": [["mean", {}]], "x": []}, (), ("x__mean",)),
+        ({"x": [["mean", {}]]}, {"*": [["mean", {}]]}, ("mean",), ()),
+        (
+            {"*": [["quantile", {"q": 0.1}]]},
+            {"*": [["quantile", {"q": 0.2}], ["quantile", {"q": 0.1}]]},
+            ("quantile__q_0.2",),
+            (),
+        ),
+        ({"*": [["mean", {}], ["maximum", {}]]}, {"*": [["maximum", {}], ["mean", {}]]}, (), ()),
+    ],
+)
+def test_settings_are_compared_kind_by_kind(before, now, gained, lost, source, table):
+    run(source, table, DAYS[0])
+    (record,) = known(table).values()
+    found = alteration(now, Policies(), replace(record, settings=before))
+    assert (found.gained, found.lost, bool(found)) == (gained, lost, bool(gained or lost))
 
 
 def test_a_table_is_one_of_intervals_or_not(source, table):

@@ -12,7 +12,7 @@ from tidemill.digests import RowSum, table_sum
 from tidemill.plan import Source, Span
 from tidemill.sources.files import kinds_of, with_kinds
 from tidemill.sources.identity import in_threads
-from tidemill.sources.reading import read_span, used_columns
+from tidemill.sources.reading import input_columns, read_span
 from tidemill.storage.stores import Store
 
 __all__ = ["read_window"]
@@ -41,7 +41,7 @@ def _scan_window(source: Source, index: int) -> tuple[RowSum, set[str]]:
     total, kinds = RowSum(), pa.array([], pa.string())
     column = source.columns.kind
     span = Span(index, 0, source.files[index].groups)
-    for batch in read_span(source, span, used_columns(source.columns)):
+    for batch in read_span(source, span, input_columns(source.columns)):
         total += table_sum(batch)
         if column is not None:
             kinds = pa.concat_arrays([kinds, kinds_of(source, index, batch)]).unique()

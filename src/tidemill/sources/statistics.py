@@ -141,6 +141,7 @@ def _file_ranges(source: Source, index: int) -> list[Group]:
     with located(file_name(source, index)), open_parquet(source, index) as parquet:
         metadata = parquet.metadata
     places = [_column_index(metadata, name) for name in source.columns.ids]
+    types, where = [parse_type(name) for name in source.id_types], file_name(source, index)
     known: list[Group] = []
     unknown: list[int] = []
     for group in range(metadata.num_row_groups):
@@ -148,7 +149,7 @@ def _file_ranges(source: Source, index: int) -> list[Group]:
         every = counts(source, facts)
         if every is False:
             continue
-        bounds = _key_bounds(source, index, [facts.column(place) for place in places])
+        bounds = _key_bounds([facts.column(place) for place in places], types, where)
         if bounds is None or every is None:
             unknown.append(group)
         elif facts.num_rows:
@@ -157,21 +158,19 @@ def _file_ranges(source: Source, index: int) -> list[Group]:
 
 
 def _key_bounds(
-    source: Source, index: int, columns: Sequence[pq.ColumnChunkMetaData]
+    columns: Sequence[pq.ColumnChunkMetaData], types: Sequence[pa.DataType], where: str
 ) -> tuple[Any, ...] | None:
     """Lowest and highest key of a row group, and whether they are wide; None if nothing tells.
 
     The tuple of all columns' lowest values is below all rows, that of the highest above. No range
     is narrower if all columns but the last have one value only.
     """
-    types = [parse_type(name) for name in source.id_types]
-    where = file_name(source, index)
+    if len(columns) == 1:
+        return _bounds(columns[0], types[0], where)
     found = [_bounds(*one, where) for one in zip(columns, types, strict=True)]
     known = [bounds for bounds in found if bounds is not None]
     if len(known) < len(found):
         return None
-    if len(known) == 1:
-        return known[0]
     try:
         lower, upper = (_tuple_key(side, types) for side in zip(*known, strict=True))
     except (ValueError, OverflowError):  # beyond what ids can be; reading them will say so

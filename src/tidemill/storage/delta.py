@@ -21,7 +21,15 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.options import resolve_options
 
-__all__ = ["DESCRIPTION", "Commit", "commit_files", "open_table", "table_files"]
+__all__ = [
+    "DESCRIPTION",
+    "INTERVAL",
+    "Commit",
+    "commit_files",
+    "file_bounds",
+    "open_table",
+    "table_files",
+]
 
 #: The description of every table that tidemill makes; by it they are known.
 DESCRIPTION = "Feature matrix written by tidemill"
@@ -59,6 +67,22 @@ def table_files(table: DeltaTable, interval: str | None = None) -> dict[str, int
     return {path: found[path] for path, one in zip(found, owners, strict=True) if one == interval}
 
 
+def file_bounds(
+    table: DeltaTable, interval: str
+) -> dict[str, tuple[pa.Scalar | None, pa.Scalar | None]]:
+    """Path to the first and last id of the files of an interval; None where it is not known."""
+    actions = pa.table(table.get_add_actions(flatten=True))
+    unknown = [None] * len(actions)
+    name = table.schema().fields[0].name
+    lower, upper = (
+        actions[one] if one in actions.schema.names else unknown
+        for one in (f"min.{name}", f"max.{name}")
+    )
+    owners = actions[f"partition.{INTERVAL}"].to_pylist()
+    paths = zip(actions["path"].to_pylist(), owners, lower, upper, strict=True)
+    return {path: (low, high) for path, owner, low, high in paths if owner == interval}
+
+
 def commit_files(
     layout: SinkLayout,
     markers: Iterable[Marker],
@@ -81,7 +105,8 @@ def commit_files(
     properties
         Written into the commit, for people and for the table's history.
     interval
-        Replace this interval only.
+        Replace this interval only. Columns that the table has and the files lack stay, after
+        those of the id and before those that are new.
     check
         Called right before the commit; what it raises prevents the commit.
 
@@ -93,6 +118,8 @@ def commit_files(
     found = [marker for marker in markers if marker.rows]
     wanted = {marker.path: marker.bytes for marker in found}
     table = open_table(layout)
+    if table is not None and interval is not None:
+        schema = _widened(table, schema)
     if table is not None and _shows(table, wanted, schema, interval):
         return Commit(table.version(), is_new=False)
     change = _Change(layout, _delta_schema(schema, interval), interval, properties)
@@ -228,6 +255,21 @@ def _shows(
     names = [field.name for field in table.schema().fields]
     expected = [*schema.names, *([INTERVAL] if interval else [])]
     return names == expected and table_files(table, interval) == wanted
+
+
+def _widened(table: DeltaTable, schema: pa.Schema) -> pa.Schema:
+    """The table's columns, then those that are new: other intervals need theirs."""
+    fields = [pa.field(one) for one in pa.schema(table.schema().to_arrow()) if one.name != INTERVAL]
+    ids, before = id_fields(schema), id_fields(pa.schema(fields))
+    names, former = ([one.name for one in some] for some in (ids, before))
+    if names != former:
+        raise SinkError(
+            f"the table has the id columns {shorten(former)}, not {shorten(names)}; give the "
+            "column_id of before, or another sink"
+        )
+    known = {one.name for one in fields}
+    gained = (one for one in schema if one.name not in known)
+    return pa.schema([*ids, *fields[len(ids) :], *gained])
 
 
 def _delta_schema(schema: pa.Schema, interval: str | None) -> Schema:

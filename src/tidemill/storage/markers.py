@@ -50,6 +50,7 @@ class Marker:
     errors: tuple[Mapping[str, Any], ...] = ()  # {kind, calculator, message, count, ids}
     run_id: str = ""
     input_rows: int = 0  # that the part was made of, before any policy dropped some
+    kept: str = ""  # sum over the published rows of its ids, if their features stay
 
     def to_json(self) -> Content:
         """The marker as its file holds it."""

@@ -15,9 +15,9 @@ from tidemill.composites import id_fields, mark_ids
 from tidemill.errors import SinkError, shorten
 from tidemill.storage.delta import INTERVAL, open_table, table_files
 from tidemill.storage.layout import SinkLayout
-from tidemill.storage.tables import open_whole, read_parquet, read_parquets
+from tidemill.storage.tables import aligned, open_whole, read_each, read_parquet, read_parquets
 
-__all__ = ["read_matrix"]
+__all__ = ["read_matrix", "read_rows"]
 
 
 def read_matrix(
@@ -41,7 +41,8 @@ def read_matrix(
     pandas.DataFrame
         Features as float64 columns; the id as index, ascending, its type preserved. A table with
         several intervals, read as a whole, has the index (interval, id). Several id columns are as
-        many levels of the index.
+        many levels of the index. Columns that were added later are NaN in older intervals; they
+        stand in the order of the newest interval that is read, and those that it lacks come last.
 
     Raises
     ------
@@ -82,7 +83,37 @@ def _read_table(layout: SinkLayout, interval: str | None) -> pa.Table:
     if not by_intervals:
         return read_parquets(layout.home, list(table_files(table)), schema)
     names = [interval] if interval else sorted({str(p[INTERVAL]) for p in table.partitions()})
-    return pa.concat_tables(_read_interval(layout, table, name, schema) for name in names)
+    found = {name: _read_files(layout, table, name) for name in names}
+    schema = _ordered(schema, found[names[-1]].schema.names)
+    return pa.concat_tables(_with_interval(rows, name, schema) for name, rows in found.items())
+
+
+def _ordered(schema: pa.Schema, names: list[str]) -> pa.Schema:
+    """The fields with these names, in their order, then the others."""
+    first = set(names)
+    return pa.schema([*map(schema.field, names), *(f for f in schema if f.name not in first)])
+
+
+def _read_files(layout: SinkLayout, table: DeltaTable, interval: str) -> pa.Table:
+    """The rows of one interval, with the columns of its own settings."""
+    return pa.concat_tables(read_each(layout.home, list(table_files(table, interval))))
+
+
+def read_rows(layout: SinkLayout, interval: str) -> pd.DataFrame:
+    """The rows of an interval by id, with the columns of the settings that they were made with.
+
+    Raises
+    ------
+    SinkError
+        If the interval is not published.
+    """
+    table = open_table(layout)
+    if table is None:
+        raise _nothing(layout)
+    _check_interval(layout, table, interval)
+    found = _read_files(layout, table, interval)
+    frame: pd.DataFrame = found.to_pandas().set_index([one.name for one in id_fields(found.schema)])
+    return frame
 
 
 def _check_interval(layout: SinkLayout, table: DeltaTable, interval: str) -> None:
@@ -95,17 +126,10 @@ def _check_interval(layout: SinkLayout, table: DeltaTable, interval: str) -> Non
         )
 
 
-def _read_interval(
-    layout: SinkLayout, table: DeltaTable, interval: str, schema: pa.Schema
-) -> pa.Table:
-    """The rows of one interval; the files do not hold its name."""
-    place = schema.get_field_index(INTERVAL)
-    found = read_parquets(layout.home, list(table_files(table, interval)), schema.remove(place))
-    return found.add_column(
-        place,
-        schema.field(place),
-        pa.repeat(pa.scalar(interval, schema.field(place).type), len(found)),
-    )
+def _with_interval(rows: pa.Table, interval: str, schema: pa.Schema) -> pa.Table:
+    """Rows with all columns of the table; files do not hold the name of their interval."""
+    named = rows.append_column(INTERVAL, pa.repeat(pa.scalar(interval), len(rows)))
+    return aligned(named, schema)
 
 
 def _read_file(layout: SinkLayout) -> pa.Table:

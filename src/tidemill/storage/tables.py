@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from tidemill.storage.stores import Store
 
-__all__ = ["open_whole", "read_parquet", "read_parquets"]
+__all__ = ["aligned", "open_whole", "read_each", "read_parquet", "read_parquets"]
 
 _READERS = 8  # threads; of remote files they wait for the network
 
@@ -36,6 +36,28 @@ def read_parquets(store: Store, paths: Sequence[str], schema: pa.Schema) -> pa.T
     """Several Parquet files, one after the other, with the columns and types of ``schema``."""
     if not paths:
         return schema.empty_table()
-    with ThreadPoolExecutor(min(_READERS, len(paths)), "tidemill-tables") as pool:
-        tables = pool.map(lambda path: read_parquet(store, path).cast(schema), paths)
-        return pa.concat_tables(tables)
+    return pa.concat_tables(table.cast(schema) for table in read_each(store, paths))
+
+
+def read_each(store: Store, paths: Sequence[str]) -> list[pa.Table]:
+    """Several Parquet files, each with the columns that it has."""
+    with ThreadPoolExecutor(min(_READERS, len(paths) or 1), "tidemill-tables") as pool:
+        return list(pool.map(lambda path: read_parquet(store, path), paths))
+
+
+def aligned(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of ``schema``, null where the table has none.
+
+    Examples
+    --------
+    >>> wanted = pa.schema([("a", pa.int64()), ("b", pa.float64())])
+    >>> aligned(pa.table({"a": [1, 2]}), wanted).to_pydict()
+    {'a': [1, 2], 'b': [None, None]}
+    """
+    columns = [
+        table.column(one.name).cast(one.type)
+        if one.name in table.column_names
+        else pa.nulls(len(table), one.type)
+        for one in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -1,0 +1,75 @@
+"""Settings and policies that are others than those an interval was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tidemill.columns import feature_name
+from tidemill.errors import shorten
+from tidemill.forms import EVERY_KIND
+from tidemill.policies import Policies
+from tidemill.storage.intervals import IntervalRecord
+
+__all__ = ["Alteration", "alteration"]
+
+#: Features that a sentence names.
+NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """What is asked for now, compared with what an interval was made with."""
+
+    gained: tuple[str, ...] = ()  # features, without the kind where they are for every kind
+    lost: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()  # sentences
+
+    def __bool__(self) -> bool:
+        return bool(self.gained or self.lost or self.policies)
+
+    @property
+    def only_gains(self) -> bool:
+        """Whether all that was made before is asked for again."""
+        return not (self.lost or self.policies)
+
+    @property
+    def text(self) -> str:
+        """The difference in words."""
+        found = []
+        if self.gained:
+            found.append(f"new features {shorten(self.gained, NAMED)}")
+        if self.lost:
+            found.append(f"features left out {shorten(self.lost, NAMED)}")
+        return "; ".join([*found, *self.policies])
+
+
+def alteration(
+    settings: Mapping[str, Any], policies: Policies, record: IntervalRecord
+) -> Alteration:
+    """Compare canonical settings and policies with those of a record.
+
+    Features are compared as the columns that they give, so their order does not count. Settings of
+    a kind come in place of those of all kinds.
+    """
+    before, now = _features(record.settings, settings), _features(settings, record.settings)
+    given = asdict(policies)
+    return Alteration(
+        tuple(sorted(now - before)),
+        tuple(sorted(before - now)),
+        tuple(
+            f"{name}={given[name]!r} instead of {value!r}"
+            for name, value in record.policies.items()
+            if given.get(name) != value
+        ),
+    )
+
+
+def _features(settings: Mapping[str, Any], others: Mapping[str, Any]) -> set[str]:
+    """The features of every kind that one of the two names, and of those that neither does."""
+    return {
+        feature_name(None if kind == EVERY_KIND else kind, name, params)
+        for kind in {*settings, *others, EVERY_KIND}
+        for name, params in settings.get(kind, settings.get(EVERY_KIND, ()))
+    }
