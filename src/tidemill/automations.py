@@ -24,7 +24,8 @@ MISSED = 3  # heartbeats that do not come, and the run counts as dead
 #: apart, and the second would stop the new attempt.
 SETTLE_SECONDS = 20
 _ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
-_BEGINNINGS = ("Scheduled", "AwaitingRetry", "Pending", "Running")
+#: What ends the wait: it goes on already, or it was cancelled, and the crash was how it stopped.
+_OTHERWISE = ("AwaitingRetry", "Cancelled", "Cancelling", "Pending", "Running", "Scheduled")
 _RUNS = "prefect.flow-run."
 
 
@@ -132,7 +133,7 @@ def _restarting(deployments: list[str]) -> dict[str, Any]:
             "match": {**trigger["match"], "prefect.run-count": "1"},  # which is what bounds it
             "posture": "Proactive",
             "after": [f"{_RUNS}Crashed"],
-            "expect": sorted(f"{_RUNS}{event}" for event in _BEGINNINGS),  # a person was quicker
+            "expect": sorted(f"{_RUNS}{event}" for event in _OTHERWISE),
             "within": float(SETTLE_SECONDS),
         },
         "actions": [

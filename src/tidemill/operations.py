@@ -12,11 +12,12 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from tempfile import TemporaryDirectory
 from typing import Any, Self
+from uuid import UUID
 
 import dask
 import distributed
 from prefect import Flow
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
@@ -78,14 +79,27 @@ def engine_logs() -> Iterator[None]:
 
 
 def cancel_interrupted(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001  Prefect's names
-    """A hook: a run that somebody stopped by Ctrl-C is cancelled; Prefect calls it crashed.
+    """A hook: a run that somebody stopped is cancelled, where Prefect calls it crashed.
 
-    Not a run of a deployment: its worker was stopped, and another may go on with it.
+    It does so after Ctrl-C, and if the worker's signal is there before its word that the run is
+    cancelled. After Ctrl-C a run of a deployment stays crashed: its worker was stopped, and
+    another may go on with it.
     """
-    if isinstance(sys.exc_info()[1], KeyboardInterrupt) and flow_run.deployment_id is None:
-        with get_client(sync_client=True) as client:
-            cancelled: State[Any] = Cancelled(message="stopped by Ctrl-C")
+    by_hand = isinstance(sys.exc_info()[1], KeyboardInterrupt) and flow_run.deployment_id is None
+    with get_client(sync_client=True) as client:
+        if by_hand or _was_cancelling(client, flow_run.id):
+            cancelled: State[Any] = Cancelled(message="stopped on request")
             client.set_flow_run_state(flow_run.id, cancelled, force=True)
+
+
+def _was_cancelling(client: SyncPrefectClient, run: UUID) -> bool:
+    """Whether somebody asked the server to cancel this attempt, or the run that it belongs to."""
+    outer = FlowRunContext.get()
+    for one in {run, outer.flow_run.id if outer and outer.flow_run else run}:
+        states = sorted(client.read_flow_run_states(one), key=lambda state: state.timestamp)
+        if any(state.is_cancelling() for state in states[-2:]):
+            return True
+    return False
 
 
 def api_url() -> str:

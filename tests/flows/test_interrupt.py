@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.states import Cancelling
 
 from ..support import programs
 from ..support.api import runs_into
@@ -43,3 +48,21 @@ def test_ctrl_c_stops_soon_and_keeps_what_is_committed(cluster, environment, tmp
     assert records(sink)[-1]["state"] == "cancelled"
     if cluster != "none" and not environment:  # it was a flow run, on a server that is still there
         assert {run.state.name for run in runs_into(sink).runs} == {"Cancelled"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("server_environment")
+def test_a_signal_that_comes_before_the_word_of_a_cancellation(tmp_path, sink, probe):
+    """A worker sends both; nobody says the word here."""
+    series = make_input(tmp_path, n_ids=200)
+    probe.tell("all", "sleep 0.3")
+    options = [*series.options, *probe.options, "--cluster=threads:2"]
+    with programs.extraction(series.path, sink, *options) as command:
+        until(lambda: committed_parts(sink) >= 3, 120, "three parts are there", command)
+        outer = runs_into(sink).runs[0]
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(outer.id, Cancelling(), force=True)
+        os.killpg(command.pid, signal.SIGTERM)
+        command.wait(SECONDS_TO_STOP)
+    assert {run.state.name for run in runs_into(sink).runs} == {"Cancelled"}
+    assert lease(sink)["released"]

@@ -15,11 +15,12 @@ from prefect.flow_engine import run_flow
 from prefect.states import Scheduled
 
 import tidemill
-from tidemill.errors import NoRowsError, SettingsError
+from tidemill.errors import CalculationError, NoRowsError, SettingsError
 from tidemill.flows import recurring
 from tidemill.flows.recurring import extract_interval
 
 from ..support import programs
+from ..support.inputs import make_days
 
 FLOW = Path(__file__).parents[2] / "flows" / "recurring.py"
 DAYS = ("2026-11-17", "2026-11-18", "2026-11-19")
@@ -164,3 +165,23 @@ def test_the_file_is_a_script(source, sink):
         ran.finishes(120)
         assert "2026-11-19" in ran.output, ran.output
     assert len(tidemill.read_matrix(sink)) == 8
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "attempts"),
+    [("fault 9", ConnectionError, 3), ("wrong", CalculationError, 1)],
+)
+def test_attempts_as_counted_on_disk(
+    command, error, attempts, tmp_path, sink, probe, prefect_server
+):
+    """A transient error is tried again as often as was asked for, a bad input never."""
+    series = make_days(tmp_path, ["2026-11-18"], n_ids=3)
+    probe.tell(1, command)
+    with pytest.raises(error, match="a fault that"):
+        extract_interval(
+            str(series.path), str(sink), "id", "time", **probe.arguments, lookback=0,
+            interval_start="2026-11-18", cluster="none", on_error="raise", retries=2,
+            retry_delay_seconds=0.0, part_bytes=series.part_bytes,
+        )  # fmt: skip
+    assert probe.counts[1] == attempts
+    assert probe.counts[0] <= 1  # what was committed is not calculated again

@@ -16,9 +16,17 @@ def state(sink: Path) -> Path:
     return sink / "_tidemill"
 
 
-def lease(sink: Path) -> dict[str, Any]:
-    """The current lease."""
-    return json.loads(max((state(sink) / "lease").glob("*.json")).read_text())
+def lease(sink: Path, interval: str = "") -> dict[str, Any]:
+    """The current lease of the sink, or of an interval of it."""
+    return json.loads(max((state(sink) / "lease" / interval).glob("*.json")).read_text())
+
+
+def is_given_back(sink: Path, interval: str) -> bool:
+    """Whether the lease was given back; may be asked while its owner writes it anew."""
+    try:
+        return bool(lease(sink, interval)["released"])
+    except (ValueError, FileNotFoundError):  # between two files of it
+        return False
 
 
 def committed_parts(sink: Path) -> int:
