@@ -101,7 +101,7 @@ _PLACE_OPTIONS = (
     _MODULE_OPTION,
     click.option("--part-bytes", type=int, help="Bytes of input per part."),
 )
-_JOB_OPTIONS = (
+_JOB_OPTIONS: tuple[Decorator, ...] = (
     _INPUT_OPTIONS[0],
     click.argument("sink", metavar="OUTPUT"),
     *_INPUT_OPTIONS[1:],
@@ -110,7 +110,7 @@ _JOB_OPTIONS = (
     *_POLICY_OPTIONS,
     *_PLACE_OPTIONS,
 )
-_TABLE_OPTIONS = (
+_TABLE_OPTIONS: tuple[Decorator, ...] = (
     click.argument("source", metavar="INPUT...", nargs=-1, required=True),
     click.argument("sink", metavar="OUTPUT"),
     _INPUT_OPTIONS[1],
@@ -142,7 +142,7 @@ _TABLE_OPTIONS = (
     *_policy_options("quarantine", "nan"),
     *_PLACE_OPTIONS,
 )
-_INTERVAL_OPTIONS = (
+_INTERVAL_OPTIONS: tuple[Decorator, ...] = (
     *_TABLE_OPTIONS,
     click.option("--lookback", type=int, help="Earlier intervals that are looked at again."),
     click.option("--interval-start", help="Default: the interval that closed last."),
@@ -154,7 +154,7 @@ _INTERVAL_OPTIONS = (
         help="If the window has no row.",
     ),
 )
-_BACKFILL_OPTIONS = (
+_BACKFILL_OPTIONS: tuple[Decorator, ...] = (
     *_TABLE_OPTIONS,
     click.option("--start", required=True, help="Start of the first interval: 2026-11-01."),
     click.option("--end", required=True, help="End of the last interval."),
@@ -173,7 +173,7 @@ _BACKFILL_OPTIONS = (
     ),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
 )
-_COSTS_OPTIONS = (
+_COSTS_OPTIONS: tuple[Decorator, ...] = (
     *_INPUT_OPTIONS, _SETTINGS_OPTION, *_POLICY_OPTIONS, _STORAGE_OPTION, _MODULE_OPTION,
 )  # fmt: skip
 

@@ -253,7 +253,9 @@ def _check_all(
         for problem in report["problems"]
     ]
     if problems:
-        may_pass = all(report["may_pass"] for report in reports.values() if report["problems"])
+        may_pass = all(
+            report.get("may_pass", False) for report in reports.values() if report["problems"]
+        )
         error = ClusterError if may_pass else UnfitWorkerError
         raise error("the cluster is not fit for this run: " + shorten(problems))
     return reports

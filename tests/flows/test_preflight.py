@@ -11,7 +11,7 @@ import pytest
 
 from tidemill import cluster as clusters
 from tidemill import dispatch, operations
-from tidemill.errors import ArgumentError, ClusterError
+from tidemill.errors import ArgumentError, ClusterError, UnfitWorkerError
 from tidemill.flows.extract import extract
 
 from ..support import programs
@@ -42,7 +42,7 @@ def test_a_worker_without_the_module_is_refused(scheduler, run, probe, sink):
     with (
         programs.worker(scheduler, environment={"PYTHONPATH": ""}),
         pytest.raises(
-            ClusterError, match=r"worker tcp://127\.0\.0\.1:\d+: .*install it"
+            UnfitWorkerError, match=r"worker tcp://127\.0\.0\.1:\d+: .*install it"
         ) as refused,
     ):
         run(scheduler)

@@ -15,7 +15,13 @@ from prefect.flow_engine import run_flow
 from prefect.states import Scheduled
 
 import tidemill
-from tidemill.errors import CalculationError, NoRowsError, SettingsError
+from tidemill.errors import (
+    CalculationError,
+    ClusterError,
+    NoRowsError,
+    SettingsError,
+    UnfitWorkerError,
+)
 from tidemill.flows import recurring
 from tidemill.flows.recurring import extract_interval
 
@@ -81,7 +87,13 @@ def test_holes_are_named(extract):
 
 
 @pytest.mark.parametrize(
-    ("error", "attempts"), [(ConnectionError("reset by peer"), 3), (ValueError("bad"), 1)]
+    ("error", "attempts"),
+    [
+        (ConnectionError("reset by peer"), 3),
+        (ClusterError("no worker"), 3),
+        (UnfitWorkerError("work_dir is not writable"), 1),
+        (ValueError("bad"), 1),
+    ],
 )
 def test_only_what_may_pass_is_tried_again(error, attempts, extract, monkeypatch):
     made = []

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
-from obstore.exceptions import GenericError, PermissionDeniedError
+from obstore.exceptions import BaseError, GenericError, PermissionDeniedError
 
 from tidemill.errors import ArgumentError, LeaseLostError, ResourceError
 from tidemill.storage import faults
@@ -277,6 +277,18 @@ S3 = "Generic S3 error: Error performing PUT http://h/b in 1s - "
 )
 def test_is_transient(error, transient):
     assert is_transient(error) is transient
+
+
+def test_missing_credentials_are_said_to_be_missing():
+    """The store looks for them on the machine itself, and its error speaks of that."""
+    asked = "Error performing PUT http://169.254.169.254/latest/api/token in 2ms"
+    text = f"Generic S3 error: {asked} - Server returned non-2xx status code: 403 Forbidden"
+    with (
+        pytest.raises(PermissionError, match="No credentials were found; set") as caught,
+        translated("s3://b/x"),
+    ):
+        raise BaseError(text)
+    assert not is_transient(caught.value)
 
 
 def test_a_full_disk_names_folder_need_and_remedy(tmp_path):
