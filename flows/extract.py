@@ -125,7 +125,8 @@ def carry_out(
     if spec.kind == "none":
         return extract_here(request, wait_for_sink=wait_for_sink, turn=turn).to_json()
     with Job.open(request, wait_for_sink, spec.text, turn) as job, one_api(spec) as runner:
-        on_dask = extract_on_dask.with_options(task_runner=runner)
+        name = job.run.interval or job.run.run_id
+        on_dask = extract_on_dask.with_options(task_runner=runner, flow_run_name=name)
         return on_dask(asdict(job.run), spec.text)
 
 
