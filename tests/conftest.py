@@ -7,6 +7,7 @@ import atexit
 import os
 import random
 import shutil
+import signal
 import tempfile
 import time
 import zlib
@@ -46,6 +47,8 @@ def _prepare_environment() -> None:
 
 
 _prepare_environment()
+# A shell's job in the background ignores Ctrl-C, and so would all programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile(
     "tidemill", deadline=None, derandomize=True, print_blob=True, database=None
@@ -55,6 +58,16 @@ hypothesis.settings.load_profile("tidemill")
 
 # Registered before any test imports Prefect, and so called after Prefect's own cleaning up.
 atexit.register(shutil.rmtree, SESSION_TEMP, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _same_environment() -> Iterator[None]:
+    """Take back what a test, or a command called in this process, set for all that follow."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)

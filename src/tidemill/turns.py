@@ -72,6 +72,7 @@ def in_turns(
 
     Examples
     --------
+    >>> import time
     >>> published = []
     >>> def square(n, turn):
     ...     time.sleep(0.02 / n)
