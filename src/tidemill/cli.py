@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,13 +15,20 @@ from typing import Any
 import click
 
 from tidemill import __version__
+from tidemill.arguments import (
+    BACKFILL_OPTIONS,
+    COSTS_OPTIONS,
+    INTERVAL_OPTIONS,
+    JOB_OPTIONS,
+    MODULE_OPTION,
+    STORAGE_OPTION,
+    with_options,
+)
 from tidemill.errors import ArgumentError, TidemillError
 
 __all__ = ["main"]
 
 _STARTED = time.perf_counter()
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def main() -> None:
@@ -45,152 +52,8 @@ def cli() -> None:
     """Time series in, feature matrix out."""
 
 
-_STORAGE_OPTION = click.option(
-    "--storage-option",
-    "storage_options",
-    multiple=True,
-    metavar="KEY=VARIABLE",
-    help="Option of the object store, and the environment variable that holds its value.",
-)
-_INPUT_OPTIONS = (
-    click.argument("source", metavar="INPUT"),
-    click.option(
-        "--column-id",
-        required=True,
-        multiple=True,
-        callback=lambda _context, _option, given: given[0] if len(given) == 1 else list(given),
-        help="Which series a row belongs to; given several times, the columns together say it.",
-    ),
-    click.option("--column-sort", help="Orders the rows of a series."),
-    click.option("--column-kind", help="Names the kind of each row (long format)."),
-    click.option("--column-value", help="Values; default: every other column is a kind."),
-)
-_SETTINGS_OPTION = click.option(
-    "--settings",
-    default="comprehensive",
-    show_default=True,
-    help="minimal, efficient, comprehensive, a settings file, or settings as JSON.",
-)
-
-
-def _policy_options(on_nan: str, on_error: str) -> tuple[Decorator, ...]:
-    """The policies for data, with the defaults of the flow that they are for."""
-    return tuple(
-        click.option(name, type=click.Choice(choices), default=default, show_default=True)
-        for name, choices, default in (
-            ("--on-nan", ["raise", "omit", "quarantine"], on_nan),
-            ("--on-duplicate", ["raise", "first", "last", "mean"], "raise"),
-            ("--on-error", ["raise", "nan"], on_error),
-        )
-    )
-
-
-_POLICY_OPTIONS = _policy_options("raise", "raise")
-_MODULE_OPTION = click.option(
-    "--module", "modules", multiple=True, help="Module that registers custom calculators."
-)
-_CLUSTER_OPTION = click.option(
-    "--cluster",
-    default="threads",
-    show_default=True,
-    help="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
-)
-_PLACE_OPTIONS = (
-    click.option("--work-dir", help="For temporary data; default: beside OUTPUT."),
-    _STORAGE_OPTION,
-    _MODULE_OPTION,
-    click.option("--part-bytes", type=int, help="Bytes of input per part."),
-)
-_JOB_OPTIONS: tuple[Decorator, ...] = (
-    _INPUT_OPTIONS[0],
-    click.argument("sink", metavar="OUTPUT"),
-    *_INPUT_OPTIONS[1:],
-    _SETTINGS_OPTION,
-    _CLUSTER_OPTION,
-    *_POLICY_OPTIONS,
-    *_PLACE_OPTIONS,
-)
-_TABLE_OPTIONS: tuple[Decorator, ...] = (
-    click.argument("source", metavar="INPUT...", nargs=-1, required=True),
-    click.argument("sink", metavar="OUTPUT"),
-    _INPUT_OPTIONS[1],
-    click.option("--column-time", required=True, help="Column of timestamps."),
-    *_INPUT_OPTIONS[3:],
-    _SETTINGS_OPTION,
-    click.option("--every", default="1d", show_default=True, help="Length of an interval."),
-    click.option("--timezone", default="UTC", show_default=True, help="Whose days count."),
-    click.option("--anchor", help="A time at which an interval starts; default: midnight."),
-    click.option("--window", help="History that each row sees; default: the interval."),
-    click.option("--lag", default="0s", show_default=True, help="Until an interval is closed."),
-    click.option("--recalculate", is_flag=True, help="Even if nothing changed."),
-    click.option("--checks", metavar="JSON", help='Limits, as {"rows_drop": {"fail": 0.3}}.'),
-    click.option("--retries", type=click.IntRange(min=0), help="After errors that may pass."),
-    click.option(
-        "--retry-delay-seconds", type=click.FloatRange(min=0), help="Before each of them."
-    ),
-    click.option(
-        "--wait-for-sink", type=click.FloatRange(min=0), help="Seconds to wait for another run."
-    ),
-    click.option(
-        "--on-settings-change",
-        type=click.Choice(["refuse", "append", "recalculate"]),
-        default="refuse",
-        show_default=True,
-        help="If the table was made with other settings; append calculates new features only.",
-    ),
-    _CLUSTER_OPTION,
-    *_policy_options("quarantine", "nan"),
-    *_PLACE_OPTIONS,
-)
-_INTERVAL_OPTIONS: tuple[Decorator, ...] = (
-    *_TABLE_OPTIONS,
-    click.option("--lookback", type=int, help="Earlier intervals that are looked at again."),
-    click.option("--interval-start", help="Default: the interval that closed last."),
-    click.option(
-        "--on-empty",
-        type=click.Choice(["wait", "skip", "fail"]),
-        default="fail",
-        show_default=True,
-        help="If the window has no row.",
-    ),
-)
-_BACKFILL_OPTIONS: tuple[Decorator, ...] = (
-    *_TABLE_OPTIONS,
-    click.option("--start", required=True, help="Start of the first interval: 2026-11-01."),
-    click.option("--end", required=True, help="End of the last interval."),
-    click.option(
-        "--order",
-        type=click.Choice(["oldest first", "newest first"]),
-        default="oldest first",
-        show_default=True,
-    ),
-    click.option(
-        "--concurrency",
-        type=click.IntRange(min=1),
-        default=2,
-        show_default=True,
-        help="Intervals that are worked on at once. They are published in order.",
-    ),
-    click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
-)
-_COSTS_OPTIONS: tuple[Decorator, ...] = (
-    *_INPUT_OPTIONS, _SETTINGS_OPTION, *_POLICY_OPTIONS, _STORAGE_OPTION, _MODULE_OPTION,
-)  # fmt: skip
-
-
-def _options(options: Sequence[Decorator]) -> Decorator:
-    """Add arguments and options to a command, in their order."""
-
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        for decorate in reversed(options):
-            command = decorate(command)
-        return command
-
-    return add
-
-
 @cli.command()
-@_options(_JOB_OPTIONS)
+@with_options(JOB_OPTIONS)
 @click.option(
     "--wait-for-sink",
     type=click.FloatRange(min=0),
@@ -206,7 +69,7 @@ def extract(as_json: bool, verbose: bool, **options: Any) -> None:
 
 
 @cli.command("extract-interval")
-@_options(_INTERVAL_OPTIONS)
+@with_options(INTERVAL_OPTIONS)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the log of Prefect and of the engine.")
 def extract_interval(as_json: bool, verbose: bool, **options: Any) -> None:
@@ -222,7 +85,7 @@ def extract_interval(as_json: bool, verbose: bool, **options: Any) -> None:
 
 
 @cli.command()
-@_options(_BACKFILL_OPTIONS)
+@with_options(BACKFILL_OPTIONS)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the log of Prefect and of the engine.")
 def backfill(as_json: bool, verbose: bool, **options: Any) -> None:
@@ -238,7 +101,7 @@ def backfill(as_json: bool, verbose: bool, **options: Any) -> None:
 
 
 @cli.command()
-@_options(_JOB_OPTIONS)
+@with_options(JOB_OPTIONS)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def plan(as_json: bool, cluster: str, **options: Any) -> None:
     """Print what extract would do with the same arguments; runs nothing."""
@@ -249,7 +112,7 @@ def plan(as_json: bool, cluster: str, **options: Any) -> None:
 
 
 @cli.command()
-@_options(_COSTS_OPTIONS)
+@with_options(COSTS_OPTIONS)
 @click.option("--sample", type=int, help="Ids to calculate; default: those of about 0.3 s.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def costs(sample: int | None, as_json: bool, **options: Any) -> None:
@@ -269,7 +132,7 @@ def costs(sample: int | None, as_json: bool, **options: Any) -> None:
 @cli.command()
 @click.argument("output")
 @click.option("--runs", default=10, show_default=True, help="Runs of the history to show.")
-@_STORAGE_OPTION
+@STORAGE_OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print the run records as JSON.")
 def inspect(output: str, runs: int, storage_options: tuple[str, ...], as_json: bool) -> None:
     """Show the last run record of OUTPUT and its history."""
@@ -301,7 +164,7 @@ def features(as_json: bool, markdown: bool) -> None:
 
 @cli.command()
 @click.option("--settings", help="A preset or a settings file; default: all presets.")
-@_MODULE_OPTION
+@MODULE_OPTION
 def warmup(settings: str | None, modules: tuple[str, ...]) -> None:
     """Compile the kernels that settings need, as when an image is made, and say where they lie."""
     from tidemill.execution import import_modules
