@@ -36,6 +36,7 @@ class Turn:
         for done in self.before:
             while not done.wait(LOOK_SECONDS):
                 self.sleep(0.0)
+        self.sleep(0.0)
 
     def sleep(self, seconds: float) -> None:
         """Sleep, unless the work was stopped.
