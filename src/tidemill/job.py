@@ -111,6 +111,7 @@ class Job:
         _warn(layout, plan, warning_of(plan, statistics))
         run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         turn = turn or Turn()
+        turn.wait_to_hold()
         with acquire(
             layout.lease_of(interval),
             owner=f"{getpass.getuser()} (cluster={cluster})",
@@ -118,6 +119,7 @@ class Job:
             wait_seconds=wait_for_sink,
             sleep=turn.sleep,
         ) as lease:
+            turn.holds.set()
             if _publisher(layout, interval) != before:  # its rows may be newer than the plan's
                 plan, _ = prepare(request)
             run = Run(

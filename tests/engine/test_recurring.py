@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import CancelledError
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +38,7 @@ from tidemill.storage import intervals
 from tidemill.storage.intervals import interval_names, read_figures, read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
-from tidemill.turns import Turn
+from tidemill.turns import Turn, in_turns
 
 DAILY = Calendar("1d")
 DAYS = ("2026-11-17", "2026-11-18", "2026-11-19")
@@ -592,3 +593,19 @@ def test_the_interval_before_is_found_without_reading_later_ones(source, table, 
     found = intervals.latest_interval(SinkLayout.of(table), second)
     assert found.name == "20261117T000000Z"
     assert read == [found.name]
+
+
+def test_two_backfills_in_opposite_orders_do_not_wait_for_each_other(source, table):
+    """Neither works ahead on an interval while its first one still waits for the other."""
+
+    def fill(days):
+        def work(day, turn):
+            if not turn.before:
+                time.sleep(1.0)  # the second one is at its interval's door before
+            about = request(source, table, day)
+            return extract_here(about, threads=1, wait_for_sink=6.0, turn=turn).rows
+
+        return in_turns(work, days, concurrency=2)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(fill, [DAYS[:2], DAYS[1::-1]])) == [[5, 5], [5, 5]]
