@@ -609,3 +609,16 @@ def test_two_backfills_in_opposite_orders_do_not_wait_for_each_other(source, tab
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(fill, [DAYS[:2], DAYS[1::-1]])) == [[5, 5], [5, 5]]
+
+
+@pytest.mark.parametrize("days", [DAYS[:2], DAYS[1::-1]])
+def test_ids_of_another_type_are_refused_where_other_intervals_have_theirs(days, source, table):
+    frame = pd.read_parquet(source / f"{DAYS[0]}.parquet")
+    frame.assign(id="s" + frame["id"].astype(str)).to_parquet(source / "text.parquet", index=False)
+    files = {DAYS[0]: source / "text.parquet", DAYS[1]: source / f"{DAYS[1]}.parquet"}
+    first, second = days
+    run(files[first], table, first)
+    with pytest.raises(SinkError, match="Cast the input's ids to the type of before"):
+        run(files[second], table, second)
+    assert len(tidemill.read_matrix(table)) == 5
+    run(files[first], table, first, recalculates="again")
