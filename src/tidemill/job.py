@@ -204,7 +204,10 @@ def stop_workers(run: Run, reason: str) -> None:
 def stop_jobs(sink: str, reason: str) -> None:
     """Stop the workers of all jobs of this process on a sink, as :func:`stop_workers` does."""
     for job in [one for one in list(_OPEN.values()) if one.request.sink == sink]:
-        job.lease.release(reason)
+        try:
+            job.lease.release(reason)
+        except Exception:  # it is not renewed any more either; the others must hear of it
+            log.exception("the lease of run %s could not be given back", job.run.run_id)
 
 
 def take_turn(run: Run) -> None:

@@ -23,6 +23,7 @@ from tidemill.checks import parse_checks
 from tidemill.errors import (
     CalculationError,
     CheckError,
+    LeaseLostError,
     NoRowsError,
     SettingsError,
     SinkError,
@@ -622,3 +623,26 @@ def test_ids_of_another_type_are_refused_where_other_intervals_have_theirs(days,
         run(files[second], table, second)
     assert len(tidemill.read_matrix(table)) == 5
     run(files[first], table, first, recalculates="again")
+
+
+def test_a_stop_reaches_all_jobs_though_the_storage_fails_for_one(source, table, monkeypatch):
+    with (
+        job.Job.open(request(source, table, DAYS[0])) as first,
+        job.Job.open(request(source, table, DAYS[1])) as second,
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(job.Lease, "release", failing_once(job.Lease.release))
+            job.stop_jobs(first.request.sink, "stopped by a test")
+        with pytest.raises(LeaseLostError, match="stopped by a test"):
+            second.lease.check()
+
+
+def failing_once(release):
+    calls = iter([True])
+
+    def fail(lease, reason):
+        if next(calls, False):
+            raise ConnectionError("a network that fails")
+        release(lease, reason)
+
+    return fail
