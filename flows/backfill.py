@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import CancelledError
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -271,9 +270,9 @@ def _carry_out(
             delay,
             turn.sleep,
         )
-    except CancelledError:
-        raise
     except Exception as error:
+        if turn.stopped.is_set():  # not every CancelledError: a lost Dask future raises one too
+            raise
         log.exception("interval %s: failed", name)
         return {"result": "failed", "reason": f"{type(error).__name__}: {error}"}
     log.info("interval %s: published, %d rows", name, summary["rows"])

@@ -78,7 +78,7 @@ def accept(
     assert interval is not None, "the plan is about an interval"
     figures = _figures(run, plan, markers)
     facts = _facts(figures, markers, failed_cells)
-    before = latest_interval(run.layout, until=interval.start)
+    before = latest_interval(run.layout, interval)
     known = Facts(**before.facts) if before else None
     findings = find(plan.checks, facts, known)
     if bad := failures(findings):

@@ -61,11 +61,13 @@ def _dead(client: SyncPrefectClient) -> list[FlowRun]:
     if not inner:
         return []
     tasks = client.read_task_runs(task_run_filter=TaskRunFilter(id=TaskRunFilterId(any_=[*inner])))
-    outer = {task.flow_run_id: inner[task.id] for task in tasks if task.flow_run_id}
+    pairs = [(task.flow_run_id, inner[task.id]) for task in tasks if task.flow_run_id]
+    outer = {one for one, _ in pairs}  # a backfill calls several at once
     found = client.read_flow_runs(
         flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[*outer])), limit=_PAGE
     )
-    return [outer[run.id] for run in found if _has_ended(run)]
+    ended = {run.id for run in found if _has_ended(run)}
+    return [run for one, run in pairs if one in ended]
 
 
 def _has_ended(outer: FlowRun) -> bool:

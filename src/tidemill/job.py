@@ -34,6 +34,7 @@ from tidemill.reduction import RunSummary, is_shown, reduce, write_failure
 from tidemill.request import Request
 from tidemill.run import Run
 from tidemill.storage.faults import is_transient
+from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import KeyLayout, SinkLayout, indexed
 from tidemill.storage.lease import Lease, acquire
 from tidemill.storage.markers import committed
@@ -103,12 +104,14 @@ class Job:
         tell(Progress("plan"))
         layout = SinkLayout.of(request.sink, request.storage_options)
         check_sink(layout, request.locations, intervals=request.interval is not None)
+        interval = request.interval.name if request.interval else None
+        before = _publisher(layout, interval)
         plan, statistics = prepare(request)
         check_room(layout, plan)
         _warn(layout, plan, warning_of(plan, statistics))
         run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-        interval = request.interval.name if request.interval else None
         turn = turn or Turn()
+        turn.wait_to_hold()
         with acquire(
             layout.lease_of(interval),
             owner=f"{getpass.getuser()} (cluster={cluster})",
@@ -116,6 +119,9 @@ class Job:
             wait_seconds=wait_for_sink,
             sleep=turn.sleep,
         ) as lease:
+            turn.holds.set()
+            if _publisher(layout, interval) != before:  # its rows may be newer than the plan's
+                plan, _ = prepare(request)
             run = Run(
                 run_id=run_id,
                 started=now.isoformat(timespec="seconds"),
@@ -132,6 +138,7 @@ class Job:
             job = cls(request, run, lease, turn)
             _OPEN[run_id] = job
             try:
+                turn.sleep(0.0)  # a stop before this line knew of no job to stop
                 yield job
             except BaseException as error:
                 write_failure(run, plan, error, cluster)
@@ -140,6 +147,12 @@ class Job:
                 raise
             finally:
                 del _OPEN[run_id]
+
+
+def _publisher(layout: SinkLayout, interval: str | None) -> str | None:
+    """Id of the run that published an interval; None if there is none, or nothing is published."""
+    record = read_intervals(layout, [interval]).get(interval) if interval else None
+    return record.run_id if record else None
 
 
 def _warn(layout: SinkLayout, plan: Plan, text: str) -> None:
@@ -190,8 +203,11 @@ def stop_workers(run: Run, reason: str) -> None:
 
 def stop_jobs(sink: str, reason: str) -> None:
     """Stop the workers of all jobs of this process on a sink, as :func:`stop_workers` does."""
-    for job in [one for one in _OPEN.values() if one.request.sink == sink]:
-        job.lease.release(reason)
+    for job in [one for one in list(_OPEN.values()) if one.request.sink == sink]:
+        try:
+            job.lease.release(reason)
+        except Exception:  # it is not renewed any more either; the others must hear of it
+            log.exception("the lease of run %s could not be given back", job.run.run_id)
 
 
 def take_turn(run: Run) -> None:

@@ -266,8 +266,8 @@ def _cell(value: Any, limit: int = CELL) -> str:
 
     Examples
     --------
-    >>> _cell("a|b\n<c>"), _cell(1234)
-    ('a\\|b &lt;c>', '1,234')
+    >>> _cell("a|b\n<c>"), _cell(r"a\|b"), _cell(1234)
+    ('a\\|b &lt;c>', 'a\\\\\\|b', '1,234')
     """
     if isinstance(value, int):
         return f"{value:,}"
@@ -275,7 +275,7 @@ def _cell(value: Any, limit: int = CELL) -> str:
         return value
     text = " ".join(str(value).split())
     text = text if len(text) <= limit else f"{text[:limit]}..."
-    return re.sub(r"([|`\[])", r"\\\1", text).replace("<", "&lt;")
+    return re.sub(r"([\\|`\[])", r"\\\1", text).replace("<", "&lt;")
 
 
 class _Markdown(str):

@@ -137,9 +137,16 @@ def _look(request: Request, record: IntervalRecord | None, *, recalculate: bool)
 
 
 def remember(request: Request, finding: Finding) -> None:
-    """Note where the rows of an unchanged interval lie, so that they are not read again."""
-    if finding.moved is not None:
-        write_interval(SinkLayout.of(request.sink, request.storage_options), finding.moved)
+    """Note where the rows of an unchanged interval lie, so that they are not read again.
+
+    Not if another run published it since it was examined: that run's record holds.
+    """
+    if (moved := finding.moved) is None:
+        return
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    record = read_intervals(layout, [moved.name]).get(moved.name)
+    if record is not None and replace(record, files=moved.files) == moved:
+        write_interval(layout, moved)
 
 
 def make_table_request(

@@ -24,6 +24,8 @@ class Turn:
 
     before: Sequence[Event] = ()  # set as the pieces before this one are done
     stopped: Event = field(default_factory=Event)
+    ahead: Sequence[Event] = ()  # set as the pieces before this one hold what others may want
+    holds: Event = field(default_factory=Event)  # the same of this one
 
     def wait(self) -> None:
         """Wait until all pieces before this one are done.
@@ -33,9 +35,26 @@ class Turn:
         CancelledError
             If the work was stopped.
         """
-        for done in self.before:
-            while not done.wait(LOOK_SECONDS):
+        self._wait_for(self.before)
+
+    def wait_to_hold(self) -> None:
+        """Wait until all pieces before this one hold what others may want; then set ``holds``.
+
+        What holds one thing and waits for its turn must not keep it from somebody who waits for
+        their turn with what a piece before this one wants: neither would ever end.
+
+        Raises
+        ------
+        CancelledError
+            If the work was stopped.
+        """
+        self._wait_for(self.ahead)
+
+    def _wait_for(self, events: Sequence[Event]) -> None:
+        for event in events:
+            while not event.wait(LOOK_SECONDS):
                 self.sleep(0.0)
+        self.sleep(0.0)
 
     def sleep(self, seconds: float) -> None:
         """Sleep, unless the work was stopped.
@@ -84,15 +103,16 @@ def in_turns(
     """
     if concurrency == 1:
         return [work(item, Turn()) for item in items]
-    done = [Event() for _ in items]
+    done, hold = ([Event() for _ in items] for _ in range(2))
     stopped = Event()
 
     def do(index: int) -> R:
         try:
-            turn = Turn(done[:index], stopped)
+            turn = Turn(done[:index], stopped, hold[:index], hold[index])
             turn.sleep(0.0)
             return work(items[index], turn)
         finally:
+            hold[index].set()
             done[index].set()
 
     with ThreadPoolExecutor(concurrency, "tidemill-turn") as pool:

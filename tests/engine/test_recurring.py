@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tidemill
-from tidemill import acceptance, preparation, recurring
+from tidemill import acceptance, job, preparation, recurring
 from tidemill.alterations import alteration
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
@@ -20,6 +23,7 @@ from tidemill.checks import parse_checks
 from tidemill.errors import (
     CalculationError,
     CheckError,
+    LeaseLostError,
     NoRowsError,
     SettingsError,
     SinkError,
@@ -31,9 +35,11 @@ from tidemill.pages import interval_page
 from tidemill.policies import Policies
 from tidemill.recurring import check_findings, check_request, examine, remember
 from tidemill.request import make_request
+from tidemill.storage import intervals
 from tidemill.storage.intervals import interval_names, read_figures, read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
+from tidemill.turns import Turn, in_turns
 
 DAILY = Calendar("1d")
 DAYS = ("2026-11-17", "2026-11-18", "2026-11-19")
@@ -520,3 +526,123 @@ def test_rows_that_were_looked_at_are_not_read_again(source, table, monkeypatch)
     extract_here(seen)
     assert reads
     assert (tidemill.read_matrix(table)["x__sum_values"] == 0).all()
+
+
+def test_a_job_that_is_stopped_while_it_plans_publishes_nothing(source, table, monkeypatch):
+    """A stop that comes before the job has its lease knows of no lease to take away."""
+    stopped = threading.Event()
+
+    def prepare(about):
+        stopped.set()
+        job.stop_jobs(about.sink, "stopped by a test")
+        return preparation.prepare(about)
+
+    monkeypatch.setattr(job, "prepare", prepare)
+    with pytest.raises(CancelledError):
+        extract_here(request(source, table, DAYS[0]), threads=1, turn=Turn((), stopped))
+    assert known(table) == {}
+
+
+def test_what_another_run_published_meanwhile_is_not_replaced_by_older_rows(
+    source, table, monkeypatch
+):
+    real = job.acquire
+
+    def late(*arguments, **options):
+        monkeypatch.setattr(job, "acquire", real)
+        rows(DAYS[0], ids=7).assign(id=lambda one: one["id"] + 5).to_parquet(
+            source / "late.parquet"
+        )
+        run(source, table, DAYS[0])  # the schedule's, while this one waits
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(job, "acquire", late)
+    run(source, table, DAYS[0])
+    assert len(tidemill.read_matrix(table, "20261117T000000Z")) == 12
+    assert look(source, table, DAYS[0]).reason == "the files that touch its window are the same"
+
+
+def test_what_was_noted_meanwhile_of_an_interval_stays(source, table):
+    run(source, table, DAYS[0])
+    frame = pd.read_parquet(source / f"{DAYS[0]}.parquet")
+    frame.iloc[::-1].to_parquet(source / f"{DAYS[0]}.parquet", index=False)
+    about = request(source, table, DAYS[0])
+    found = examine(about, known(table)[about.interval.name], recalculate=False)
+    assert found.moved is not None
+    frame.assign(x=1.5).to_parquet(source / f"{DAYS[0]}.parquet", index=False)
+    run(source, table, DAYS[0])  # by the schedule, while a backfill examines other intervals
+    before = known(table)
+    remember(about, found)
+    assert known(table) == before
+
+
+def test_parts_of_other_intervals_stay_whatever_their_keys_begin_with(source, table, monkeypatch):
+    """Of 40,000 keys, two begin with the same eight digits one time in six."""
+    real = preparation.result_key
+    monkeypatch.setattr(preparation, "result_key", lambda *a, **b: "0" * 8 + real(*a, **b)[8:])
+    for day in DAYS:
+        run(source, table, day)
+    assert len(tidemill.read_matrix(table)) == 15
+
+
+def test_the_interval_before_is_found_without_reading_later_ones(source, table, monkeypatch):
+    for day in DAYS:
+        run(source, table, day)
+    read, real = [], intervals._read
+    monkeypatch.setattr(intervals, "_read", lambda *a: read.append(a[1]) or real(*a))
+    second = find_interval(DAILY, DAYS[1])
+    found = intervals.latest_interval(SinkLayout.of(table), second)
+    assert found.name == "20261117T000000Z"
+    assert read == [found.name]
+
+
+def test_two_backfills_in_opposite_orders_do_not_wait_for_each_other(source, table):
+    """Neither works ahead on an interval while its first one still waits for the other."""
+
+    def fill(days):
+        def work(day, turn):
+            if not turn.before:
+                time.sleep(1.0)  # the second one is at its interval's door before
+            about = request(source, table, day)
+            return extract_here(about, threads=1, wait_for_sink=6.0, turn=turn).rows
+
+        return in_turns(work, days, concurrency=2)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(fill, [DAYS[:2], DAYS[1::-1]])) == [[5, 5], [5, 5]]
+
+
+@pytest.mark.parametrize("days", [DAYS[:2], DAYS[1::-1]])
+def test_ids_of_another_type_are_refused_where_other_intervals_have_theirs(days, source, table):
+    frame = pd.read_parquet(source / f"{DAYS[0]}.parquet")
+    frame.assign(id="s" + frame["id"].astype(str)).to_parquet(source / "text.parquet", index=False)
+    files = {DAYS[0]: source / "text.parquet", DAYS[1]: source / f"{DAYS[1]}.parquet"}
+    first, second = days
+    run(files[first], table, first)
+    with pytest.raises(SinkError, match="Cast the input's ids to the type of before"):
+        run(files[second], table, second)
+    assert len(tidemill.read_matrix(table)) == 5
+    run(files[first], table, first, recalculates="again")
+
+
+def test_a_stop_reaches_all_jobs_though_the_storage_fails_for_one(source, table, monkeypatch):
+    with (
+        job.Job.open(request(source, table, DAYS[0])) as first,
+        job.Job.open(request(source, table, DAYS[1])) as second,
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(job.Lease, "release", failing_once(job.Lease.release))
+            job.stop_jobs(first.request.sink, "stopped by a test")
+        with pytest.raises(LeaseLostError, match="stopped by a test"):
+            second.lease.check()
+
+
+def failing_once(release):
+    calls = iter([True])
+
+    def fail(lease, reason):
+        if next(calls, False):
+            raise ConnectionError("a network that fails")
+        release(lease, reason)
+
+    return fail

@@ -50,6 +50,8 @@ def test_one_that_fails_gives_its_turn_away_and_ends_the_rest():
 def test_a_stop_ends_waiting_and_sleeping():
     stopped = threading.Event()
     stopped.set()
-    for wait in (Turn([threading.Event()], stopped).wait, lambda: Turn((), stopped).sleep(60.0)):
+    event = threading.Event()
+    waits = Turn([event], stopped).wait, Turn([stopped], stopped).wait  # one is done, one is not
+    for wait in (*waits, lambda: Turn((), stopped).sleep(60.0)):
         with pytest.raises(CancelledError):
             wait()

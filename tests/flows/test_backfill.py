@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from deltalake import DeltaTable
+from distributed.client import FutureCancelledError
 
 import tidemill
 from tidemill.errors import ArgumentError, BackfillError
@@ -121,14 +122,20 @@ def test_it_equals_what_the_schedule_made_with_late_rows(fill, source, sink, tmp
     assert len(digests(sink)) == 8
 
 
-@pytest.mark.parametrize("order", ["oldest first", "newest first"])
-def test_one_that_fails_does_not_keep_the_others(order, fill, sink, monkeypatch):
+@pytest.mark.parametrize(
+    ("order", "error"),
+    [
+        ("oldest first", ValueError("broken")),
+        ("newest first", FutureCancelledError("key", "its scheduler went away")),
+    ],
+)
+def test_one_that_fails_does_not_keep_the_others(order, error, fill, sink, monkeypatch):
     real, seen = module.calculate, []
 
     def calculate(request, finding, *rest):
         seen.append(finding.interval.name[9:11])
         if finding.interval.name.startswith("20261118T09"):
-            raise ValueError("broken")
+            raise error
         return real(request, finding, *rest)
 
     monkeypatch.setattr(module, "calculate", calculate)

@@ -119,7 +119,7 @@ def commit_files(
     wanted = {marker.path: marker.bytes for marker in found}
     table = open_table(layout)
     if table is not None and interval is not None:
-        schema = _widened(table, schema)
+        schema = _widened(table, schema, interval)
     if table is not None and _shows(table, wanted, schema, interval):
         return Commit(table.version(), is_new=False)
     change = _Change(layout, _delta_schema(schema, interval), interval, properties)
@@ -257,7 +257,7 @@ def _shows(
     return names == expected and table_files(table, interval) == wanted
 
 
-def _widened(table: DeltaTable, schema: pa.Schema) -> pa.Schema:
+def _widened(table: DeltaTable, schema: pa.Schema, interval: str) -> pa.Schema:
     """The table's columns, then those that are new: other intervals need theirs."""
     fields = [pa.field(one) for one in pa.schema(table.schema().to_arrow()) if one.name != INTERVAL]
     ids, before = id_fields(schema), id_fields(pa.schema(fields))
@@ -266,6 +266,13 @@ def _widened(table: DeltaTable, schema: pa.Schema) -> pa.Schema:
         raise SinkError(
             f"the table has the id columns {shorten(former)}, not {shorten(names)}; give the "
             "column_id of before, or another sink"
+        )
+    types, kinds = ([str(one.type) for one in some] for some in (before, ids))
+    if types != kinds and any(one[INTERVAL] != interval for one in table.partitions()):
+        raise SinkError(
+            f"the ids of interval {interval} are {shorten(kinds)}, but those of the table's other "
+            f"intervals are {shorten(types)}: no reader could read both. Cast the input's ids to "
+            "the type of before, or give another sink"
         )
     known = {one.name for one in fields}
     gained = (one for one in schema if one.name not in known)

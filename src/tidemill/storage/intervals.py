@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from tidemill.figures import Figures
+from tidemill.intervals import Interval
 from tidemill.plan import Source
 from tidemill.storage.layout import SinkLayout
 
@@ -103,11 +104,16 @@ def read_intervals(layout: SinkLayout, names: Iterable[str]) -> dict[str, Interv
     return {name: record for name, record in pairs if record is not None}
 
 
-def latest_interval(layout: SinkLayout, until: int | None = None) -> IntervalRecord | None:
-    """The record of the latest interval, or of the latest that ends by ``until``."""
+def latest_interval(layout: SinkLayout, before: Interval | None = None) -> IntervalRecord | None:
+    """The record of the latest interval, or of the latest that ends as another starts or before.
+
+    Names ascend as starts do, so records of later intervals are not read.
+    """
     for name in reversed(interval_names(layout)):
+        if before is not None and name >= before.name:
+            continue
         record = _read(layout, name)
-        if record is not None and (until is None or record.end <= until):
+        if record is not None and (before is None or record.end <= before.start):
             return record
     return None
 

@@ -2,7 +2,7 @@
 
 A Delta table keeps its parts in place and tidemill's state beside them::
 
-    <sink>/part-<key8>-<index>-<unique>.parquet      a part
+    <sink>/part-<key16>-<index>-<unique>.parquet     a part
     <sink>/_delta_log/                                Delta's
     <sink>/_tidemill/                                 state: no Delta reader, no vacuum looks
 
@@ -43,7 +43,7 @@ __all__ = ["KeyLayout", "SinkLayout"]
 FILE_SUFFIXES = (".parquet", ".csv")
 
 _INDEXED = re.compile(r"(?:.*/)?(\d+)-([0-9a-f]+)\.json")
-_PART = re.compile(r"(?:.*/)?part-([0-9a-f]{1,8})-(\d+)-[0-9a-f]+\.parquet")
+_PART = re.compile(r"(?:.*/)?part-([0-9a-f]{1,16})-(\d+)-[0-9a-f]+\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class KeyLayout:
     >>> key = SinkLayout.of("/data/matrix").key("0123456789abcdef" * 4)
     >>> key.marker(3, 0), key.marker(3, 1)
     ('parts/000003-0.json', 'parts/000003-1.json')
-    >>> key.is_part("part-01234567-000003-9f.parquet"), key.is_part("other.parquet")
+    >>> key.is_part("part-0123456789abcdef-000003-9f.parquet"), key.is_part("other.parquet")
     (True, False)
     """
 
@@ -174,17 +174,21 @@ class KeyLayout:
 
     def part(self, index: int) -> str:
         """A new, unique name below ``data`` for the file of part ``index``."""
-        return f"part-{self.result_key[:8]}-{index:06d}-{_unique()}.parquet"
+        return f"part-{self.result_key[:16]}-{index:06d}-{_unique()}.parquet"
 
     @property
     def part_pattern(self) -> str:
         """What the names of all its part files match."""
-        return f"part-{self.result_key[:8]}-*.parquet"
+        return f"part-{self.result_key[:16]}-*.parquet"
 
     def is_part(self, path: str) -> bool:
-        """Whether a path below ``data`` is a part file of this result."""
+        """Whether a path below ``data`` is a part file of this result.
+
+        Names that are too short would do harm: what belongs to a result and has no marker is
+        deleted, and among the keys of a table's intervals two would have begun alike before long.
+        """
         found = _PART.fullmatch(path)
-        return found is not None and found[1] == self.result_key[:8]
+        return found is not None and found[1] == self.result_key[:16]
 
     def marker(self, index: int, n: int) -> str:
         """Path below ``state`` of the ``n``-th commit marker of a part."""

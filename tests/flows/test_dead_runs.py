@@ -1,0 +1,43 @@
+"""Inner runs that a dead process left Running are ended, however many one outer run had."""
+
+from __future__ import annotations
+
+import pytest
+from prefect import flow, task
+from prefect.client.orchestration import get_client
+from prefect.states import Crashed, Running
+
+from tidemill.dead_runs import INNER, end_dead_runs
+
+
+@flow(name="backfill")
+def outer_flow():
+    """Stands for a backfill that died."""
+
+
+@flow(name=INNER)
+def inner_flow():
+    """Stands for one of the intervals that it worked on."""
+
+
+@task
+def stand_in():
+    """Stands for the inner run in the outer one."""
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_all_inner_runs_of_a_dead_backfill_are_ended():
+    with get_client(sync_client=True) as client:
+        outer = client.create_flow_run(outer_flow, state=Running())
+        inner = []
+        for key in "abc":
+            parent = client.create_task_run(stand_in, outer.id, key, state=Running())
+            run = client.create_flow_run(
+                inner_flow, parent_task_run_id=parent.id, state=Running(), name=f"inner-{key}"
+            )
+            inner.append(run.id)
+        end_dead_runs()
+        assert all(client.read_flow_run(one).state.is_running() for one in inner)
+        client.set_flow_run_state(outer.id, Crashed(), force=True)
+        end_dead_runs()
+        assert [client.read_flow_run(one).state.is_crashed() for one in inner] == [True] * 3
