@@ -30,8 +30,8 @@ from tidemill.parameters import (
     Checks,
     Cluster,
     Column,
+    Columns,
     Concurrency,
-    IdColumns,
     Lag,
     Location,
     Locations,
@@ -65,12 +65,12 @@ log = logging.getLogger(__name__)
 def backfill(
     source: Locations,
     sink: Location,
-    column_id: IdColumns,
+    column_id: Columns,
     column_time: Column,
     start: Time,
     end: Time,
     column_kind: Column | None = None,
-    column_value: Column | None = None,
+    column_value: Columns | None = None,
     settings: SettingsChoice = "comprehensive",
     every: Span = "1d",
     timezone: TimeZone = "UTC",
@@ -111,7 +111,8 @@ def backfill(
             20261101T060000Z.
         end: End of the last interval, in the form of start, such as 2026-11-01.
         column_kind: Column that names the kind of each row (long format).
-        column_value: Column with the values. Without it every other column is a kind.
+        column_value: Column with the values, or a list of columns that are kinds. Without it every
+            other column is a kind.
         settings: Which features: a preset (minimal, efficient, comprehensive), the path of a
             settings file that ends in .yaml, .yml or .json, or a mapping from calculators to lists
             of parameters.

@@ -21,7 +21,7 @@ from tidemill.parameters import (
     Bytes,
     Cluster,
     Column,
-    IdColumns,
+    Columns,
     Location,
     Locations,
     Modules,
@@ -44,10 +44,10 @@ __all__ = ["carry_out", "extract", "extract_on_dask"]
 def extract(
     source: Locations,
     sink: Location,
-    column_id: IdColumns,
+    column_id: Columns,
     column_sort: Column | None = None,
     column_kind: Column | None = None,
-    column_value: Column | None = None,
+    column_value: Columns | None = None,
     settings: SettingsChoice = "comprehensive",
     kind_to_settings: dict[str, Any] | None = None,
     cluster: Cluster = "threads",
@@ -72,7 +72,8 @@ def extract(
         column_sort: Column that orders the rows of a series. Without it the order of the files
             and rows is kept.
         column_kind: Column that names the kind of each row (long format).
-        column_value: Column with the values. Without it every other column is a kind.
+        column_value: Column with the values, or a list of columns that are kinds. Without it every
+            other column is a kind.
         settings: Which features: a preset (minimal, efficient, comprehensive), the path of a
             settings file that ends in .yaml, .yml or .json, or a mapping from calculators to lists
             of parameters.

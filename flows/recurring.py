@@ -24,6 +24,7 @@ from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import (
     ArgumentError,
     ClusterError,
+    IntervalsError,
     NoRowsError,
     SinkBusyError,
     UnfitWorkerError,
@@ -38,7 +39,7 @@ from tidemill.parameters import (
     Checks,
     Cluster,
     Column,
-    IdColumns,
+    Columns,
     Lag,
     Location,
     Locations,
@@ -62,6 +63,7 @@ from tidemill.recurring import (
     Finding,
     check_findings,
     check_request,
+    check_vanished,
     examine,
     holes,
     make_table_request,
@@ -112,10 +114,10 @@ def _last(calendar: Calendar, interval_start: str | None) -> Interval:
 def extract_interval(
     source: Locations,
     sink: Location,
-    column_id: IdColumns,
+    column_id: Columns,
     column_time: Column,
     column_kind: Column | None = None,
-    column_value: Column | None = None,
+    column_value: Columns | None = None,
     settings: SettingsChoice = "comprehensive",
     every: Span = "1d",
     timezone: TimeZone = "UTC",
@@ -150,7 +152,8 @@ def extract_interval(
             together.
         column_time: Column of timestamps. Those without a time zone are taken as UTC.
         column_kind: Column that names the kind of each row (long format).
-        column_value: Column with the values. Without it every other column is a kind.
+        column_value: Column with the values, or a list of columns that are kinds. Without it every
+            other column is a kind.
         settings: Which features: a preset (minimal, efficient, comprehensive), the path of a
             settings file that ends in .yaml, .yml or .json, or a mapping from calculators to lists
             of parameters.
@@ -224,6 +227,7 @@ def extract_interval(
         due = [finding for finding in findings if finding.is_due]
         progress.expect(finding.interval.name for finding in due)
         _calculate_all(request, due, spec, wait_for_sink, note)
+        check_vanished(request, findings)
         return _report(request, calendar, findings, made)
 
     def note(finding: Finding, summary: dict[str, Any]) -> None:
@@ -304,11 +308,32 @@ def _calculate_all(
     wait_for_sink: float,
     note: Callable[[Finding, dict[str, Any]], None],
 ) -> None:
+    """Calculate what is due; an interval that fails does not keep the others from it."""
     if not due:
         return  # a run with nothing to do starts no cluster
+    failed: list[tuple[str, Exception]] = []
     with shared_cluster(spec) as shared:
         for finding in due:
-            note(finding, calculate(request, finding, shared, wait_for_sink))
+            try:
+                note(finding, calculate(request, finding, shared, wait_for_sink))
+            except Exception as error:
+                if len(due) == 1:
+                    raise
+                log.exception("interval %s: failed", finding.interval.name)
+                failed.append((finding.interval.name, error))
+    _raise_first(failed, len(due))
+
+
+def _raise_first(failed: Sequence[tuple[str, Exception]], due: int) -> None:
+    """Raise what may pass, so that the run is repeated; or else what failed first."""
+    for _, error in failed:
+        if _may_pass(error):
+            raise error
+    for name, error in failed:
+        raise IntervalsError(
+            f"{len(failed)} of {due} intervals failed, first {name}: {type(error).__name__}: "
+            f"{error}. The others are published; this run's next one tries again"
+        ) from error
 
 
 def calculate(

@@ -103,10 +103,7 @@ def _server() -> Iterator[SyncPrefectClient]:
     try:
         with get_client(sync_client=True) as client:
             if fault := client.api_healthcheck():
-                raise ServerError(
-                    f"the Prefect server at PREFECT_API_URL={url} cannot be reached ({fault}); "
-                    "start it, or set the address of another"
-                )
+                raise ServerError.unreachable(url, fault)
             yield client
     except httpx.HTTPStatusError as error:
         raise ServerError(f"the Prefect server refused: {_detail(error.response)}") from error

@@ -19,6 +19,11 @@ __all__ = [
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+
+def _one_or_several(_context: Any, _option: Any, given: tuple[str, ...]) -> Any:
+    return list(given) if len(given) > 1 else next(iter(given), None)
+
+
 STORAGE_OPTION = click.option(
     "--storage-option",
     "storage_options",
@@ -32,12 +37,17 @@ INPUT_OPTIONS = (
         "--column-id",
         required=True,
         multiple=True,
-        callback=lambda _context, _option, given: given[0] if len(given) == 1 else list(given),
+        callback=_one_or_several,
         help="Which series a row belongs to; given several times, the columns together say it.",
     ),
     click.option("--column-sort", help="Orders the rows of a series."),
     click.option("--column-kind", help="Names the kind of each row (long format)."),
-    click.option("--column-value", help="Values; default: every other column is a kind."),
+    click.option(
+        "--column-value",
+        multiple=True,
+        callback=_one_or_several,
+        help="Values; default: every other column is a kind. May be given several times.",
+    ),
 )
 SETTINGS_OPTION = click.option(
     "--settings",

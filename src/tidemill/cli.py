@@ -36,7 +36,8 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:
-        click.secho("stopped", fg="yellow", err=True)
+        told = "stopped; what was finished is kept, the same command goes on from there"
+        click.secho(told, fg="yellow", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()

@@ -15,9 +15,11 @@
     │   ├── SinkBusyError               another live run owns the sink
     │   └── LeaseLostError              this run no longer owns the sink: stop
     ├── ResourceError                   disk or memory does not suffice
+    ├── IntervalsError                  some of the intervals that a run calculates failed
     ├── BackfillError                   some intervals of a backfill failed
     ├── CheckError                      a result failed a check and was not published
     ├── ClusterError                    workers are missing, unreachable or unfit
+    │   └── UnfitWorkerError            a worker lacks what the run needs; never worth a retry
     ├── ServerError                     Prefect's server is missing, unreachable or refuses
     └── CalculationError                a calculator raised and ``on_error="raise"``
 
@@ -28,7 +30,9 @@ Every message names the argument or file, the value found, what is allowed and w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Self
 
 __all__ = [
     "ArgumentError",
@@ -38,6 +42,7 @@ __all__ = [
     "ClusterError",
     "DataError",
     "InputError",
+    "IntervalsError",
     "LeaseLostError",
     "NoRowsError",
     "ParameterError",
@@ -50,6 +55,7 @@ __all__ = [
     "SourceChangedError",
     "SourceError",
     "TidemillError",
+    "UnfitWorkerError",
     "shorten",
 ]
 
@@ -122,12 +128,25 @@ class BackfillError(TidemillError):
     """Some intervals of a backfill failed."""
 
 
+class IntervalsError(TidemillError):
+    """Some of the intervals that a run calculates failed."""
+
+
 class CheckError(TidemillError):
     """A result failed a check and was not published."""
 
 
 class ServerError(TidemillError):
     """Prefect's server is missing, cannot be reached, or refuses."""
+
+    @classmethod
+    def unreachable(cls, url: str, fault: Exception) -> Self:
+        """The error for a server that does not answer; a password in its address is left out."""
+        shown = re.sub(r"//[^/@]*@", "//", url)
+        return cls(
+            f"the Prefect server at PREFECT_API_URL={shown} cannot be reached ({fault}); "
+            "start it, or set the address of another"
+        )
 
 
 class CalculationError(TidemillError):

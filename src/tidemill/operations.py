@@ -37,7 +37,7 @@ from tidemill.cluster import (
     wait_for_workers,
 )
 from tidemill.dispatch import OTHER_TASK_RUNS, run_chunks
-from tidemill.errors import ClusterError
+from tidemill.errors import ClusterError, ServerError
 from tidemill.execution import announce_kernels, load_plan
 from tidemill.job import PartsWatch, stop_workers
 from tidemill.preflight import Check, check_memory, versions
@@ -114,12 +114,20 @@ def start_server() -> None:
     A terminal tells the whole group, and a flow that is stopped waits a minute for a server that
     is gone. A child keeps the signals blocked that its parent had blocked; at the end it is told
     by another one.
+
+    Raises
+    ------
+    ServerError
+        If one is configured that does not answer.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        api_url()
+        with get_client(sync_client=True) as client:
+            fault = client.api_healthcheck()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if fault:
+        raise ServerError.unreachable(PREFECT_API_URL.value() or "", fault)
 
 
 @contextmanager

@@ -58,13 +58,13 @@ def interval_page(report: Mapping[str, Any]) -> str:
     )
     if left_out := len(report["findings"]) - len(shown):
         lines += ["", f"{left_out:,} more are unchanged."]
+    lines += _wanting("Holes", "Older intervals that were never published", report["holes"])
+    lines += _wanting("Other settings", "Older intervals that have them", report["outdated"])
     detailed = list(by_interval.values())[-DETAILED:]
     for summary in detailed:
         lines += ["", f"## Interval {summary['interval']}", *_interval_sections(summary)]
     if left_out := len(by_interval) - len(detailed):
         lines += ["", f"{left_out:,} earlier ones were calculated too: see `tidemill inspect`."]
-    lines += _wanting("Holes", "Older intervals that were never published", report["holes"])
-    lines += _wanting("Other settings", "Older intervals that have them", report["outdated"])
     return "\n".join(lines)
 
 

@@ -29,8 +29,8 @@ __all__ = [
     "Checks",
     "Cluster",
     "Column",
+    "Columns",
     "Concurrency",
-    "IdColumns",
     "Lag",
     "Location",
     "Locations",
@@ -95,7 +95,7 @@ Locations = Annotated[
     BeforeValidator(_refuse_frames),
 ]
 Column = Annotated[str, _FILLED]
-IdColumns = (
+Columns = (
     Annotated[Column, _Rule(title="one")]
     | Annotated[list[Column], _Rule(title="several", minItems=2)]
 )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tidemill.calculators import costs
 from tidemill.calculators.registry import identities
-from tidemill.errors import ArgumentError, NoRowsError
+from tidemill.errors import ArgumentError, NoRowsError, SourceError
 from tidemill.intervals import Interval
 from tidemill.kept import find_kept
 from tidemill.plan import RESULTS_VERSION, Kept, Plan, Source, features_left
@@ -200,7 +200,10 @@ def find_interval_files(request: Request) -> Source:
     assert request.interval is not None, "the request is about an interval"
     roles = request.column_id, request.column_sort, request.column_kind, request.column_value
     span = request.interval.window_start, request.interval.end
-    return find_files(request.locations, roles, request.storage_options, span)
+    try:
+        return find_files(request.locations, roles, request.storage_options, span)
+    except SourceError as error:  # the sort column of intervals goes by another name
+        raise type(error)(str(error).replace("column_sort=", "column_time=")) from error
 
 
 def _kept(request: Request, source: Source, key_of: Callable[[str], str]) -> Kept | None:

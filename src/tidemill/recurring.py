@@ -7,6 +7,7 @@ them decides, whatever files they lie in.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -14,7 +15,7 @@ from typing import Any, Literal, get_args
 from tidemill.alterations import Alteration, alteration
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
-from tidemill.errors import ArgumentError, SettingsError
+from tidemill.errors import ArgumentError, CheckError, SettingsError, shorten
 from tidemill.intervals import Interval, interval_at, missing
 from tidemill.plan import Source
 from tidemill.policies import OnSettingsChange
@@ -38,12 +39,15 @@ __all__ = [
     "Finding",
     "check_findings",
     "check_request",
+    "check_vanished",
     "examine",
     "holes",
     "make_table_request",
     "outdated",
     "remember",
 ]
+
+log = logging.getLogger(__name__)
 
 State = Literal["unchanged", "missing", "changed", "recalculated", "extended", "empty", "refused"]
 
@@ -53,7 +57,7 @@ NAMED = 10
 SCANNED = 100
 #: What may be done where settings or policies changed.
 REMEDY = (
-    "Choose on_settings_change='append' if features are only added, or 'recalculate'; or give "
+    "Choose on_settings_change='recalculate', or 'append' where features are only added; or give "
     "the settings and policies of before, or another sink"
 )
 
@@ -247,6 +251,29 @@ def check_findings(findings: Iterable[Finding]) -> None:
     for finding in findings:
         if finding.state == "refused":
             raise SettingsError(f"interval {finding.interval.name}: {finding.reason}")
+
+
+def check_vanished(request: Request, findings: Iterable[Finding]) -> None:
+    """Apply the check ``rows_drop`` to published intervals whose rows are all gone.
+
+    Raises
+    ------
+    CheckError
+        If the check fails; the rows that are published stay.
+    """
+    gone = [one.interval.name for one in findings if one.state == "empty" and one.replaces]
+    if not gone:
+        return
+    told = (
+        f"all input rows of {len(gone)} published intervals are gone: {shorten(gone, NAMED)}. What "
+        "is published stays"
+    )
+    if request.checks["rows_drop"].get("fail", 1.0) < 1.0:
+        raise CheckError(
+            f"{told}; bring the rows back, or, if it is meant, choose a smaller lookback or "
+            '{"rows_drop": "off"} in checks'
+        )
+    log.warning("%s", told)
 
 
 def outdated(request: Request, calendar: Calendar, looked_at: Sequence[Interval]) -> list[Interval]:

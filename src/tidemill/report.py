@@ -118,10 +118,8 @@ def history_text(sink: str, records: Sequence[RunRecord]) -> str:
     newest = records[0]
     lines = [f"{sink}: {len(records)} runs shown, newest first", ""]
     lines += [f"{name:<20} {value}" for name, value in _record_lines(newest)]
-    lines += [
-        "",
-        f"{'started':<20} {'state':<10} {'rows':>10} {'columns':>8}  {'parts':<58} digest",
-    ]
+    titles = f"{'started':<20} {'interval':<17} {'state':<10} {'rows':>10} {'columns':>8}  "
+    lines += ["", f"{titles}{'parts':<58} digest"]
     lines += [_history_line(record) for record in records]
     return "\n".join(lines)
 
@@ -169,8 +167,8 @@ def _short(value: object) -> str:
 def _history_line(record: RunRecord) -> str:
     parts = ", ".join(f"{count} {name}" for name, count in record.parts.items())
     return (
-        f"{record.started[:19]:<20} {record.state:<10} {record.rows:>10,} {record.columns:>8,}"
-        f"  {parts:<58} {record.digest[:16]}"
+        f"{record.started[:19]:<20} {record.interval or '-':<17} {record.state:<10} "
+        f"{record.rows:>10,} {record.columns:>8,}  {parts:<58} {record.digest[:16]}"
     )
 
 

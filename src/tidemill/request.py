@@ -33,7 +33,7 @@ class Request:
     column_id: str | tuple[str, ...]
     column_sort: str | None = None
     column_kind: str | None = None
-    column_value: str | None = None
+    column_value: str | tuple[str, ...] | None = None  # several: wide format
     policies: Policies = field(default_factory=Policies)
     work_dir: str | None = None  # for spill; None: beside the sink
     storage_options: Mapping[str, str] = field(default_factory=dict)
@@ -67,7 +67,7 @@ def make_request(
     column_id: str | Sequence[str] | None = None,
     column_sort: str | None = None,
     column_kind: str | None = None,
-    column_value: str | None = None,
+    column_value: str | Sequence[str] | None = None,
     on_nan: str = "raise",
     on_duplicate: str = "raise",
     on_error: str = "raise",
@@ -85,13 +85,9 @@ def make_request(
         If an argument's type or value is not allowed.
     """
     ids = _ids(column_id)
-    named = {
-        "column_sort": column_sort,
-        "column_kind": column_kind,
-        "column_value": column_value,
-    }
-    for argument, name in named.items():
+    for argument, name in {"column_sort": column_sort, "column_kind": column_kind}.items():
         _check_column(argument, name)
+    values = None if column_value is None else _one_or_several("column_value", column_value)
     if part_bytes is not None and part_bytes <= 0:
         raise ArgumentError(f"part_bytes={part_bytes} is not allowed; give bytes above 0, or None")
     if isolation_seconds <= 0:
@@ -106,7 +102,7 @@ def make_request(
         column_id=ids,
         column_sort=column_sort,
         column_kind=column_kind,
-        column_value=column_value,
+        column_value=values,
         policies=Policies(on_nan, on_duplicate, on_error),  # type: ignore[arg-type]
         work_dir=None if work_dir is None else _location(work_dir, "work_dir"),
         storage_options=check_options(storage_options),
@@ -123,14 +119,18 @@ def _ids(column_id: Any) -> str | tuple[str, ...]:
             f"column_id={column_id!r} is not allowed; name the column, or the columns, that hold "
             "the ids"
         )
-    if not isinstance(column_id, list | tuple):
-        _check_column("column_id", column_id)
-        return str(column_id)
-    for name in column_id:
-        _check_column("column_id", name)
-    if len(set(column_id)) < len(column_id):
-        raise ArgumentError(f"column_id={list(column_id)} names a column twice; name it once")
-    return str(column_id[0]) if len(column_id) == 1 else tuple(column_id)
+    return _one_or_several("column_id", column_id)
+
+
+def _one_or_several(argument: str, given: Any) -> str | tuple[str, ...]:
+    if not isinstance(given, list | tuple):
+        _check_column(argument, given)
+        return str(given)
+    for name in given:
+        _check_column(argument, name)
+    if not given or len(set(given)) < len(given):
+        raise ArgumentError(f"{argument}={list(given)} is not allowed; name each column once")
+    return str(given[0]) if len(given) == 1 else tuple(given)
 
 
 def _check_column(argument: str, name: Any) -> None:

@@ -372,7 +372,7 @@ def test_other_settings_and_policies_are_refused_with_the_difference(source, tab
     with pytest.raises(
         SettingsError,
         match=r"new features skewness; features left out .* on_nan='omit' instead of 'raise'. "
-        r"Choose on_settings_change='append' if features are only added, or 'recalculate'",
+        r"Choose on_settings_change='recalculate', or 'append' where features are only added",
     ):
         check_request(about, DAILY)
     check_request(request(source, table, DAYS[1]), DAILY)

@@ -16,10 +16,14 @@ from prefect.states import Scheduled
 
 import tidemill
 from tidemill.errors import (
+    ArgumentError,
     CalculationError,
+    CheckError,
     ClusterError,
+    IntervalsError,
     NoRowsError,
     SettingsError,
+    SourceError,
     UnfitWorkerError,
 )
 from tidemill.flows import recurring
@@ -197,3 +201,38 @@ def test_attempts_as_counted_on_disk(
         )  # fmt: skip
     assert probe.counts[1] == attempts
     assert probe.counts[0] <= 1  # what was committed is not calculated again
+
+
+def test_an_older_interval_that_fails_does_not_keep_the_last_from_being_made(extract, source, sink):
+    path = source / f"{DAYS[1]}.parquet"
+    frame = pd.read_parquet(path)
+    pd.concat([frame, frame[:1].assign(x=0.0)]).to_parquet(path, index=False)
+    with pytest.raises(IntervalsError, match=r"1 of 3 .* first 20261118T000000Z: DataError: "):
+        extract(lookback=2)
+    made = set(tidemill.read_matrix(str(sink)).index.get_level_values("interval"))
+    assert made == {"20261117T000000Z", "20261119T000000Z"}
+
+
+def test_rows_that_vanish_fail_the_check_and_what_is_published_stays(extract, source, sink):
+    extract(lookback=2)
+    (source / f"{DAYS[1]}.parquet").unlink()
+    with pytest.raises(CheckError, match=r"all input rows of 1 published .* 20261118T000000Z\. "):
+        extract(lookback=2)
+    assert len(tidemill.read_matrix(str(sink), "20261118T000000Z")) == 4
+    assert states(extract(lookback=2, checks={"rows_drop": "off"}))[1] == "empty"
+
+
+def test_a_wrong_time_column_is_named_as_it_was_given(extract):
+    with pytest.raises(SourceError, match="column_time='tiem' is no column"):
+        extract(column_time="tiem")
+
+
+def test_several_columns_of_values(extract, source, sink):
+    for path in source.glob("*.parquet"):
+        frame = pd.read_parquet(path)
+        frame.assign(y=1.0, note="text").to_parquet(path, index=False)
+    extract(lookback=0, column_value=["x", "y"])
+    columns = tidemill.read_matrix(str(sink)).columns
+    assert {name.partition("__")[0] for name in columns} == {"x", "y"}
+    with pytest.raises(ArgumentError, match=r"column_value=\['x', 'x'\] .* name each column once"):
+        extract(lookback=0, column_value=["x", "x"])

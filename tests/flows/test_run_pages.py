@@ -25,7 +25,7 @@ from prefect.runtime import flow_run
 import tidemill
 from tidemill import artifacts
 from tidemill.artifacts import live_progress
-from tidemill.errors import CheckError
+from tidemill.errors import IntervalsError
 from tidemill.flows import recurring
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
@@ -152,7 +152,7 @@ def test_a_run_that_fails_says_what_it_did_and_why(prefect_server, source, sink)
     bad = {"checks": {"nan_rise": "off", "rows_drop": {"fail": 0.1, "warn": "off"}}, "lookback": 2}
     path = source / "2.parquet"
     day(2, 0.0).query("id in ['c', 'd']").to_parquet(path, index=False)
-    with pytest.raises(CheckError):
+    with pytest.raises(IntervalsError, match="1 of 3 intervals failed"):
         extract_interval(**of_interval(source, sink, DAYS[2], **bad))
     with get_client(sync_client=True) as client:
         key = ArtifactFilterKey(any_=["tidemill-report-matrix"])
@@ -160,10 +160,8 @@ def test_a_run_that_fails_says_what_it_did_and_why(prefect_server, source, sink)
             artifact_filter=ArtifactFilter(key=key), sort=ArtifactSort.CREATED_DESC, limit=1
         )
     page = found[0].data
-    assert (
-        "**The run failed.** CheckError: interval 20261119T000000Z: the rows fell from 4 to 2"
-        in page
-    )
+    assert "**The run failed.** IntervalsError: 1 of 3 intervals failed" in page
+    assert "CheckError: interval 20261119T000000Z: the rows fell from 4 to 2" in page
     assert (
         f"| {DAYS[1]}T00:00:00+00:00 | missing | it was not published yet | 4 | 4 | 0 | 0 |" in page
     )

@@ -11,8 +11,10 @@ import difflib
 import hashlib
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from threading import Lock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -125,7 +127,10 @@ def find_files(
     by_content = span is None and _is_small(store, found)
     digest = _digest_by_content if by_content else _digest_by_version
     read = _parquet_facts if format_ == "parquet" else _csv_facts
-    facts = in_threads(lambda file: read(store, file, digest), found, store)
+    if span is not None:  # the next interval looks at the same files
+        facts = in_threads(lambda one: _facts_of(read, store, one), found, store)
+    else:
+        facts = in_threads(lambda file: read(store, file, digest), found, store)
     columns = _roles(facts[0].schema, *roles)
     schema = _one_schema(store, facts, format_, columns)
     window = make_window(schema, columns, *span) if span else None
@@ -172,6 +177,27 @@ def _fingerprint(files: Sequence[SourceFile], columns: Columns) -> str:
 
 
 # Footers and schemas
+
+
+#: Files whose facts are kept in a process: a backfill looks at all files for each interval.
+KEPT_FACTS = 4096
+_KEPT: OrderedDict[tuple[str, Found], _Facts] = OrderedDict()
+_KEPT_LOCK = Lock()
+
+
+def _facts_of(read: Callable[[Store, Found, Digest], _Facts], store: Store, file: Found) -> _Facts:
+    """The facts of one version of a file, read once."""
+    key = (store.url, file)
+    with _KEPT_LOCK:
+        if (facts := _KEPT.get(key)) is not None:
+            _KEPT.move_to_end(key)
+            return facts
+    facts = read(store, file, _digest_by_version)
+    with _KEPT_LOCK:
+        _KEPT[key] = facts
+        while len(_KEPT) > KEPT_FACTS:
+            _KEPT.popitem(last=False)
+    return facts
 
 
 def _parquet_facts(store: Store, file: Found, digest: Digest) -> _Facts:

@@ -301,3 +301,25 @@ def test_compressed_csv_is_found(tmp_path):
         FRAME.to_csv(file, index=False)
     source = open_source(tmp_path, column_id="id", column_sort="time")
     assert (source.format, source.files[0].rows) == ("csv", 3)
+
+
+def test_footers_are_read_once_for_all_intervals(folder, monkeypatch):
+    frame = FRAME.assign(time=pd.Timestamp("2026-11-18") + pd.to_timedelta(FRAME["time"], "h"))
+    for path in (folder / "b.parquet", folder / "deep" / "a.pq"):
+        frame.to_parquet(path)
+    read, read_facts = [], files._parquet_facts
+
+    def counted(store, file, digest):
+        read.append(file.path)
+        return read_facts(store, file, digest)
+
+    monkeypatch.setattr(files, "_parquet_facts", counted)
+    roles, hour = ("id", "time", None, None), 3_600 * 10**9
+    start = pd.Timestamp("2026-11-18", tz="UTC").value
+    spans = [(start + one * hour, start + (one + 1) * hour) for one in range(5)]
+    found = [files.find_files(str(folder), roles, None, span) for span in spans]
+    assert sorted(read) == ["b.parquet", "deep/a.pq"]
+    assert [len(source.files) for source in found] == [0, 2, 2, 0, 0]
+    frame[:1].to_parquet(folder / "b.parquet")
+    assert len(files.find_files(str(folder), roles, None, spans[2]).files) == 1
+    assert read[2:] == ["b.parquet"]
