@@ -76,12 +76,13 @@ def extract(as_json: bool, verbose: bool, **options: Any) -> None:
 def extract_interval(as_json: bool, verbose: bool, **options: Any) -> None:
     """Calculate the interval that closed last, and earlier ones whose data changed."""
     _quieten(verbose)
+    given = _checked(options)
     from tidemill.flows.recurring import extract_interval as flow
     from tidemill.operations import start_server
     from tidemill.pages import interval_page
 
     start_server()
-    report = flow(**_flow_parameters(options))
+    report = flow(**given)
     click.echo(json.dumps(report, indent=2) if as_json else interval_page(report))
 
 
@@ -92,12 +93,13 @@ def extract_interval(as_json: bool, verbose: bool, **options: Any) -> None:
 def backfill(as_json: bool, verbose: bool, **options: Any) -> None:
     """Calculate the intervals between two times that are missing or whose data changed."""
     _quieten(verbose)
+    given = _checked(options)
     from tidemill.flows.backfill import backfill as flow
     from tidemill.operations import start_server
     from tidemill.pages import backfill_page
 
     start_server()
-    report = flow(**_flow_parameters(options))
+    report = flow(**given)
     click.echo(json.dumps(report, indent=2) if as_json else backfill_page(report))
 
 
@@ -258,6 +260,17 @@ def _flow() -> Any:
 
     start_server()
     return flow
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a recurring flow; what is wrong is said before a server is started."""
+    from tidemill.cluster import parse_cluster
+    from tidemill.recurring import check_table_door
+
+    given = _flow_parameters(options)
+    parse_cluster(given["cluster"])
+    check_table_door(given)
+    return given
 
 
 def _flow_parameters(options: dict[str, Any]) -> dict[str, Any]:

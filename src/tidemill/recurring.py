@@ -7,16 +7,18 @@ them decides, whatever files they lie in.
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from tidemill.alterations import Alteration, alteration
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
 from tidemill.errors import ArgumentError, CheckError, SettingsError, shorten
-from tidemill.intervals import Interval, interval_at, missing
+from tidemill.intervals import Interval, interval_at, last_closed, missing
 from tidemill.plan import Source
 from tidemill.policies import OnSettingsChange
 from tidemill.preparation import find_interval_files
@@ -39,6 +41,7 @@ __all__ = [
     "Finding",
     "check_findings",
     "check_request",
+    "check_table_door",
     "check_vanished",
     "examine",
     "holes",
@@ -189,6 +192,30 @@ def make_table_request(
         )
     choice: OnSettingsChange = on_settings_change  # type: ignore[assignment]
     return replace(made, checks=parse_checks(checks), on_settings_change=choice)
+
+
+def check_table_door(given: Mapping[str, Any]) -> None:
+    """Find what is wrong with a flow's arguments before a server is started for it; writes nothing.
+
+    Parameters
+    ----------
+    given : of the flows extract-interval and backfill, by name; others are not looked at
+
+    Raises
+    ------
+    InputError, SinkError
+        As the run itself would.
+    """
+    calendar = Calendar(**{name: given[name] for name in _names(Calendar) & given.keys()})
+    roles = {"column_time", "on_settings_change"} | _names(make_request) - {"column_sort"}
+    chosen = {name: given[name] for name in roles & given.keys()}
+    request = make_table_request(**chosen, checks=given.get("checks"))
+    check_request(request, calendar)
+    find_interval_files(replace(request, interval=last_closed(calendar, datetime.now(UTC))))
+
+
+def _names(call: Callable[..., Any]) -> set[str]:
+    return set(inspect.signature(call).parameters)
 
 
 def check_request(request: Request, calendar: Calendar) -> None:

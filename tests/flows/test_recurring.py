@@ -10,11 +10,14 @@ from threading import Timer
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 from prefect.states import Scheduled
 
 import tidemill
+from tidemill import operations
+from tidemill.cli import cli
 from tidemill.errors import (
     ArgumentError,
     CalculationError,
@@ -236,3 +239,25 @@ def test_several_columns_of_values(extract, source, sink):
     assert {name.partition("__")[0] for name in columns} == {"x", "y"}
     with pytest.raises(ArgumentError, match=r"column_value=\['x', 'x'\] .* name each column once"):
         extract(lookback=0, column_value=["x", "x"])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--every=1x"], "every='1x'"),
+        (["--timezone=Europe/Berlinn"], "timezone='Europe/Berlinn'"),
+        (["--column-time=tiem"], "column_time='tiem' is no column"),
+        (["--settings=minimel"], "minimel"),
+        (["--cluster=thread"], "cluster='thread'"),
+        (["--checks={}x"], "checks"),
+    ],
+)
+def test_the_command_refuses_before_a_server_is_started(
+    options, sentence, source, sink, monkeypatch
+):
+    monkeypatch.setattr(operations, "start_server", lambda: pytest.fail("a server is started"))
+    given = ["--column-id=id", "--column-time=time", "--settings=minimal", *options]
+    told = CliRunner().invoke(cli, ["extract-interval", str(source), str(sink), *given])
+    assert sentence in f"{told.exception} {told.output}"
+    assert told.exit_code != 0
+    assert not sink.exists()
