@@ -129,7 +129,7 @@ def _one_or_several(argument: str, given: Any) -> str | tuple[str, ...]:
     for name in given:
         _check_column(argument, name)
     if not given or len(set(given)) < len(given):
-        raise ArgumentError(f"{argument}={list(given)} is not allowed; name each column once")
+        raise ArgumentError(f"{argument}={list(given)} names no column, or one twice; name each")
     return str(given[0]) if len(given) == 1 else tuple(given)
 
 

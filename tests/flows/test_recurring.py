@@ -237,7 +237,7 @@ def test_several_columns_of_values(extract, source, sink):
     extract(lookback=0, column_value=["x", "y"])
     columns = tidemill.read_matrix(str(sink)).columns
     assert {name.partition("__")[0] for name in columns} == {"x", "y"}
-    with pytest.raises(ArgumentError, match=r"column_value=\['x', 'x'\] .* name each column once"):
+    with pytest.raises(ArgumentError, match=r"column_value=\['x', 'x'\] names .* one twice"):
         extract(lookback=0, column_value=["x", "x"])
 
 

@@ -17,6 +17,8 @@ import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import FlowRun
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import State
 
@@ -26,6 +28,7 @@ from tidemill.deploying import project_file
 from .programs import BIN, Program, program
 from .waiting import until
 
+DRAIN_SECONDS = 30.0
 RUN_SECONDS = 180.0  # a process of its own, on a slow machine
 
 
@@ -40,7 +43,12 @@ def server(home: Path) -> Iterator[str]:
     with program(command, {"PREFECT_HOME": str(home), "PREFECT_API_URL": ""}) as started:
         until(lambda: _answers(url), RUN_SECONDS, "the server to answer", started)
         with temporary_settings({PREFECT_API_URL: url}):
-            yield url
+            try:
+                yield url
+            finally:
+                # What this process still sends would be sent to a server that is gone, for good.
+                EventsWorker.drain_all(timeout=DRAIN_SECONDS)
+                APILogWorker.drain_all(timeout=DRAIN_SECONDS)
 
 
 def _answers(url: str) -> bool:
