@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +19,7 @@ from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import ArgumentError, BackfillError
 from tidemill.flows.recurring import calculate, repeated
-from tidemill.intervals import Interval, between, is_closed, local_text
+from tidemill.intervals import between, is_closed, local_text
 from tidemill.job import stop_jobs
 from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
 from tidemill.pages import backfill_page
@@ -50,10 +49,8 @@ from tidemill.parameters import (
     TimeZone,
 )
 from tidemill.progress import Board
-from tidemill.recurring import Finding, check_request, examine, make_table_request, remember
+from tidemill.recurring import Finding, check_request, examine_all, make_table_request, remember
 from tidemill.request import Request
-from tidemill.storage.intervals import read_intervals
-from tidemill.storage.layout import SinkLayout
 from tidemill.turns import Turn, in_turns
 
 __all__ = ["backfill"]
@@ -177,7 +174,7 @@ def backfill(
     with engine_logs(), live_progress(request.sink) as progress:
         end_dead_runs()
         check_request(request, calendar)
-        findings = _examine_all(request, chosen, concurrency, recalculate=recalculate)
+        findings = examine_all(request, chosen, chosen if recalculate else (), concurrency)
         results = [_row(calendar, finding) for finding in findings]
         if not dry_run:
             for finding in findings:
@@ -201,19 +198,6 @@ def _prospect(finding: Finding) -> str:
     if finding.state == "refused":
         return "refused"
     return "due" if finding.is_due else "skipped"
-
-
-def _examine_all(
-    request: Request, intervals: Sequence[Interval], concurrency: int, *, recalculate: bool
-) -> list[Finding]:
-    layout = SinkLayout.of(request.sink, request.storage_options)
-    known = read_intervals(layout, (interval.name for interval in intervals))
-
-    def look(interval: Interval, _turn: Turn) -> Finding:
-        about = replace(request, interval=interval)
-        return examine(about, known.get(interval.name), recalculate=recalculate)
-
-    return in_turns(look, intervals, concurrency)
 
 
 def _row(calendar: Calendar, finding: Finding) -> dict[str, Any]:

@@ -64,7 +64,7 @@ from tidemill.recurring import (
     check_findings,
     check_request,
     check_vanished,
-    examine,
+    examine_all,
     holes,
     make_table_request,
     outdated,
@@ -72,7 +72,7 @@ from tidemill.recurring import (
 )
 from tidemill.request import Request
 from tidemill.storage.faults import is_transient
-from tidemill.storage.intervals import interval_names, read_intervals
+from tidemill.storage.intervals import interval_names
 from tidemill.storage.layout import SinkLayout
 from tidemill.turns import Turn
 
@@ -269,16 +269,10 @@ def _examine_all(
 ) -> list[Finding]:
     """What is to be done about the interval and the ones before, oldest first."""
     check_request(request, calendar)
-    intervals = candidates(calendar, last)
-    layout = SinkLayout.of(request.sink, request.storage_options)
-    known = read_intervals(layout, (interval.name for interval in intervals))
-    found = []
-    for interval in intervals:
-        again = recalculate and interval == last
-        about = replace(request, interval=interval)
-        found.append(examine(about, known.get(interval.name), recalculate=again))
-        remember(request, found[-1])
-        log.info("interval %s: %s, %s", interval.name, found[-1].state, found[-1].reason)
+    found = examine_all(request, candidates(calendar, last), [last] if recalculate else ())
+    for finding in found:
+        remember(request, finding)
+        log.info("interval %s: %s, %s", finding.interval.name, finding.state, finding.reason)
     check_findings(found)
     return found
 
@@ -321,19 +315,22 @@ def _calculate_all(
                     raise
                 log.exception("interval %s: failed", finding.interval.name)
                 failed.append((finding.interval.name, error))
-    _raise_first(failed, len(due))
+    if failed:
+        raise _first(failed, len(due))
 
 
-def _raise_first(failed: Sequence[tuple[str, Exception]], due: int) -> None:
-    """Raise what may pass, so that the run is repeated; or else what failed first."""
+def _first(failed: Sequence[tuple[str, Exception]], due: int) -> Exception:
+    """An error that may pass, so that the run is repeated; or else one about what failed first."""
     for _, error in failed:
         if _may_pass(error):
-            raise error
-    for name, error in failed:
-        raise IntervalsError(
-            f"{len(failed)} of {due} intervals failed, first {name}: {type(error).__name__}: "
-            f"{error}. The others are published; this run's next one tries again"
-        ) from error
+            return error
+    name, error = failed[0]
+    told = IntervalsError(
+        f"{len(failed)} of {due} intervals failed, first {name}: {type(error).__name__}: "
+        f"{error}. The others are published; this run's next one tries again"
+    )
+    told.__cause__ = error
+    return told
 
 
 def calculate(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -36,6 +36,7 @@ from tidemill.storage.intervals import (
 )
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink
+from tidemill.turns import Turn, in_turns
 
 __all__ = [
     "Finding",
@@ -44,6 +45,7 @@ __all__ = [
     "check_table_door",
     "check_vanished",
     "examine",
+    "examine_all",
     "holes",
     "make_table_request",
     "outdated",
@@ -103,6 +105,23 @@ def examine(request: Request, record: IntervalRecord | None, *, recalculate: boo
     return (
         _decide(finding, change, request.on_settings_change, record.run_id) if change else finding
     )
+
+
+def examine_all(
+    request: Request,
+    intervals: Sequence[Interval],
+    recalculate: Collection[Interval] = (),
+    concurrency: int = 1,
+) -> list[Finding]:
+    """Look at several intervals, as :func:`examine` does; some are calculated in any case."""
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    known = read_intervals(layout, (interval.name for interval in intervals))
+
+    def look(interval: Interval, _turn: Turn) -> Finding:
+        about, record = replace(request, interval=interval), known.get(interval.name)
+        return examine(about, record, recalculate=interval in recalculate)
+
+    return in_turns(look, intervals, concurrency)
 
 
 def _decide(finding: Finding, change: Alteration, choice: OnSettingsChange, run_id: str) -> Finding:
