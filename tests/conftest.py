@@ -6,12 +6,15 @@ The environment is set while this file is imported, before any test can import P
 import atexit
 import os
 import random
+import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
+import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -91,6 +94,74 @@ def prefect_server() -> Iterator[str]:
 
     with prefect_test_harness(server_startup_timeout=120):
         yield PREFECT_API_URL.value()
+
+
+@pytest.fixture
+def sink(tmp_path) -> Path:
+    """Where a matrix goes that is not there yet."""
+    return tmp_path / "matrix"
+
+
+@pytest.fixture
+def command(monkeypatch, capsys) -> Callable[..., tuple[int, str]]:
+    """Run the command ``tidemill`` in this process; its exit code and standard error."""
+    for name in ("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "DO_NOT_TRACK"):
+        monkeypatch.setenv(name, "1" if name == "DO_NOT_TRACK" else "CRITICAL")
+    monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> tuple[int, str]:
+        from tidemill import cli
+
+        monkeypatch.setattr(sys, "argv", ["tidemill", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        return code, re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().err)
+
+    return run
+
+
+@pytest.fixture
+def own_calculators() -> Iterator[None]:
+    """Forget the calculators that a test registers."""
+    from tidemill.calculators import registry
+
+    before = dict(registry._known)
+    yield
+    registry._known.clear()
+    registry._known.update(before)
+
+
+@pytest.fixture
+def probe(tmp_path) -> Iterator:
+    """A calculator that counts its calls and does what the test says."""
+    from .support.probes import probing
+
+    with probing(tmp_path) as probe:
+        yield probe
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[tuple[str, object]]:
+    """URL of an S3 server with an empty bucket, and a client for it."""
+    from .support import s3
+
+    with s3.server() as running:
+        yield running
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch) -> tuple[str, dict[str, str], object]:
+    """A prefix that nobody has used, storage options that name set variables, and a client."""
+    from .support.s3 import BUCKET, OPTIONS, values
+
+    url, client = s3_server
+    for variable, value in values(url).items():
+        monkeypatch.setenv(variable, value)
+    return f"s3://{BUCKET}/{uuid.uuid4().hex}", OPTIONS, client
 
 
 def _children() -> set[psutil.Process]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from ..support import deployed as support
-from ..support.probes import Probe, probing
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +21,3 @@ def flows(services_server, tmp_path_factory) -> Iterator[support.Deployed]:
     """All flows, deployed."""
     with support.deployed(tmp_path_factory.mktemp("project")) as flows:
         yield flows
-
-
-@pytest.fixture
-def probe(tmp_path) -> Iterator[Probe]:
-    with probing(tmp_path) as probe:
-        yield probe
-
-
-@pytest.fixture
-def sink(tmp_path) -> Path:
-    return tmp_path / "matrix"

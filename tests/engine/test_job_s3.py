@@ -24,7 +24,7 @@ from tidemill.errors import (
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
 
-from .conftest import BUCKET, S3_SECRET
+from ..support.s3 import BUCKET, SECRET
 from .series import ROLES, extract, wide, write
 
 SINKS = ["matrix", "matrix.parquet", "matrix.csv"]
@@ -110,7 +110,7 @@ def test_no_secret_is_written_anywhere(sink, ordered, bucket):
     keys = bucket.listing()
     assert any(key.endswith("plan.json") for key in keys)
     assert any("/records/" in key for key in keys)
-    leaky = [key for key in keys if S3_SECRET.encode() in bucket.get(key)]
+    leaky = [key for key in keys if SECRET.encode() in bucket.get(key)]
     assert not leaky
     (plan, *_) = [bucket.get(key).decode() for key in keys if key.endswith("plan.json")]
     assert '"aws_secret_access_key":"TEST_SECRET"' in plan

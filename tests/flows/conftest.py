@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
-from pathlib import Path
 
 import pytest
 
 from ..support import programs
-from ..support.probes import Probe, probing
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,17 +20,6 @@ def _resource_tracker() -> None:
 def server_environment(prefect_server, monkeypatch) -> None:
     """Let programs that tests start use the session's Prefect server too."""
     monkeypatch.setenv("PREFECT_API_URL", prefect_server)
-
-
-@pytest.fixture
-def sink(tmp_path) -> Path:
-    return tmp_path / "matrix"
-
-
-@pytest.fixture
-def probe(tmp_path) -> Iterator[Probe]:
-    with probing(tmp_path) as probe:
-        yield probe
 
 
 @pytest.fixture(scope="session")

@@ -2,63 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-import socket
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import boto3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tidemill.digests import HashingFile, row_sum
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.stores import Store
 
-OPTIONS = {
-    "aws_access_key_id": "TEST_KEY_ID",
-    "aws_secret_access_key": "TEST_SECRET",
-    "aws_region": "TEST_REGION",
-    "aws_endpoint_url": "TEST_ENDPOINT",
-    "aws_allow_http": "TEST_ALLOW_HTTP",
-}
-BUCKET = "matrices"
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
-    server.start()
-    url = f"http://127.0.0.1:{port}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=url,
-        region_name="us-east-1",
-        aws_access_key_id="key",
-        aws_secret_access_key="not-a-secret",  # noqa: S106
-    )
-    client.create_bucket(Bucket=BUCKET)
-    client.close()
-    yield url
-    server.stop()
-
 
 @pytest.fixture
-def s3_options(s3_endpoint, monkeypatch) -> dict[str, str]:
+def s3_options(s3) -> dict[str, str]:
     """Options that name environment variables, which are set for this test."""
-    values = ("key", "not-a-secret", "us-east-1", s3_endpoint, "true")
-    for variable, value in zip(OPTIONS.values(), values, strict=True):
-        monkeypatch.setenv(variable, value)
-    return OPTIONS
+    return s3[1]
 
 
 @pytest.fixture(params=["disk", "s3"])
@@ -66,8 +27,8 @@ def place(request, tmp_path) -> tuple[str, dict[str, str]]:
     """A folder or prefix nobody has used, and its storage options."""
     if request.param == "disk":
         return str(tmp_path / "place"), {}
-    options = request.getfixturevalue("s3_options")
-    return f"s3://{BUCKET}/{uuid.uuid4().hex}", options
+    url, options, _ = request.getfixturevalue("s3")
+    return url, options
 
 
 @pytest.fixture

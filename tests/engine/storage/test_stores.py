@@ -147,7 +147,7 @@ def test_an_error_leaves_no_output(store, size):
     assert [entry.path for entry in store.list()] == ["out/file"]
 
 
-def test_aborted_uploads_leave_nothing_behind(s3_options, s3_endpoint):
+def test_aborted_uploads_leave_nothing_behind(s3_options, s3_server):
     import boto3
 
     store = Store.open("s3://matrices/aborted", s3_options)
@@ -161,7 +161,7 @@ def test_aborted_uploads_leave_nothing_behind(s3_options, s3_endpoint):
         fail()
     client = boto3.client(
         "s3",
-        endpoint_url=s3_endpoint,
+        endpoint_url=s3_server[0],
         region_name="us-east-1",
         aws_access_key_id="key",
         aws_secret_access_key="not-a-secret",  # noqa: S106
