@@ -17,9 +17,9 @@ from statistics import median
 import numpy as np
 from common import SEED, machine, table
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
 from tidemill.calculators.registry import preset
+from tidemill.model.series import SeriesBlock
 
 #: Growth from one length to the next, divided by that of the length, above which a calculator is
 #: named: 1 is linear, sorting and transforms are a little more.

@@ -21,6 +21,7 @@ from tidemill.errors import ArgumentError, BackfillError
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import between, is_closed, local_text
 from tidemill.job import stop_jobs
+from tidemill.model.progress import Board
 from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
 from tidemill.pages import backfill_page
 from tidemill.parameters import (
@@ -48,7 +49,6 @@ from tidemill.parameters import (
     Time,
     TimeZone,
 )
-from tidemill.progress import Board
 from tidemill.recurring import Finding, check_request, examine_all, make_table_request, remember
 from tidemill.request import Request
 from tidemill.turns import Turn, in_turns

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 
 from tidemill.alterations import alteration
 from tidemill.checks import Facts, Finding, failures, find, measure
-from tidemill.composites import id_fields, tuple_text
 from tidemill.errors import CheckError, SinkError
 from tidemill.figures import Figures, Gatherer, all_nan, most_nan, moves
+from tidemill.model.ids import id_fields, tuple_text
+from tidemill.model.plan import Plan
 from tidemill.parts import part_schema
-from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.storage.intervals import (
     IntervalRecord,

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tidemill.columns import feature_name
 from tidemill.errors import shorten
 from tidemill.forms import EVERY_KIND
 from tidemill.intervals import Interval
-from tidemill.policies import Policies
+from tidemill.model.feature_names import feature_name
+from tidemill.model.policies import Policies
 from tidemill.storage.intervals import IntervalRecord
 
 __all__ = ["Alteration", "alteration"]

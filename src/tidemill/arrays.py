@@ -16,7 +16,7 @@ from tidemill.extraction import (
     features_of,
     warn_of_long_series,
 )
-from tidemill.policies import Policies
+from tidemill.model.policies import Policies
 from tidemill.settings import Settings
 from tidemill.sources.arrays import read_arrays
 

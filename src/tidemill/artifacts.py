@@ -22,8 +22,8 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from tidemill.model.progress import Board, listening
 from tidemill.pages import href, interval_page
-from tidemill.progress import Board, listening
 
 __all__ = ["live_progress", "show_failure", "show_report"]
 

@@ -17,8 +17,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tidemill.durations import parse_duration
 from tidemill.errors import ArgumentError
+from tidemill.model.durations import parse_duration
 
 __all__ = [
     "EARLIEST",

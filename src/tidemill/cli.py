@@ -236,8 +236,8 @@ def run_extraction(
 ) -> dict[str, Any]:
     """Run ``extract`` with a progress bar; ``cluster="none"`` goes without Prefect."""
     from tidemill.cluster import parse_cluster
+    from tidemill.model.progress import listening
     from tidemill.preparation import check_door
-    from tidemill.progress import listening
 
     cluster = options.get("cluster", "threads")
     _quieten(verbose)

@@ -17,14 +17,14 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from tidemill.blocks import Batch, Quarantined
 from tidemill.calculators.program import Program, warmup
 from tidemill.errors import SourceError
 from tidemill.isolation import Selection, calculate_isolated
 from tidemill.kept import KeptRows
 from tidemill.matrix import MatrixCalculator
+from tidemill.model.plan import Part, Plan
+from tidemill.model.series import Batch, Quarantined
 from tidemill.parts import PartWriter
-from tidemill.plan import Part, Plan
 from tidemill.pools import one_pool_thread
 from tidemill.run import Run
 from tidemill.sources.identity import check_part_unchanged

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.blocks import BLOCK_VALUES, Batch
 from tidemill.calculators.costs import quadratic_warning
 from tidemill.calculators.registry import PRESETS, preset
-from tidemill.columns import check_width
 from tidemill.errors import ArgumentError, QuadraticWarning
 from tidemill.matrix import ErrorTable, MatrixCalculator
-from tidemill.policies import OnError, Policies
+from tidemill.model.feature_names import check_width
+from tidemill.model.policies import OnError, Policies
+from tidemill.model.series import BLOCK_VALUES, Batch
 from tidemill.pools import one_pool_thread
 from tidemill.settings import Settings
 from tidemill.warming import announce

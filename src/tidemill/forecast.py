@@ -11,8 +11,8 @@ import psutil
 from tidemill.calculators.costs import probe
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.job import disk_free, output_bytes
+from tidemill.model.plan import Part, Plan
 from tidemill.partition import spill_bytes
-from tidemill.plan import Part, Plan
 from tidemill.planning import part_memory_bytes, predict_run_seconds, size_chunks
 from tidemill.preparation import prepare, warning_of
 from tidemill.report import bytes_text, seconds_text

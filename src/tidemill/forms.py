@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from tidemill.calculators.registry import PRESETS, find, preset, register_function
-from tidemill.columns import feature_name
 from tidemill.errors import ArgumentError, SettingsError, shorten
+from tidemill.model.feature_names import feature_name
 
 __all__ = [
     "EVERY_KIND",

@@ -24,9 +24,9 @@ from typing import IO, Any
 import pyarrow as pa
 
 import tidemill.errors
-from tidemill.blocks import Quarantined
-from tidemill.composites import id_name
 from tidemill.errors import CalculationError, TidemillError
+from tidemill.model.ids import id_name
+from tidemill.model.series import Quarantined
 from tidemill.storage.faults import is_transient
 
 __all__ = ["Selection", "calculate_isolated"]

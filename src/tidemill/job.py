@@ -24,12 +24,12 @@ from typing import Any, Self
 from tidemill.calculators.registry import find
 from tidemill.errors import LeaseLostError, ResourceError
 from tidemill.execution import announce_kernels, forget_stopped, load_kernels, load_plan, run_chunk
+from tidemill.model.plan import Plan
+from tidemill.model.progress import Progress, tell
 from tidemill.partition import check_space, check_spill, run_spill_task, spill_tasks
-from tidemill.plan import Plan
 from tidemill.planning import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
 from tidemill.preflight import check_memory
 from tidemill.preparation import prepare, warning_of
-from tidemill.progress import Progress, tell
 from tidemill.reduction import RunSummary, is_shown, reduce, write_failure
 from tidemill.request import Request
 from tidemill.run import Run

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tidemill.alterations import alteration
-from tidemill.blocks import Quarantined
-from tidemill.composites import encode, id_name
-from tidemill.digests import RowSum, row_sum
+from tidemill.model.digests import RowSum, row_sum
+from tidemill.model.ids import encode, id_name
+from tidemill.model.plan import IdKey, Kept, KeptFile, Part, Plan, Source
+from tidemill.model.policies import Policies
+from tidemill.model.series import Quarantined
 from tidemill.parts import TRANSPOSED_ROWS
-from tidemill.plan import IdKey, Kept, KeptFile, Part, Plan, Source
-from tidemill.policies import Policies
 from tidemill.sources.keys import read_keys
 from tidemill.sources.values import id_key, normal_ids, parse_type
 from tidemill.storage.delta import file_bounds, open_table

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.blocks import Batch, SeriesBlock
 from tidemill.calculators.program import Program
-from tidemill.columns import check_kinds
-from tidemill.composites import id_name
-from tidemill.policies import OnError
+from tidemill.model.feature_names import check_kinds
+from tidemill.model.ids import id_name
+from tidemill.model.policies import OnError
+from tidemill.model.series import Batch, SeriesBlock
 
 __all__ = ["CASES_KEPT", "ErrorTable", "MatrixCalculator"]
 

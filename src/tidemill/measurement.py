@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tidemill.blocks import Batch
 from tidemill.budget import NEED, READING, Ledger
 from tidemill.calculators.costs import predict
 from tidemill.calculators.needs import INTERMEDIATES
@@ -24,7 +23,8 @@ from tidemill.calculators.program import Program, warmup
 from tidemill.errors import ArgumentError
 from tidemill.extraction import OTHER_KINDS, read_settings, warn_of_long_series
 from tidemill.matrix import MatrixCalculator
-from tidemill.policies import OnError, Policies
+from tidemill.model.policies import OnError, Policies
+from tidemill.model.series import Batch
 from tidemill.pools import one_pool_thread
 from tidemill.preparation import open_request
 from tidemill.request import Request

@@ -40,8 +40,8 @@ from tidemill.dispatch import OTHER_TASK_RUNS, run_chunks
 from tidemill.errors import ClusterError, ServerError
 from tidemill.execution import announce_kernels, load_plan
 from tidemill.job import PartsWatch, stop_workers
+from tidemill.model.progress import Progress, tell
 from tidemill.preflight import Check, check_memory, versions
-from tidemill.progress import Progress, tell
 from tidemill.run import Run
 from tidemill.storage.owners import Process
 

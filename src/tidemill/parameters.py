@@ -21,7 +21,7 @@ from pydantic_core import CoreSchema
 from tidemill.calendars import MOST
 from tidemill.checks import CHECKS, Check, Level
 from tidemill.errors import ArgumentError
-from tidemill.policies import OnDuplicate, OnError, OnNan, OnSettingsChange
+from tidemill.model.policies import OnDuplicate, OnError, OnNan, OnSettingsChange
 
 __all__ = [
     "Anchor",

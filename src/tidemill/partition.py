@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.errors import ResourceError, SourceChangedError
-from tidemill.plan import IdKey, Plan, Source, Span
+from tidemill.model.plan import IdKey, Plan, Source, Span
 from tidemill.sources.identity import check_unchanged
 from tidemill.sources.keys import KeyArray, read_keys
 from tidemill.sources.reading import file_name, located, memory_schema, read_span, used_columns
@@ -63,8 +63,8 @@ def spill_tasks(plan: Plan) -> list[int]:
 
     Examples
     --------
-    >>> from tidemill.plan import Columns
-    >>> from tidemill.policies import Policies
+    >>> from tidemill.model.plan import Columns
+    >>> from tidemill.model.policies import Policies
     >>> source = Source("/d", "parquet", (), Columns("id", None, None, ("x",)), "int64", ("x",),
     ...                 {}, "")
     >>> spill_tasks(Plan("key", source, {}, Policies(), "clustered", (), ()))

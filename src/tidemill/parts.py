@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidemill.composites import id_fields, mark_ids
-from tidemill.digests import HashingFile, RowSum, row_sum
-from tidemill.plan import Plan
+from tidemill.model.digests import HashingFile, RowSum, row_sum
+from tidemill.model.ids import id_fields, mark_ids
+from tidemill.model.plan import Plan
 
 __all__ = ["PartWriter", "part_schema"]
 

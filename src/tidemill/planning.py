@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.plan import Part, Source
+from tidemill.model.plan import Part, Source
 from tidemill.sources.keys import KeyArray, plain, sums
 from tidemill.sources.spilled import merge_groups
 from tidemill.sources.statistics import Group, Statistics

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from tidemill.errors import ResourceError, TidemillError
-from tidemill.plan import Plan
+from tidemill.model.plan import Plan
 from tidemill.planning import part_memory_bytes
 from tidemill.run import Run
 from tidemill.storage.faults import is_transient

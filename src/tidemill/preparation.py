@@ -17,7 +17,7 @@ from tidemill.calculators.registry import identities
 from tidemill.errors import ArgumentError, NoRowsError, SourceError
 from tidemill.intervals import Interval
 from tidemill.kept import find_kept
-from tidemill.plan import RESULTS_VERSION, Kept, Plan, Source, features_left
+from tidemill.model.plan import RESULTS_VERSION, Kept, Plan, Source, features_left
 from tidemill.planning import Seconds, make_parts
 from tidemill.preflight import versions
 from tidemill.request import Request

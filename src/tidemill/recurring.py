@@ -19,8 +19,8 @@ from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
 from tidemill.errors import ArgumentError, CheckError, SettingsError, shorten
 from tidemill.intervals import Interval, interval_at, last_closed, missing
-from tidemill.plan import Source
-from tidemill.policies import OnSettingsChange
+from tidemill.model.plan import Source
+from tidemill.model.policies import OnSettingsChange
 from tidemill.preparation import find_interval_files
 from tidemill.request import Request, make_request
 from tidemill.sources.interval_files import read_window

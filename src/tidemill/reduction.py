@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidemill.acceptance import Acceptance, accept
-from tidemill.digests import RowSum, content_digest
 from tidemill.errors import DataError, SinkError, SourceChangedError, shorten
 from tidemill.execution import load_plan
+from tidemill.model.digests import RowSum, content_digest
+from tidemill.model.plan import Plan
 from tidemill.partition import drop_spill
 from tidemill.parts import part_schema
-from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
 from tidemill.sources.reading import time_zone

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tidemill.errors import shorten
-from tidemill.progress import Progress
+from tidemill.model.progress import Progress
 
 if TYPE_CHECKING:
     from tidemill.measurement import Cost

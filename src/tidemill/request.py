@@ -12,8 +12,8 @@ from tidemill.checks import Level
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
 from tidemill.intervals import Interval
-from tidemill.plan import Source
-from tidemill.policies import OnSettingsChange, Policies
+from tidemill.model.plan import Source
+from tidemill.model.policies import OnSettingsChange, Policies
 from tidemill.settings import Settings
 from tidemill.storage.options import check_options
 

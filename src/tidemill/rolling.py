@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.composites import id_labels, tuple_text
 from tidemill.errors import ArgumentError, shorten
 from tidemill.extraction import OTHER_KINDS, count_threads, features_of, read_settings
-from tidemill.policies import Policies
+from tidemill.model.ids import id_labels, tuple_text
+from tidemill.model.policies import Policies
 from tidemill.windowed import Source, WindowJob, deliver
 from tidemill.windows import (
     Cutoffs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tidemill.plan import Plan
+from tidemill.model.plan import Plan
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.lease import LeaseView
 

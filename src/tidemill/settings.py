@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tidemill.calculators.registry import PRESETS, find
-from tidemill.columns import check_kinds, check_width, feature_name, parse
 from tidemill.errors import SettingsError, shorten
 from tidemill.forms import (
     EVERY_KIND,
@@ -24,6 +23,7 @@ from tidemill.forms import (
     write_text,
     yaml_text,
 )
+from tidemill.model.feature_names import check_kinds, check_width, feature_name, parse
 
 if TYPE_CHECKING:
     from tidemill.budget import WithinBudget

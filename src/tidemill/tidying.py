@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from tidemill.model.plan import Plan
 from tidemill.partition import drop_spill
-from tidemill.plan import Plan
 from tidemill.run import Run
 from tidemill.storage.layout import KeyLayout
 from tidemill.storage.markers import attempts, clear_attempts, committed

@@ -11,7 +11,7 @@ from typing import Any
 from tidemill.calculators.program import Program, to_compile
 from tidemill.calculators.registry import PRESETS, preset
 from tidemill.forms import Feature
-from tidemill.progress import Progress, tell
+from tidemill.model.progress import Progress, tell
 from tidemill.settings import Settings
 
 __all__ = ["Warmed", "announce", "warm"]

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tidemill.blocks import Batch
 from tidemill.calculators.costs import LONG_SERIES, quadratic_warning
 from tidemill.errors import QuadraticWarning
 from tidemill.extraction import Fill, filling
 from tidemill.matrix import MatrixCalculator
+from tidemill.model.policies import OnError
+from tidemill.model.series import Batch
 from tidemill.parts import by_column
-from tidemill.policies import OnError
 from tidemill.storage.pieces import table_output
 from tidemill.windows import Cutoffs, Span, Track, longest_windows, slices, tracks_of
 

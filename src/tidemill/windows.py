@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.blocks import Batch
-from tidemill.durations import parse_duration
 from tidemill.errors import ArgumentError
+from tidemill.model.durations import parse_duration
+from tidemill.model.series import Batch
 
 __all__ = [
     "Cutoffs",

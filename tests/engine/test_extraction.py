@@ -17,10 +17,10 @@ import pytest
 
 import tidemill
 from tidemill import extract_features, extraction
-from tidemill.blocks import Batch, SeriesBlock
 from tidemill.calculators.registry import CALCULATORS
-from tidemill.columns import parse
 from tidemill.errors import ArgumentError, SourceError
+from tidemill.model.feature_names import parse
+from tidemill.model.series import Batch, SeriesBlock
 
 from .series import LONG_ROLES, ROLES, melted, wide
 

@@ -9,7 +9,7 @@ import tidemill
 from tidemill.errors import CalculationError, LeaseLostError, SinkBusyError, SinkError
 from tidemill.execution import run_chunk
 from tidemill.job import PartsWatch, choose_chunks, extract_here, missing_parts, stop_workers
-from tidemill.progress import listening
+from tidemill.model.progress import listening
 from tidemill.reduction import reduce
 from tidemill.request import make_request
 

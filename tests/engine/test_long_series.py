@@ -15,7 +15,7 @@ from tidemill.calculators import Calculator, register
 from tidemill.calculators.spec import Parameter
 from tidemill.errors import QuadraticWarning
 from tidemill.forecast import forecast, forecast_text
-from tidemill.progress import listening
+from tidemill.model.progress import listening
 from tidemill.request import make_request
 
 from .series import extract

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from tidemill import partition
 from tidemill.errors import DataError, ResourceError, SourceChangedError, SourceError
+from tidemill.model.plan import Plan
+from tidemill.model.policies import Policies
 from tidemill.partition import (
     Boundaries,
     check_space,
@@ -24,9 +26,7 @@ from tidemill.partition import (
     spill_bytes,
     spill_tasks,
 )
-from tidemill.plan import Plan
 from tidemill.planning import make_parts
-from tidemill.policies import Policies
 from tidemill.sources import spilled
 from tidemill.sources.files import open_source
 from tidemill.sources.reading import read_part

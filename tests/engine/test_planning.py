@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.plan import Columns, Part, Source, SourceFile
+from tidemill.model.plan import Columns, Part, Source, SourceFile
 from tidemill.planning import (
     deal_chunks,
     make_parts,

@@ -31,8 +31,8 @@ from tidemill.errors import (
 )
 from tidemill.intervals import candidates, find_interval
 from tidemill.job import extract_here
+from tidemill.model.policies import Policies
 from tidemill.pages import interval_page
-from tidemill.policies import Policies
 from tidemill.recurring import check_findings, check_request, examine, remember
 from tidemill.request import make_request
 from tidemill.storage import intervals

@@ -17,7 +17,7 @@ from tidemill.calculators import Program, preset
 from tidemill.calculators.program import _jobs
 from tidemill.calculators.table import ROWS
 from tidemill.errors import SettingsError
-from tidemill.progress import listening
+from tidemill.model.progress import listening
 from tidemill.settings import Settings
 
 FRAME = pd.DataFrame({"id": [1, 1, 2, 2], "x": [1.0, 3.0, 5.0, 5.0]})

@@ -30,7 +30,7 @@ from tidemill.flows import recurring
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
-from tidemill.progress import Progress
+from tidemill.model.progress import Progress
 from tidemill.storage.intervals import interval_names
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history

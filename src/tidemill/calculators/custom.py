@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators.spec import Calculator
-from tidemill.columns import feature_name
 from tidemill.errors import SettingsError, shorten
+from tidemill.model.feature_names import feature_name
+from tidemill.model.series import SeriesBlock
 
 __all__ = ["calculate_custom", "digest_of_code", "failure_message", "identity", "wants_series"]
 

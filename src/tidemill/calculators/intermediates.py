@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators.kernels import load_kernel
 from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.spec import Intermediate, load
+from tidemill.model.series import SeriesBlock
 
 __all__ = ["Ragged", "Workspace"]
 

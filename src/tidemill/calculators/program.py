@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators.custom import calculate_custom, failure_message
 from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.registry import find
 from tidemill.calculators.spec import Calculator, load
 from tidemill.calculators.unsolved import solve
-from tidemill.columns import feature_name
 from tidemill.errors import ArgumentError, CalculationError
+from tidemill.model.feature_names import feature_name
+from tidemill.model.series import SeriesBlock
 
 if TYPE_CHECKING:
     from tidemill.calculators.intermediates import Workspace

@@ -13,8 +13,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators.intermediates import Ragged
+from tidemill.model.series import SeriesBlock
 
 __all__ = ["FIRST", "LAST", "tie_numbers"]
 

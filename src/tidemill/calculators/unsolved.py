@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.blocks import SeriesBlock
+from tidemill.model.series import SeriesBlock
 
 __all__ = ["UNSOLVED", "solve"]
 

@@ -13,10 +13,10 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators.intermediates import Ragged, transform
 from tidemill.calculators.kernels import helper, kernel
 from tidemill.calculators.sums import pairwise_sum
+from tidemill.model.series import SeriesBlock
 
 __all__ = ["welch"]
 

@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tidemill.blocks import Batch, Quarantined, SeriesBlock
-from tidemill.columns import check_kinds
 from tidemill.errors import ArgumentError, DataError, SourceError, shorten
-from tidemill.policies import Policies
+from tidemill.model.feature_names import check_kinds
+from tidemill.model.policies import Policies
+from tidemill.model.series import Batch, Quarantined, SeriesBlock
 from tidemill.sources.ordering import pieces
 from tidemill.sources.values import LARGEST_INTEGER
 

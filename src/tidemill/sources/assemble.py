@@ -16,10 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as pt
 
-from tidemill.blocks import Batch, Quarantined, SeriesBlock
-from tidemill.composites import id_name
 from tidemill.errors import DataError, InputError, SourceError, shorten
-from tidemill.plan import Columns
+from tidemill.model.ids import id_name
+from tidemill.model.plan import Columns
+from tidemill.model.series import Batch, Quarantined, SeriesBlock
 from tidemill.sources.clocks import KeyArray, is_time, nanoseconds, window_keys
 from tidemill.sources.composite_ids import split_ids
 from tidemill.sources.ordering import (
@@ -44,7 +44,7 @@ from tidemill.sources.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tidemill.policies import Policies
+    from tidemill.model.policies import Policies
 
 __all__ = ["assemble"]
 
@@ -134,7 +134,7 @@ def assemble(
 
     Examples
     --------
-    >>> from tidemill.policies import Policies
+    >>> from tidemill.model.policies import Policies
     >>> batch = assemble(
     ...     pa.array([7, 5, 7]), pa.array([2, 1, 1]), None, {"x": pa.array([1.0, 2.0, 3.0])},
     ...     kinds=("x",), policies=Policies(), needs_times=False, where="example",

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from tidemill.composites import decode, encode
+from tidemill.model.ids import decode, encode
 from tidemill.sources.values import normal_ids, sound_ids
 
 __all__ = ["join_ids", "split_ids"]

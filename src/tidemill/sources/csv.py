@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError
-from tidemill.plan import Columns
+from tidemill.model.plan import Columns
 
 __all__ = ["csv_schema", "read_csv", "value_types"]
 

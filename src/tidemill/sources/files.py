@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import SourceError, shorten
-from tidemill.plan import Columns, Source, SourceFile, Span
+from tidemill.model.plan import Columns, Source, SourceFile, Span
 from tidemill.sources.csv import csv_schema, value_types
 from tidemill.sources.discovery import Found, Location, discover
 from tidemill.sources.identity import (

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tidemill.composites import encode
 from tidemill.errors import ArgumentError, InputError
+from tidemill.model.ids import encode
 from tidemill.sources.composite_ids import join_ids
 from tidemill.sources.frame_columns import read_ids
 from tidemill.sources.values import check_ids, id_type

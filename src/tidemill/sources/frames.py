@@ -24,11 +24,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tidemill.blocks import Batch, SeriesBlock
-from tidemill.composites import id_labels
 from tidemill.errors import ArgumentError, SourceError, shorten
-from tidemill.plan import Columns
-from tidemill.policies import Policies
+from tidemill.model.ids import id_labels
+from tidemill.model.plan import Columns
+from tidemill.model.policies import Policies
+from tidemill.model.series import Batch, SeriesBlock
 from tidemill.sources.assemble import assemble
 from tidemill.sources.frame_columns import read_kinds, read_sort, to_arrow
 from tidemill.sources.frame_ids import read_keys, to_index

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import TypeVar
 
 from tidemill.errors import SourceChangedError, shorten
-from tidemill.plan import Part, Source, SourceFile
+from tidemill.model.plan import Part, Source, SourceFile
 from tidemill.sources.discovery import Found
 from tidemill.storage.stores import Store
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 
 import pyarrow as pa
 
-from tidemill.digests import RowSum, table_sum
-from tidemill.plan import Source, Span
+from tidemill.model.digests import RowSum, table_sum
+from tidemill.model.plan import Source, Span
 from tidemill.sources.files import kinds_of, with_kinds
 from tidemill.sources.identity import in_threads
 from tidemill.sources.reading import input_columns, read_span

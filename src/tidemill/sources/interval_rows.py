@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError
-from tidemill.plan import Columns, Window
+from tidemill.model.plan import Columns, Window
 from tidemill.sources.clocks import NANOSECONDS
 
 __all__ = ["covers", "inside", "make_window", "touches", "with_time"]

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tidemill.plan import IdKey
+from tidemill.model.plan import IdKey
 from tidemill.sources.values import normal_ids, ordinals, sound_ids
 
 __all__ = ["KeyArray", "Keys", "merge_counts", "plain", "read_keys", "sums"]

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from tidemill.blocks import Batch
 from tidemill.errors import DataError, SourceChangedError, SourceError
-from tidemill.plan import Columns, Part, Plan, Source, Span
-from tidemill.policies import Policies
+from tidemill.model.plan import Columns, Part, Plan, Source, Span
+from tidemill.model.policies import Policies
+from tidemill.model.series import Batch
 from tidemill.sources.assemble import assemble
 from tidemill.sources.composite_ids import join_ids
 from tidemill.sources.csv import read_csv

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tidemill.blocks import Batch
-from tidemill.plan import Source, Span
-from tidemill.policies import Policies
+from tidemill.model.plan import Source, Span
+from tidemill.model.policies import Policies
+from tidemill.model.series import Batch
 from tidemill.sources.keys import KeyArray, read_keys
 from tidemill.sources.reading import (
     file_name,

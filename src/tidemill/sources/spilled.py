@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tidemill.errors import ResourceError
-from tidemill.plan import Part, Plan, Source, Span
+from tidemill.model.plan import Part, Plan, Source, Span
 from tidemill.storage.stores import Store
 
 __all__ = [
@@ -176,7 +176,7 @@ def map_tasks(source: Source, task_bytes: int = TASK_BYTES) -> tuple[tuple[Span,
 
     Examples
     --------
-    >>> from tidemill.plan import Columns, SourceFile
+    >>> from tidemill.model.plan import Columns, SourceFile
     >>> files = [SourceFile(f"{i}.parquet", 1, "", "", rows=100, groups=4) for i in range(3)]
     >>> source = Source("/data", "parquet", tuple(files), Columns("id", None, None, ("x",)),
     ...                 "int64", ("x",), {}, "")

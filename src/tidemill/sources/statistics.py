@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from tidemill.composites import decode, encode
 from tidemill.errors import DataError
-from tidemill.plan import Source, Span
+from tidemill.model.ids import decode, encode
+from tidemill.model.plan import Source, Span
 from tidemill.sources.identity import in_threads
 from tidemill.sources.keys import KeyArray, Keys, merge_counts, plain, read_keys, sums
 from tidemill.sources.reading import (

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tidemill import columns
-from tidemill.composites import encode
 from tidemill.errors import ArgumentError, DataError, SourceError, shorten
+from tidemill.model import feature_names as columns
+from tidemill.model.ids import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

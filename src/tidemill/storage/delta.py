@@ -14,8 +14,8 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
-from tidemill.composites import decode, id_fields
 from tidemill.errors import SinkError, shorten
+from tidemill.model.ids import decode, id_fields
 from tidemill.storage.faults import is_transient
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from tidemill.composites import id_fields
 from tidemill.errors import SinkError
+from tidemill.model.ids import id_fields
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.tables import read_parquet

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from tidemill.figures import Figures
 from tidemill.intervals import Interval
-from tidemill.plan import Source
+from tidemill.model.plan import Source
 from tidemill.storage.layout import SinkLayout
 
 __all__ = [

@@ -43,7 +43,7 @@ class Marker:
     checksum: str  # of the file
     seconds: float  # that the part took, one thread
     seconds_by_calculator: Mapping[str, float] = field(default_factory=dict)
-    digest: str = ""  # of the content, independent of parts: tidemill.digests
+    digest: str = ""  # of the content, independent of parts: tidemill.model.digests
     lower: Any = None  # smallest id, as JSON holds it; None: no rows
     upper: Any = None  # largest id
     quarantined: tuple[Mapping[str, Any], ...] = ()  # {id, kind, reason}

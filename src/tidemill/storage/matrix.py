@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 from deltalake import DeltaTable
 
-from tidemill.composites import id_fields, mark_ids
 from tidemill.errors import SinkError, shorten
+from tidemill.model.ids import id_fields, mark_ids
 from tidemill.storage.delta import INTERVAL, open_table, table_files
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.tables import aligned, open_whole, read_each, read_parquet, read_parquets

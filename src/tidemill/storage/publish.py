@@ -10,7 +10,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from tidemill.composites import id_fields
+from tidemill.model.ids import id_fields
 from tidemill.storage.delta import commit_files
 from tidemill.storage.files import write_file
 from tidemill.storage.layout import KeyLayout, SinkLayout

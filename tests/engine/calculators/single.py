@@ -9,8 +9,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
+from tidemill.model.series import SeriesBlock
 
 
 def called(helper: Any) -> Callable[..., Any]:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
+from tidemill.model.series import SeriesBlock
 
 from .families import FAMILIES, Generator, Values, blocks_of, make
 from .test_oracle import NUDGES, close, tolerance

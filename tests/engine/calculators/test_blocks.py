@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import CALCULATORS, Program, preset
 from tidemill.calculators.table import ROWS
 from tidemill.errors import ArgumentError
+from tidemill.model.series import SeriesBlock
 
 from .families import FAMILIES, LENGTHS, blocks_of, make, make_times
 

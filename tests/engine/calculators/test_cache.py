@@ -18,7 +18,7 @@ from tidemill.calculators.kernels import LOCK, load_kernel
 
 SCRIPT = """
 import json, numpy as np, numba
-from tidemill.blocks import SeriesBlock
+from tidemill.model.series import SeriesBlock
 from tidemill.calculators import Program
 from tidemill.calculators.cache import cache_folder
 from tidemill.calculators.kernels import LOCK, load_kernel

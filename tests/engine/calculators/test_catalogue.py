@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
 from tidemill.calculators.catalogue import descriptions
 from tidemill.calculators.table import ROWS
 from tidemill.catalogue import catalogue, catalogue_page
+from tidemill.model.series import SeriesBlock
 
 from .extra import EXTRA
 from .families import FAMILIES, LENGTHS, blocks_of, make, make_times

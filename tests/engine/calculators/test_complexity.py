@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
 from tidemill.calculators.ties import tie_numbers
+from tidemill.model.series import SeriesBlock
 
 FLOATS = st.floats(-1e3, 1e3, allow_nan=False)
 TIES = st.integers(-2, 2).map(float)

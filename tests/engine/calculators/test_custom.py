@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import CALCULATORS, Failure, Program, calculator, registry
 from tidemill.calculators.custom import MESSAGE_LENGTH, failure_message
 from tidemill.errors import ArgumentError, CalculationError, SettingsError
+from tidemill.model.series import SeriesBlock
 from tidemill.settings import Settings
 
 HOUR = 3_600_000_000_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program, calculator
 from tidemill.calculators.intermediates import middle, sort
+from tidemill.model.series import SeriesBlock
 
 LENGTHS = {
     "mixed": np.random.default_rng(0).integers(0, 60, size=300),

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
 from tidemill.calculators.spec import Calculator
 from tidemill.calculators.table import ROWS
+from tidemill.model.series import SeriesBlock
 
 from .extra import EXTRA
 from .families import FAMILIES, LENGTHS, blocks_of, make, make_times

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
+from tidemill.model.series import SeriesBlock
 
 from .single import calculate
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import find_peaks_cwt
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
 from tidemill.calculators.filters import number_cwt_peaks
+from tidemill.model.series import SeriesBlock
 
 from .test_dots import like_numpy
 

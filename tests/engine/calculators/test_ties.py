@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import complexity
 from tidemill.calculators.ties import FIRST, LAST, _number, _weak_orders, tie_numbers
+from tidemill.model.series import SeriesBlock
 
 from .single import called
 

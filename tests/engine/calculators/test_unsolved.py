@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import unsolved
 from tidemill.calculators.program import Program
 from tidemill.calculators.table import ROWS
 from tidemill.calculators.unsolved import UNSOLVED
+from tidemill.model.series import SeriesBlock
 
 from .extra import EXTRA
 from .families import blocks_of

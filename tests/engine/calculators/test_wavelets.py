@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
+from tidemill.model.series import SeriesBlock
 
 WIDTHS = (2, 5, 10, 20, 0.5, 33.3)
 

@@ -9,9 +9,9 @@ import pytest
 from scipy.signal import get_window
 from scipy.signal import welch as scipy_welch
 
-from tidemill.blocks import SeriesBlock
 from tidemill.calculators import Program
 from tidemill.calculators.welch import _window, welch
+from tidemill.model.series import SeriesBlock
 
 from .families import blocks_of, make
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tidemill.errors import ArgumentError, DataError, SourceError
-from tidemill.policies import Policies
+from tidemill.model.policies import Policies
 from tidemill.sources.arrays import read_arrays
 
 

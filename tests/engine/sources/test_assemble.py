@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill.errors import DataError, SourceError
-from tidemill.policies import Policies
+from tidemill.model.policies import Policies
 from tidemill.sources import ordering
 from tidemill.sources.assemble import assemble
 from tidemill.sources.values import check_ids

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from tidemill.errors import DataError, SourceError
+from tidemill.model.plan import Plan
+from tidemill.model.policies import Policies
 from tidemill.partition import run_spill_task, spill_tasks
-from tidemill.plan import Plan
 from tidemill.planning import make_parts
-from tidemill.policies import Policies
 from tidemill.sources import csv
 from tidemill.sources.files import open_source
 from tidemill.sources.reading import read_part

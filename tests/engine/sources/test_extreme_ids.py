@@ -9,7 +9,7 @@ import pytest
 import tidemill
 from tidemill.errors import DataError
 from tidemill.job import extract_here
-from tidemill.policies import Policies
+from tidemill.model.policies import Policies
 from tidemill.request import make_request
 from tidemill.sources.assemble import assemble
 from tidemill.sources.files import open_source

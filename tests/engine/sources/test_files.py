@@ -14,10 +14,10 @@ from deltalake import DeltaTable, write_deltalake
 from moto.server import ThreadedMotoServer
 
 from tidemill.errors import DataError, SourceChangedError, SourceError
+from tidemill.model.plan import Plan
+from tidemill.model.policies import Policies
 from tidemill.partition import check_space, drop_spill, run_spill_task
-from tidemill.plan import Plan
 from tidemill.planning import make_parts
-from tidemill.policies import Policies
 from tidemill.sources import files
 from tidemill.sources.files import check_unchanged, open_source
 from tidemill.sources.reading import read_part

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tsfresh.feature_extraction.data import to_tsdata
 
 from tidemill.errors import ArgumentError, DataError, SourceError
-from tidemill.policies import Policies
+from tidemill.model.policies import Policies
 from tidemill.sources.frame_ids import id_dtype
 from tidemill.sources.frames import has_time_index, read_frame, to_frame
 

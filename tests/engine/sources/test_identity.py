@@ -11,10 +11,10 @@ import pytest
 
 from tidemill import partition
 from tidemill.errors import SourceChangedError, SourceError
+from tidemill.model.plan import Plan, Span
+from tidemill.model.policies import Policies
 from tidemill.partition import run_spill_task
-from tidemill.plan import Plan, Span
 from tidemill.planning import make_parts
-from tidemill.policies import Policies
 from tidemill.sources import files, identity, reading
 from tidemill.sources.files import check_part_unchanged, check_unchanged, open_source
 from tidemill.sources.reading import read_part, read_span

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.policies import Policies
+from tidemill.model.policies import Policies
 from tidemill.sources import ordering
 from tidemill.sources.assemble import assemble
 from tidemill.sources.ordering import Layout, grid_layout, pieces, strictly_ascend

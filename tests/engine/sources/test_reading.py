@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill.errors import DataError, ResourceError, SourceChangedError
+from tidemill.model.plan import Plan, Span
+from tidemill.model.policies import Policies
 from tidemill.partition import run_spill_task, spill_tasks
-from tidemill.plan import Plan, Span
 from tidemill.planning import make_parts
-from tidemill.policies import Policies
 from tidemill.sources.files import open_source
 from tidemill.sources.reading import read_part, read_span
 from tidemill.sources.statistics import gather_statistics
@@ -262,7 +262,7 @@ def test_an_id_range_without_rows_gives_no_batch(tmp_path):
 PEAK = """
 import json, resource, sys
 from tidemill.partition import run_spill_task, spill_tasks
-from tidemill.plan import Plan
+from tidemill.model.plan import Plan
 from tidemill.sources.reading import read_part
 plan = Plan.from_json(open(sys.argv[1]).read())
 rows = 0

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tidemill.digests import HashingFile, row_sum
+from tidemill.model.digests import HashingFile, row_sum
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.stores import Store

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemill.digests import (
+from tidemill.model.digests import (
     HashingFile,
     RowSum,
     checksum,
@@ -143,7 +143,7 @@ def test_strings_do_not_collide():
 
 def test_the_digest_is_the_same_in_every_process():
     code = (
-        "import numpy as np, pyarrow as pa; from tidemill.digests import *;"
+        "import numpy as np, pyarrow as pa; from tidemill.model.digests import *;"
         "print(content_digest([row_sum(pa.array(['a']), np.array([[0.5, np.nan]]), ['x', 'y'])],"
         "['x', 'y'], 'string'))"
     )

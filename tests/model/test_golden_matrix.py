@@ -21,11 +21,11 @@ import pytest
 
 import tidemill
 from tidemill.calculators.registry import preset
-from tidemill.digests import content_digest, row_sum
-from tidemill.plan import RESULTS_VERSION
+from tidemill.model.digests import content_digest, row_sum
+from tidemill.model.plan import RESULTS_VERSION
 from tidemill.storage.record import cpu_features
 
-from .series import ROLES, extract, write
+from ..engine.series import ROLES, extract, write
 
 PATH = Path(__file__).with_name("golden") / "matrix.json"
 STORE = (

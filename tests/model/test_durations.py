@@ -7,8 +7,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from tidemill.durations import parse_duration
 from tidemill.errors import ArgumentError
+from tidemill.model.durations import parse_duration
 
 SECOND = 10**9
 

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tidemill.checks import Level
-from tidemill.columns import feature_name
 from tidemill.intervals import Interval
-from tidemill.policies import Policies
+from tidemill.model.feature_names import feature_name
+from tidemill.model.policies import Policies
 from tidemill.settings import Settings
 
 __all__ = [
@@ -57,7 +57,7 @@ class Columns:
 
     @property
     def key(self) -> str:
-        """The one column of ids in memory: several are joined by :mod:`tidemill.composites`.
+        """The one column of ids in memory: several are joined by :mod:`tidemill.model.ids`.
 
         Examples
         --------

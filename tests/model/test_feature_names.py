@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.calculators import preset
-from tidemill.columns import MAX_COLUMNS, check_kinds, check_width, feature_name, parse
 from tidemill.errors import ArgumentError, SettingsError
+from tidemill.model.feature_names import MAX_COLUMNS, check_kinds, check_width, feature_name, parse
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 import tidemill
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
-from tidemill.composites import decode, encode
-from tidemill.digests import RowSum, table_sum
 from tidemill.errors import ArgumentError, DataError, SettingsError, SourceError
 from tidemill.execution import load_plan
 from tidemill.intervals import find_interval
 from tidemill.isolation import Selection
 from tidemill.job import Job, extract_here
 from tidemill.measurement import file_costs
-from tidemill.plan import Plan
+from tidemill.model.digests import RowSum, table_sum
+from tidemill.model.ids import decode, encode
+from tidemill.model.plan import Plan
 from tidemill.preparation import make_plan
 from tidemill.recurring import check_request, examine, make_table_request
 from tidemill.request import make_request
