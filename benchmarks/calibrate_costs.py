@@ -21,7 +21,7 @@ import numpy as np
 import tidemill.calculators
 from tidemill.calculators import Calculator, Program, preset
 from tidemill.calculators.costs import measure_probe
-from tidemill.calculators.table import ROWS
+from tidemill.calculators.table.build import ROWS
 from tidemill.model.series import BLOCK_VALUES, SeriesBlock
 
 LENGTHS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000, 10_000_000)

@@ -15,8 +15,8 @@ import pytest
 import tidemill
 from tidemill import errors
 from tidemill.calculators import CALCULATORS
+from tidemill.calculators.settings import Settings
 from tidemill.cli import cli
-from tidemill.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

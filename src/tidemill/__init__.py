@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tidemill.arrays import extract_arrays
     from tidemill.calculators import calculator
+    from tidemill.calculators.settings import Settings
     from tidemill.errors import TidemillError
     from tidemill.extraction import extract_features
     from tidemill.measurement import feature_costs
     from tidemill.rolling import extract_at, extract_rolling
-    from tidemill.settings import Settings
     from tidemill.storage.publish import read_matrix
 
 __version__ = "0.1.0"
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Settings": "tidemill.settings",
+    "Settings": "tidemill.calculators.settings",
     "TidemillError": "tidemill.errors",
     "calculator": "tidemill.calculators",
     "extract_arrays": "tidemill.arrays",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tidemill.calculators.settings_formats import EVERY_KIND
 from tidemill.errors import shorten
-from tidemill.forms import EVERY_KIND
 from tidemill.intervals import Interval
 from tidemill.model.feature_names import feature_name
 from tidemill.model.policies import Policies

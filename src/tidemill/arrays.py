@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tidemill.calculators.settings import Settings
 from tidemill.extraction import (
     OTHER_KINDS,
     calculate_batch,
@@ -17,7 +18,6 @@ from tidemill.extraction import (
     warn_of_long_series,
 )
 from tidemill.model.policies import Policies
-from tidemill.settings import Settings
 from tidemill.sources.arrays import read_arrays
 
 if TYPE_CHECKING:

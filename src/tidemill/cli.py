@@ -170,9 +170,9 @@ def features(as_json: bool, markdown: bool) -> None:
 @MODULE_OPTION
 def warmup(settings: str | None, modules: tuple[str, ...]) -> None:
     """Compile the kernels that settings need, as when an image is made, and say where they lie."""
+    from tidemill.calculators.warmup import warm
     from tidemill.execution import import_modules
     from tidemill.report import seconds_text
-    from tidemill.warming import warm
 
     import_modules(modules)
     done = warm(settings)

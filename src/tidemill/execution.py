@@ -17,15 +17,16 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
+from tidemill.calculators.batches import MatrixCalculator
+from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.calculators.program import Program, warmup
+from tidemill.calculators.warmup import announce
 from tidemill.errors import SourceError
 from tidemill.isolation import Selection, calculate_isolated
 from tidemill.kept import KeptRows
-from tidemill.matrix import MatrixCalculator
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
 from tidemill.parts import PartWriter
-from tidemill.pools import one_pool_thread
 from tidemill.run import Run
 from tidemill.sources.identity import check_part_unchanged
 from tidemill.sources.reading import read_part
@@ -39,7 +40,6 @@ from tidemill.storage.markers import (
     committed,
     end_attempt,
 )
-from tidemill.warming import announce
 
 __all__ = ["ChunkResult", "run_chunk"]
 
@@ -113,7 +113,7 @@ def load_kernels(run: Run) -> int:
     int
         Kernels that were compiled here.
     """
-    from tidemill.calculators.kernels import compiled_here
+    from tidemill.calculators.jit.decorators import compiled_here
 
     before = compiled_here()
     for features in load_plan(run).features().values():

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tidemill.calculators.batches import ErrorTable, MatrixCalculator
+from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.calculators.costs import quadratic_warning
 from tidemill.calculators.registry import PRESETS, preset
+from tidemill.calculators.settings import Settings
+from tidemill.calculators.warmup import announce
 from tidemill.errors import ArgumentError, QuadraticWarning
-from tidemill.matrix import ErrorTable, MatrixCalculator
 from tidemill.model.feature_names import check_width
 from tidemill.model.policies import OnError, Policies
 from tidemill.model.series import BLOCK_VALUES, Batch
-from tidemill.pools import one_pool_thread
-from tidemill.settings import Settings
-from tidemill.warming import announce
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,19 +16,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tidemill.budget import NEED, READING, Ledger
+from tidemill.calculators.batches import MatrixCalculator
+from tidemill.calculators.blas_threads import one_pool_thread
+from tidemill.calculators.budget import NEED, READING, Ledger
 from tidemill.calculators.costs import predict
-from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.program import Program, warmup
+from tidemill.calculators.settings import Settings
+from tidemill.calculators.table.needs import INTERMEDIATES
 from tidemill.errors import ArgumentError
 from tidemill.extraction import OTHER_KINDS, read_settings, warn_of_long_series
-from tidemill.matrix import MatrixCalculator
 from tidemill.model.policies import OnError, Policies
 from tidemill.model.series import Batch
-from tidemill.pools import one_pool_thread
 from tidemill.preparation import open_request
 from tidemill.request import Request
-from tidemill.settings import Settings
 from tidemill.sources.arrays import read_arrays
 from tidemill.sources.sampling import read_sample
 from tidemill.sources.statistics import gather_statistics

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from tidemill.calculators import costs
 from tidemill.calculators.registry import identities
+from tidemill.calculators.settings import Settings
 from tidemill.errors import ArgumentError, NoRowsError, SourceError
 from tidemill.intervals import Interval
 from tidemill.kept import find_kept
@@ -21,7 +22,6 @@ from tidemill.model.plan import RESULTS_VERSION, Kept, Plan, Source, features_le
 from tidemill.planning import Seconds, make_parts
 from tidemill.preflight import versions
 from tidemill.request import Request
-from tidemill.settings import Settings
 from tidemill.sources.files import find_files, open_source
 from tidemill.sources.interval_files import read_window
 from tidemill.sources.statistics import Statistics, gather_statistics

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tidemill.calculators.settings import Settings
 from tidemill.checks import Level
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
 from tidemill.intervals import Interval
 from tidemill.model.plan import Source
 from tidemill.model.policies import OnSettingsChange, Policies
-from tidemill.settings import Settings
 from tidemill.storage.options import check_options
 
 __all__ = ["DEMO_SOURCE", "Request", "make_request"]

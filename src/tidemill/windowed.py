@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tidemill.calculators.batches import MatrixCalculator
 from tidemill.calculators.costs import LONG_SERIES, quadratic_warning
 from tidemill.errors import QuadraticWarning
 from tidemill.extraction import Fill, filling
-from tidemill.matrix import MatrixCalculator
 from tidemill.model.policies import OnError
 from tidemill.model.series import Batch
 from tidemill.parts import by_column

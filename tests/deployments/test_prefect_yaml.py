@@ -12,12 +12,12 @@ from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect_dask import DaskTaskRunner
 from pydantic import BaseModel
 
+from tidemill.calculators.settings import Settings
 from tidemill.cluster import parse_cluster
 from tidemill.deploying import read_project
 from tidemill.errors import ArgumentError
 from tidemill.preparation import check_door
 from tidemill.request import make_request
-from tidemill.settings import Settings
 from tidemill.storage.matrix import read_matrix
 
 models = pytest.importorskip(

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 import tidemill
-from tidemill import matrix, parts, reduction
+from tidemill import parts, reduction
+from tidemill.calculators import batches as matrix
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
 from tidemill.errors import CalculationError, SinkError

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from prefect.exceptions import ParameterTypeError
 from prefect.utilities.schema_tools import validate
 
+from tidemill.calculators.settings import Settings
 from tidemill.calendars import Calendar
 from tidemill.checks import CHECKS, parse_checks
 from tidemill.cli import cli
@@ -23,7 +24,6 @@ from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
 from tidemill.intervals import find_interval
-from tidemill.settings import Settings
 from tidemill.storage.options import check_options
 
 FLOWS = {flow.name: flow for flow in (extract, extract_interval, backfill)}

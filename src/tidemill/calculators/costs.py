@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.calculators.needs import INTERMEDIATES
 from tidemill.calculators.program import Program
 from tidemill.calculators.registry import CALCULATORS
+from tidemill.calculators.table.needs import INTERMEDIATES
 
 __all__ = [
     "READ_BYTES_PER_SECOND",

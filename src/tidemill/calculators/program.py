@@ -12,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.calculators.custom import calculate_custom, failure_message
-from tidemill.calculators.needs import INTERMEDIATES
+from tidemill.calculators.kernels.unsolved import solve
 from tidemill.calculators.registry import find
 from tidemill.calculators.spec import Calculator, load
-from tidemill.calculators.unsolved import solve
+from tidemill.calculators.table.needs import INTERMEDIATES
 from tidemill.errors import ArgumentError, CalculationError
 from tidemill.model.feature_names import feature_name
 from tidemill.model.series import SeriesBlock
 
 if TYPE_CHECKING:
-    from tidemill.calculators.intermediates import Workspace
+    from tidemill.calculators.jit.workspace import Workspace
 
 __all__ = ["Failure", "Program", "to_compile", "warmup"]
 
@@ -150,7 +150,7 @@ class Program:
     def _prepare(self) -> None:
         """Compile what is missing, by several processes if it is much."""
         if not self._prepared:
-            from tidemill.calculators.compiling import fill
+            from tidemill.calculators.jit.parallel_compile import fill
 
             with self._lock:
                 if not self._prepared:
@@ -186,7 +186,7 @@ class Program:
     def _run(
         self, block: SeriesBlock, out: Matrix, steps: Sequence[Step]
     ) -> tuple[list[Failure], dict[str, float]]:
-        from tidemill.calculators.intermediates import Workspace
+        from tidemill.calculators.jit.workspace import Workspace
 
         workspace = Workspace(block, frozenset(self.intermediates), self._lags)
         seconds: dict[str, float] = {}
@@ -325,7 +325,7 @@ def _needs(step: Step) -> set[str]:
 
 def _jobs(steps: Sequence[Step], intermediates: Sequence[str]) -> list[Job]:
     """All kernels of the steps and of what they need."""
-    from tidemill.calculators.intermediates import choose, input_dtypes
+    from tidemill.calculators.jit.workspace import choose, input_dtypes
 
     jobs: list[Job] = []
     for row in (INTERMEDIATES[name] for name in intermediates):
@@ -359,7 +359,7 @@ def to_compile(programs: Iterable[Program]) -> int:
     >>> to_compile([program])
     0
     """
-    from tidemill.calculators.kernels import load_kernel
+    from tidemill.calculators.jit.decorators import load_kernel
 
     asked = {job for program in programs for job in _jobs(program.steps, program.intermediates)}
     return sum(not load_kernel(job[0]).is_ready(job[1], job[2]) for job in asked)

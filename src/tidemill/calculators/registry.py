@@ -13,7 +13,7 @@ from typing import Any, TypeVar, overload
 
 from tidemill.calculators.custom import digest_of_code, identity, wants_series
 from tidemill.calculators.spec import Calculator, Parameter
-from tidemill.calculators.table import LEFT_OUT, ROWS
+from tidemill.calculators.table.build import LEFT_OUT, ROWS
 from tidemill.errors import ArgumentError, SettingsError, shorten
 
 __all__ = [

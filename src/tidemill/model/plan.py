@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tidemill.calculators.settings import Settings
 from tidemill.checks import Level
 from tidemill.intervals import Interval
 from tidemill.model.feature_names import feature_name
 from tidemill.model.policies import Policies
-from tidemill.settings import Settings
 
 __all__ = [
     "RESULTS_VERSION",

@@ -1,0 +1,235 @@
+"""Compiled kernels are stored once, found again, and never stale."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+import tidemill
+from tidemill.calculators import warmup
+from tidemill.calculators.jit import cache
+from tidemill.calculators.jit.decorators import LOCK, load_kernel
+
+SCRIPT = """
+import json, numpy as np, numba
+from tidemill.model.series import SeriesBlock
+from tidemill.calculators import Program
+from tidemill.calculators.jit.cache import cache_folder
+from tidemill.calculators.jit.decorators import LOCK, load_kernel
+program = Program([("variance_larger_than_standard_deviation", {}), ("sum_values", {})])
+program.warmup()
+ends = np.array([3])
+out = np.empty((1, 2))
+program.calculate(SeriesBlock("x", np.array([1.0, 2.0, 4.0]), ends * 0, ends), out)
+loops = [loop for path in ("distribution:moments",
+         "distribution:variance_larger_than_standard_deviation")
+         for loop in load_kernel(path)._compiled.values()]
+print(json.dumps({
+    "sum": out[0, 1],
+    "hits": sum(sum(loop.stats.cache_hits.values()) for loop in loops),
+    "misses": sum(sum(loop.stats.cache_misses.values()) for loop in loops),
+    "folder": str(cache_folder()),
+    "numba": numba.config.CACHE_DIR,
+}))
+"""
+
+
+def _environment(folder, path):
+    changes = {"TIDEMILL_CACHE_DIR": str(folder)} | ({"PYTHONPATH": str(path)} if path else {})
+    return {**os.environ, **changes}
+
+
+def _run(folder, *, path=None):
+    environment = _environment(folder, path)
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=environment, check=True, capture_output=True, text=True
+    )
+    return json.loads(result.stdout)
+
+
+def test_a_second_process_loads_what_the_first_compiled(tmp_path):
+    first, second = _run(tmp_path), _run(tmp_path)
+    assert (first["hits"], first["misses"]) == (0, 2)
+    assert (second["hits"], second["misses"]) == (2, 0)
+    assert first["sum"] == second["sum"] == 7
+    assert Path(first["folder"]).parent == tmp_path
+    assert first["numba"] == numba.config.CACHE_DIR  # the setting has been put back
+
+
+def test_a_changed_helper_in_another_module_gives_the_new_value(tmp_path):
+    copy = _package(tmp_path / "package")
+    store = tmp_path / "cache"
+    before = _run(store, path=copy)
+    helper = copy / "tidemill" / "calculators" / "sums.py"
+    text = helper.read_text("utf-8")
+    assert text.count("0.0 + _sum(") == 1
+    helper.write_text(text.replace("0.0 + _sum(", "100.0 + _sum("), "utf-8")
+    after = _run(store, path=copy)
+    assert (before["sum"], after["sum"]) == (7, 107)
+    assert after["misses"] == 2
+    assert before["folder"] != after["folder"]
+
+
+def _package(folder):
+    """A copy of the package's sources."""
+    shutil.copytree(
+        Path(tidemill.__file__).parent,
+        folder / "tidemill",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    return folder
+
+
+def _content(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_nothing_is_written_into_the_package(tmp_path):
+    """Site-packages may be read-only. (Root may write anywhere, so a look has to do.)"""
+    copy = _package(tmp_path / "package")
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = _content(copy)
+    found = _run(tmp_path / "cache", path=copy)
+    assert (found["misses"], found["sum"]) == (2, 7)
+    assert _content(copy) == before
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o755)
+
+
+CONCURRENT = """
+import sys, time
+from tidemill.calculators import Program, preset
+from tidemill.calculators.jit.decorators import compiled_here
+from tidemill.calculators.program import to_compile
+program = Program(preset("efficient")[:30])
+missing = to_compile([program])
+print("ready", flush=True)
+sys.stdin.readline()
+program.warmup()
+print(missing, compiled_here(), to_compile([program]))
+"""
+
+
+def test_processes_that_start_together_compile_each_kernel_once(tmp_path):
+    environment = _environment(tmp_path, None)
+    command = [sys.executable, "-c", CONCURRENT]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, env=environment, **pipes) for _ in range(2)]
+    for one in both:
+        assert one.stdout.readline() == "ready\n"
+    said = []
+    for one in both:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    for one in both:
+        said.append([int(word) for word in one.communicate(timeout=120)[0].split()])
+        assert one.returncode == 0
+    kernels = said[0][0]
+    assert kernels > 2
+    assert [missing for missing, _, _ in said] == [kernels, kernels]
+    assert sum(compiled for _, compiled, _ in said) == kernels
+    assert [left for _, _, left in said] == [0, 0]
+
+
+def test_what_root_prepared_is_copied_to_where_the_user_can_write(monkeypatch, tmp_path):
+    """An image is filled by root and run by somebody else."""
+    image, home = tmp_path / "image", tmp_path / "home"
+    first = _run(image)
+    prepared = Path(first["folder"])
+    monkeypatch.setattr(cache, "_is_writable", lambda folder: image not in folder.parents)
+    monkeypatch.setattr(cache, "_key", lambda: prepared.name)
+    (home / ".cache" / "tidemill" / prepared.name).mkdir(parents=True)
+    found = _folder(monkeypatch, TIDEMILL_CACHE_DIR=image, HOME=home)
+    assert found == home / ".cache" / "tidemill" / prepared.name
+    assert _files(found) == _files(prepared)
+    second = _run(home / ".cache" / "tidemill")
+    assert (second["hits"], second["misses"]) == (2, 0)
+
+
+def _files(folder):
+    """Relative path and content of everything but the lock."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != LOCK
+    }
+
+
+def test_what_others_may_write_is_not_copied(monkeypatch, tmp_path):
+    image, home = tmp_path / "image", tmp_path / "home"
+    prepared = image / cache._key()
+    prepared.mkdir(parents=True)
+    (prepared / "kernel.ready").touch()
+    monkeypatch.setattr(cache, "_is_writable", lambda folder: image not in folder.parents)
+    target = home / ".cache" / "tidemill" / prepared.name
+    target.mkdir(parents=True)
+    for open_one in (prepared, image):
+        open_one.chmod(0o777)
+        found = _folder(monkeypatch, TIDEMILL_CACHE_DIR=image, HOME=home)
+        assert found == target
+        assert not list(found.iterdir())
+        open_one.chmod(0o755)
+    assert [
+        path.name
+        for path in _folder(monkeypatch, TIDEMILL_CACHE_DIR=image, HOME=home).glob("*.ready")
+    ]
+
+
+def test_an_image_for_other_machines_has_a_folder_of_its_own(monkeypatch):
+    from numba.core import config
+
+    before = cache._key()
+    monkeypatch.setattr(config, "CPU_NAME", "generic")
+    monkeypatch.setattr(config, "CPU_FEATURES", "")
+    generic = cache._key()
+    assert generic != before
+    monkeypatch.setattr("llvmlite.binding.get_host_cpu_name", lambda: "another")
+    assert cache._key() == generic
+
+
+def _folder(monkeypatch, **variables):
+    for name in ("TIDEMILL_CACHE_DIR", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+    return cache.cache_folder.__wrapped__()
+
+
+def test_where_the_folder_lies(monkeypatch, tmp_path):
+    own, shared, home = tmp_path / "own", tmp_path / "shared", tmp_path / "home"
+    variables = {"HOME": home, "XDG_CACHE_HOME": shared, "TIDEMILL_CACHE_DIR": own}
+    assert _folder(monkeypatch, **variables).parent == own
+    del variables["TIDEMILL_CACHE_DIR"]
+    assert _folder(monkeypatch, **variables).parent == shared / "tidemill"
+    del variables["XDG_CACHE_HOME"]
+    assert _folder(monkeypatch, **variables).parent == home / ".cache" / "tidemill"
+
+
+def test_a_folder_that_cannot_be_written_is_passed_over(monkeypatch, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder", "utf-8")
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    found = _folder(monkeypatch, HOME=blocked, XDG_CACHE_HOME=blocked)
+    assert found.parent.parent == tmp_path / "temporary"
+
+
+def test_a_folder_of_somebody_else_is_passed_over(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "_is_mine", lambda folder: folder.parent == tmp_path / "mine")
+    found = _folder(monkeypatch, TIDEMILL_CACHE_DIR=tmp_path / "other", HOME=tmp_path)
+    assert tmp_path / "other" not in found.parents
+
+
+def test_kernels_never_compile_at_a_call():
+    warmup([("cid_ce", {"normalize": True})])
+    (loop,) = load_kernel("changes:cid_ce")._compiled.values()
+    assert len(loop.signatures) == 1
+    with pytest.raises(TypeError):
+        loop(1, 2, 3)

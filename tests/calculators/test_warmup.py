@@ -1,0 +1,108 @@
+"""Kernels compiled ahead of time, and what the first use says."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import tidemill
+from tidemill import extraction
+from tidemill.calculators import Program, preset
+from tidemill.calculators import warmup as warming
+from tidemill.calculators.program import _jobs
+from tidemill.calculators.settings import Settings
+from tidemill.calculators.table.build import ROWS
+from tidemill.errors import SettingsError
+from tidemill.model.progress import listening
+
+FRAME = pd.DataFrame({"id": [1, 1, 2, 2], "x": [1.0, 3.0, 5.0, 5.0]})
+
+
+def run(cache, *arguments):
+    """The command in a process of its own; its output, and then its errors."""
+    code = "from tidemill.cli import main; main()"
+    environment = {**os.environ, "TIDEMILL_CACHE_DIR": str(cache)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def jobs(features):
+    program = Program(features)
+    return set(_jobs(program.steps, program.intermediates))
+
+
+def test_the_command_compiles_what_runs_need(tmp_path):
+    cache, source = tmp_path / "cache", tmp_path / "input.parquet"
+    FRAME.to_parquet(source)
+    settings = tmp_path / "settings.yaml"
+    Settings.from_any({"mean": None, "median": None, "maximum": None}).to_yaml(settings)
+    options = ("extract", source, tmp_path / "out", "--column-id=id", "--cluster=none")
+
+    said, _ = run(cache, "warmup", f"--settings={settings}")
+    n = len(jobs(Settings.from_any(settings).default))
+    assert re.match(rf"Compiled {{8}}{n} kernels in .*\nFolder {{10}}{cache}/\w+\n$", said)
+    assert run(cache, "warmup", f"--settings={settings}")[0].startswith("Compiled        0 kernels")
+
+    _, said = run(cache, *options, f"--settings={settings}")
+    assert "Compiling" not in said
+    _, said = run(tmp_path / "empty", *options, f"--settings={settings}")
+    assert f"Compiling {n} kernels, which happens once on this machine" in said
+
+
+def test_all_presets_are_the_default(monkeypatch):
+    warmed = []
+    monkeypatch.setattr(warming, "to_compile", lambda _: 0)
+    monkeypatch.setattr(Program, "warmup", lambda self: warmed.append(self.columns))
+    warming.warm()
+    assert [len(columns) for columns in warmed] == [
+        len(preset(name, times=True)) for name in ("minimal", "efficient", "comprehensive")
+    ]
+
+
+def test_settings_of_all_kinds_are_compiled(monkeypatch):
+    warmed = []
+    monkeypatch.setattr(warming, "to_compile", lambda _: 0)
+    monkeypatch.setattr(Program, "warmup", lambda self: warmed.append(self.columns))
+    warming.warm(Settings.from_any({"mean": None}, {"a": {"median": None}}))
+    assert warmed == [("mean",), ("median",)]
+
+
+def test_wrong_settings_are_refused(command):
+    code, said = command("warmup", "--settings=maximal")
+    assert (code, "neither a preset" in said) == (1, True)
+    with pytest.raises(SettingsError):
+        warming.warm("maximal")
+
+
+def test_every_kernel_of_the_table_is_listed():
+    """What is listed is what is loaded: path, inputs and parameters have to be the same."""
+    listed = jobs([(row.name, row.grid[0]) for row in ROWS])
+    assert {path for path, _, _ in listed} >= {row.kernel for row in ROWS if row.kernel}
+
+
+def test_what_was_used_need_not_be_compiled():
+    tidemill.extract_features(FRAME, "minimal", column_id="id", n_jobs=1)
+    heard = []
+    with listening(heard.append):
+        assert not warming.announce([Program(preset("minimal"))])
+    assert heard == []
+
+
+def test_a_frame_says_that_kernels_are_compiled(monkeypatch, caplog):
+    compiled = []
+    monkeypatch.setattr(warming, "to_compile", lambda programs: len(list(programs)))
+    monkeypatch.setattr(Program, "warmup", lambda self: compiled.append(self.columns))
+    with caplog.at_level(logging.INFO, "tidemill"):
+        extraction.extract_features(FRAME, {"mean": None}, column_id="id")
+    assert "Compiling 1 kernel, which happens once on this machine" in caplog.text
+    assert compiled == [("mean",)]
