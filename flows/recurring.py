@@ -71,9 +71,9 @@ from tidemill.recurring import (
     remember,
 )
 from tidemill.request import Request
-from tidemill.storage.faults import is_transient
 from tidemill.storage.intervals import interval_names
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.transient import is_transient
 from tidemill.turns import Turn
 
 __all__ = ["calculate", "extract_interval", "repeated"]

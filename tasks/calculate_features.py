@@ -7,7 +7,7 @@ from typing import Any
 
 from tidemill.execution import run_chunk
 from tidemill.operations import engine_logs
-from tidemill.run import Run
+from tidemill.storage.run_address import Run
 from tidemill.tasks.options import as_task
 
 __all__ = ["calculate_features"]

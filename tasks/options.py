@@ -10,7 +10,7 @@ from prefect.states import State
 from prefect.tasks import Task, exponential_backoff
 
 from tidemill.errors import CalculationError
-from tidemill.storage.faults import is_transient
+from tidemill.storage.transient import is_transient
 
 __all__ = ["as_task", "is_worth_a_retry"]
 

@@ -8,7 +8,7 @@ from tidemill.cluster import parse_cluster
 from tidemill.dispatch import map_on_workers
 from tidemill.job import partition as partition_run
 from tidemill.operations import current_client, engine_logs
-from tidemill.run import Run
+from tidemill.storage.run_address import Run
 from tidemill.tasks.options import as_task
 
 __all__ = ["partition"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from tidemill.operations import engine_logs
 from tidemill.reduction import reduce as reduce_run
-from tidemill.run import Run
+from tidemill.storage.run_address import Run
 from tidemill.tasks.options import as_task
 
 __all__ = ["reduce"]

@@ -17,8 +17,6 @@ from tidemill.errors import CheckError, SinkError
 from tidemill.figures import Figures, Gatherer, all_nan, most_nan, moves
 from tidemill.model.ids import id_fields, tuple_text
 from tidemill.model.plan import Plan
-from tidemill.parts import part_schema
-from tidemill.run import Run
 from tidemill.storage.intervals import (
     IntervalRecord,
     latest_interval,
@@ -26,7 +24,9 @@ from tidemill.storage.intervals import (
     read_intervals,
 )
 from tidemill.storage.markers import Marker
-from tidemill.storage.matrix import read_rows
+from tidemill.storage.part_writer import part_schema
+from tidemill.storage.read_matrix import read_rows
+from tidemill.storage.run_address import Run
 from tidemill.storage.tables import open_whole, read_parquets
 
 __all__ = ["Acceptance", "accept"]

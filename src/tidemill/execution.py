@@ -26,8 +26,6 @@ from tidemill.isolation import Selection, calculate_isolated
 from tidemill.kept import KeptRows
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
-from tidemill.parts import PartWriter
-from tidemill.run import Run
 from tidemill.sources.identity import check_part_unchanged
 from tidemill.sources.reading import read_part
 from tidemill.storage.markers import (
@@ -40,6 +38,8 @@ from tidemill.storage.markers import (
     committed,
     end_attempt,
 )
+from tidemill.storage.part_writer import PartWriter
+from tidemill.storage.run_address import Run
 
 __all__ = ["ChunkResult", "run_chunk"]
 

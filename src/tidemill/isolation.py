@@ -27,7 +27,7 @@ import tidemill.errors
 from tidemill.errors import CalculationError, TidemillError
 from tidemill.model.ids import id_name
 from tidemill.model.series import Quarantined
-from tidemill.storage.faults import is_transient
+from tidemill.storage.transient import is_transient
 
 __all__ = ["Selection", "calculate_isolated"]
 

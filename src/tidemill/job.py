@@ -1,7 +1,7 @@
 """The main job, step by step, without Prefect and without Dask.
 
 A :class:`Job` is one attempt: it owns the sink's lease from :meth:`Job.open` to the end of its
-``with`` block. The steps take the :class:`~tidemill.run.Run`, an address in JSON values, so that
+``with`` block. The steps take the :class:`~tidemill.storage.run_address.Run`, an address in JSON values, so that
 they can be tasks: ``choose_chunks``, ``partition``, ``execution.run_chunk`` and ``reduce``.
 """
 
@@ -32,13 +32,13 @@ from tidemill.preflight import check_memory
 from tidemill.preparation import prepare, warning_of
 from tidemill.reduction import RunSummary, is_shown, reduce, write_failure
 from tidemill.request import Request
-from tidemill.run import Run
-from tidemill.storage.faults import is_transient
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import KeyLayout, SinkLayout, indexed
 from tidemill.storage.lease import Lease, acquire
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import check_sink, last_published
+from tidemill.storage.run_address import Run
+from tidemill.storage.transient import is_transient
 from tidemill.turns import Turn
 
 __all__ = [

@@ -17,12 +17,12 @@ from tidemill.model.ids import encode, id_name
 from tidemill.model.plan import IdKey, Kept, KeptFile, Part, Plan, Source
 from tidemill.model.policies import Policies
 from tidemill.model.series import Quarantined
-from tidemill.parts import TRANSPOSED_ROWS
 from tidemill.sources.keys import read_keys
 from tidemill.sources.values import id_key, normal_ids, parse_type
 from tidemill.storage.delta import file_bounds, open_table
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.part_writer import TRANSPOSED_ROWS
 from tidemill.storage.stores import Store
 from tidemill.storage.tables import open_whole
 

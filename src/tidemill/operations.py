@@ -42,8 +42,8 @@ from tidemill.execution import announce_kernels, load_plan
 from tidemill.job import PartsWatch, stop_workers
 from tidemill.model.progress import Progress, tell
 from tidemill.preflight import Check, check_memory, versions
-from tidemill.run import Run
-from tidemill.storage.owners import Process
+from tidemill.storage.processes import Process
+from tidemill.storage.run_address import Run
 
 __all__ = [
     "Steps",

@@ -21,9 +21,9 @@ import psutil
 from tidemill.errors import ResourceError, TidemillError
 from tidemill.model.plan import Plan
 from tidemill.planning import part_memory_bytes
-from tidemill.run import Run
-from tidemill.storage.faults import is_transient
-from tidemill.storage.owners import Process
+from tidemill.storage.processes import Process
+from tidemill.storage.run_address import Run
+from tidemill.storage.transient import is_transient
 
 __all__ = ["Check", "versions"]
 

@@ -17,16 +17,16 @@ from tidemill.execution import load_plan
 from tidemill.model.digests import RowSum, content_digest
 from tidemill.model.plan import Plan
 from tidemill.partition import drop_spill
-from tidemill.parts import part_schema
-from tidemill.run import Run
 from tidemill.sources.files import check_unchanged
 from tidemill.sources.reading import time_zone
 from tidemill.storage.intervals import IntervalRecord, facts_of, write_figures, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import acquire
 from tidemill.storage.markers import Marker, committed
+from tidemill.storage.part_writer import part_schema
 from tidemill.storage.publish import Published, last_published, publish
 from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
+from tidemill.storage.run_address import Run
 from tidemill.tidying import tidy
 
 __all__ = ["RunSummary", "reduce", "write_failure"]

@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 from tidemill.model.plan import Plan
 from tidemill.partition import drop_spill
-from tidemill.run import Run
 from tidemill.storage.layout import KeyLayout
 from tidemill.storage.markers import attempts, clear_attempts, committed
 from tidemill.storage.publish import drop_parts
+from tidemill.storage.run_address import Run
 from tidemill.storage.stores import Store
 from tidemill.storage.streams import drop_unfinished
 

@@ -22,8 +22,8 @@ from tidemill.errors import QuadraticWarning
 from tidemill.extraction import Fill, filling
 from tidemill.model.policies import OnError
 from tidemill.model.series import Batch
-from tidemill.parts import by_column
-from tidemill.storage.pieces import table_output
+from tidemill.storage.part_writer import by_column
+from tidemill.storage.streamed_tables import table_output
 from tidemill.windows import Cutoffs, Span, Track, longest_windows, slices, tracks_of
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from tidemill.deploying import read_project
 from tidemill.errors import ArgumentError
 from tidemill.preparation import check_door
 from tidemill.request import make_request
-from tidemill.storage.matrix import read_matrix
+from tidemill.storage.read_matrix import read_matrix
 
 models = pytest.importorskip(
     "prefect.cli.deploy._models", reason="older Prefect has no model of prefect.yaml"

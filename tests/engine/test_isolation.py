@@ -180,7 +180,7 @@ def test_a_lost_lease_ends_the_child(suspect, probe):
 PARENT = """\
 import json, sys
 from tidemill.execution import run_chunk
-from tidemill.run import Run
+from tidemill.storage.run_address import Run
 run_chunk(Run(**json.loads(sys.argv[1])), [0])
 """
 

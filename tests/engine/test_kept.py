@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import tidemill
-from tidemill import parts, reduction
+from tidemill import reduction
 from tidemill.calculators import batches as matrix
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
@@ -23,6 +23,7 @@ from tidemill.job import Job, extract_here
 from tidemill.kept import MISSING, KeptRows
 from tidemill.preparation import make_plan
 from tidemill.recurring import examine, make_table_request
+from tidemill.storage import part_writer as parts
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
 

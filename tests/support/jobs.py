@@ -11,9 +11,9 @@ from typing import Any
 
 from tidemill.job import Job
 from tidemill.request import make_request
-from tidemill.run import Run
 from tidemill.storage.markers import Attempt
-from tidemill.storage.owners import Process
+from tidemill.storage.processes import Process
+from tidemill.storage.run_address import Run
 
 from .inputs import Input
 

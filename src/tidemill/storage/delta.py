@@ -16,10 +16,10 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 
 from tidemill.errors import SinkError, shorten
 from tidemill.model.ids import decode, id_fields
-from tidemill.storage.faults import is_transient
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.options import resolve_options
+from tidemill.storage.transient import is_transient
 
 __all__ = [
     "DESCRIPTION",

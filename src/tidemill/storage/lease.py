@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from tidemill.errors import LeaseLostError, SinkBusyError
-from tidemill.storage.owners import Process
+from tidemill.storage.processes import Process
 from tidemill.storage.stores import Store, is_transient
 
 __all__ = ["RENEW_SECONDS", "STALE_RENEWALS", "Holder", "Lease", "LeaseView", "acquire"]

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from tidemill.storage.layout import KeyLayout, indexed
-from tidemill.storage.owners import Process
+from tidemill.storage.processes import Process
 
 __all__ = [
     "Attempt",

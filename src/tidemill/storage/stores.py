@@ -19,9 +19,9 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from tidemill.errors import ArgumentError
-from tidemill.storage.faults import is_transient, translated
 from tidemill.storage.options import check_options, resolve_options
 from tidemill.storage.streams import RangeReader, local_output, remote_output
+from tidemill.storage.transient import is_transient, translated
 
 __all__ = ["Entry", "Store", "is_transient", "local_folder"]
 

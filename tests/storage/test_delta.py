@@ -349,7 +349,7 @@ def test_a_reader_sees_whole_matrices_only(tmp_path, write_parts):
 
 
 def test_a_foreign_table_is_never_replaced_by_sink_checks(tmp_path):
-    from tidemill.storage.sinks import check_sink
+    from tidemill.storage.check_sink import check_sink
 
     write_deltalake(
         str(tmp_path / "sales"),

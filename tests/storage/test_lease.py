@@ -17,7 +17,7 @@ import pytest
 from tidemill.errors import LeaseLostError, SinkBusyError
 from tidemill.storage import lease as leases
 from tidemill.storage.lease import Holder, LeaseView, acquire
-from tidemill.storage.owners import Process
+from tidemill.storage.processes import Process
 from tidemill.storage.stores import Store
 
 FAST = 0.05  # seconds between renewals, so that stale is 0.3 s

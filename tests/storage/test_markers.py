@@ -20,7 +20,7 @@ from tidemill.storage.markers import (
     committed,
     end_attempt,
 )
-from tidemill.storage.owners import Process
+from tidemill.storage.processes import Process
 
 KEY = "0123456789abcdef" * 4
 

@@ -19,10 +19,10 @@ import pytest
 from obstore.exceptions import BaseError, GenericError, PermissionDeniedError
 
 from tidemill.errors import ArgumentError, LeaseLostError, ResourceError
-from tidemill.storage import faults
-from tidemill.storage.faults import disk_full, translated
+from tidemill.storage import transient as faults
 from tidemill.storage.stores import Store, is_transient
 from tidemill.storage.streams import UPLOAD_BYTES
+from tidemill.storage.transient import disk_full, translated
 
 NAMES = ["a.json", "deep/er/b c.json", "ü%20#x (1, 2).json", '_x/quote"d".json', ".hidden"]
 
