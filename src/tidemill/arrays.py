@@ -18,7 +18,7 @@ from tidemill.extraction import (
     warn_of_long_series,
 )
 from tidemill.model.policies import Policies
-from tidemill.sources.arrays import read_arrays
+from tidemill.sources.frames.arrays import read_arrays
 
 if TYPE_CHECKING:
     import pandas as pd

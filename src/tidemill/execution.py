@@ -26,8 +26,8 @@ from tidemill.isolation import Selection, calculate_isolated
 from tidemill.kept import KeptRows
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
-from tidemill.sources.identity import check_part_unchanged
-from tidemill.sources.reading import read_part
+from tidemill.sources.files.fingerprint import check_part_unchanged
+from tidemill.sources.files.read import read_part
 from tidemill.storage.markers import (
     Attempt,
     Marker,

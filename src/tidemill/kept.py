@@ -17,8 +17,8 @@ from tidemill.model.ids import encode, id_name
 from tidemill.model.plan import IdKey, Kept, KeptFile, Part, Plan, Source
 from tidemill.model.policies import Policies
 from tidemill.model.series import Quarantined
-from tidemill.sources.keys import read_keys
-from tidemill.sources.values import id_key, normal_ids, parse_type
+from tidemill.sources.rows.casts import id_key, normal_ids, parse_type
+from tidemill.sources.rows.id_keys import read_keys
 from tidemill.storage.delta import file_bounds, open_table
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout

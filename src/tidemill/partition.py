@@ -24,10 +24,9 @@ import pyarrow.types as pt
 
 from tidemill.errors import ResourceError, SourceChangedError
 from tidemill.model.plan import IdKey, Plan, Source, Span
-from tidemill.sources.identity import check_unchanged
-from tidemill.sources.keys import KeyArray, read_keys
-from tidemill.sources.reading import file_name, located, memory_schema, read_span, used_columns
-from tidemill.sources.spilled import (
+from tidemill.sources.files.fingerprint import check_unchanged
+from tidemill.sources.files.read import file_name, located, memory_schema, read_span, used_columns
+from tidemill.sources.files.spill_files import (
     SpillFolder,
     SpillMarker,
     check_rows,
@@ -36,7 +35,8 @@ from tidemill.sources.spilled import (
     map_tasks,
     row_width,
 )
-from tidemill.sources.values import normal_ids, parse_type
+from tidemill.sources.rows.casts import normal_ids, parse_type
+from tidemill.sources.rows.id_keys import KeyArray, read_keys
 
 __all__ = [
     "check_space",

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.model.plan import Part, Source
-from tidemill.sources.keys import KeyArray, plain, sums
-from tidemill.sources.spilled import merge_groups
-from tidemill.sources.statistics import Group, Statistics
+from tidemill.sources.files.spill_files import merge_groups
+from tidemill.sources.files.statistics import Group, Statistics
+from tidemill.sources.rows.id_keys import KeyArray, plain, sums
 
 __all__ = [
     "ChunkSize",
@@ -124,8 +124,8 @@ def make_parts(
     Examples
     --------
     >>> import tempfile, pyarrow as pa, pyarrow.parquet as pq
-    >>> from tidemill.sources.files import open_source
-    >>> from tidemill.sources.statistics import gather_statistics
+    >>> from tidemill.sources.files.open import open_source
+    >>> from tidemill.sources.files.statistics import gather_statistics
     >>> folder = tempfile.mkdtemp()
     >>> table = pa.table({"id": [1, 1, 2, 3], "x": [0.5, 1.5, 2.0, 3.0]})
     >>> pq.write_table(table, f"{folder}/a.parquet", row_group_size=2)

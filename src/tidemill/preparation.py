@@ -22,9 +22,9 @@ from tidemill.model.plan import RESULTS_VERSION, Kept, Plan, Source, features_le
 from tidemill.planning import Seconds, make_parts
 from tidemill.preflight import versions
 from tidemill.request import Request
-from tidemill.sources.files import find_files, open_source
-from tidemill.sources.interval_files import read_window
-from tidemill.sources.statistics import Statistics, gather_statistics
+from tidemill.sources.files.open import find_files, open_source
+from tidemill.sources.files.statistics import Statistics, gather_statistics
+from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.intervals import facts_of
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink

@@ -23,7 +23,7 @@ from tidemill.model.plan import Source
 from tidemill.model.policies import OnSettingsChange
 from tidemill.preparation import find_interval_files
 from tidemill.request import Request, make_request
-from tidemill.sources.interval_files import read_window
+from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.delta import INTERVAL
 from tidemill.storage.intervals import (
     IntervalRecord,

@@ -17,8 +17,8 @@ from tidemill.execution import load_plan
 from tidemill.model.digests import RowSum, content_digest
 from tidemill.model.plan import Plan
 from tidemill.partition import drop_spill
-from tidemill.sources.files import check_unchanged
-from tidemill.sources.reading import time_zone
+from tidemill.sources.files.open import check_unchanged
+from tidemill.sources.files.read import time_zone
 from tidemill.storage.intervals import IntervalRecord, facts_of, write_figures, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import acquire

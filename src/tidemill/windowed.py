@@ -29,7 +29,7 @@ from tidemill.windows import Cutoffs, Span, Track, longest_windows, slices, trac
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tidemill.sources.frame_clocks import Clock
+    from tidemill.sources.frames.frame_clocks import Clock
 
 __all__ = ["Source", "WindowJob", "deliver"]
 

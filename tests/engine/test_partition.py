@@ -27,11 +27,11 @@ from tidemill.partition import (
     spill_tasks,
 )
 from tidemill.planning import make_parts
-from tidemill.sources import spilled
-from tidemill.sources.files import open_source
-from tidemill.sources.reading import read_part
-from tidemill.sources.spilled import SpillFolder
-from tidemill.sources.statistics import gather_statistics
+from tidemill.sources.files import spill_files as spilled
+from tidemill.sources.files.open import open_source
+from tidemill.sources.files.read import read_part
+from tidemill.sources.files.spill_files import SpillFolder
+from tidemill.sources.files.statistics import gather_statistics
 from tidemill.storage.stores import Store
 
 N_IDS, N_FILES, N_TIMES = 50, 4, 20

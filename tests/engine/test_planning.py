@@ -15,7 +15,7 @@ from tidemill.planning import (
     predict_run_seconds,
     size_chunks,
 )
-from tidemill.sources.statistics import Group, Profile, Statistics
+from tidemill.sources.files.statistics import Group, Profile, Statistics
 
 MILLION = 2**20
 

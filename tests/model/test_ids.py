@@ -29,9 +29,9 @@ from tidemill.model.plan import Plan
 from tidemill.preparation import make_plan
 from tidemill.recurring import check_request, examine, make_table_request
 from tidemill.request import make_request
-from tidemill.sources.composite_ids import join_ids, split_ids
-from tidemill.sources.files import open_source
-from tidemill.sources.statistics import gather_statistics
+from tidemill.sources.files.open import open_source
+from tidemill.sources.files.statistics import gather_statistics
+from tidemill.sources.rows.composite_ids import join_ids, split_ids
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import committed

@@ -1,0 +1,151 @@
+"""What identifies an input file, and whether it is still the file that was planned.
+
+A result must not be made of two contents of one file. So every file is looked at when it is
+opened, again before anything that was made of it is committed (a part, a spill file), and a last
+time before the result is published. A look costs one ``stat`` or one request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+from tidemill.errors import SourceChangedError, shorten
+from tidemill.model.plan import Part, Source, SourceFile
+from tidemill.sources.files.discovery import Found
+from tidemill.storage.stores import Store
+
+__all__ = [
+    "check_file_unchanged",
+    "check_part_unchanged",
+    "check_unchanged",
+    "content_digest",
+    "in_threads",
+]
+
+LOCAL_THREADS, REMOTE_THREADS = 8, 32
+#: Begins the digest of a file that was read in full.
+CONTENT = "content:"
+
+_HASHING = Lock()  # threads that meet one touched file must not all read it
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+def in_threads(function: Callable[[T], S], items: Iterable[T], store: Store) -> list[S]:
+    """Results in the order of ``items``; more threads where the network is waited for."""
+    with ThreadPoolExecutor(LOCAL_THREADS if store.is_local else REMOTE_THREADS) as pool:
+        return list(pool.map(function, items))
+
+
+def content_digest(path: Path) -> str:
+    """The digest of a local file that is read in full."""
+    with path.open("rb") as stream:
+        return f"{CONTENT}{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+def check_unchanged(source: Source, files: Iterable[int] | None = None) -> None:
+    """Check that files are as they were when the source was opened.
+
+    A file with another modification time but the same content passes, if its digest is of the
+    content. It is read again once per process.
+
+    Parameters
+    ----------
+    source : an opened input
+    files : indexes of the files to look at; all by default
+
+    Raises
+    ------
+    SourceChangedError
+        Naming the files that changed or are gone.
+    """
+    store = Store.open(source.url, source.storage_options)
+    wanted = source.files if files is None else [source.files[index] for index in sorted(files)]
+    looked_at = _each(lambda file: _change(store, file), wanted, store)
+    pairs = zip(wanted, looked_at, strict=True)
+    changed = [file.path for file, change in pairs if change is not None]
+    if changed:
+        raise SourceChangedError(
+            f"{len(changed)} of {len(source.files)} input files in {source.url} changed or went "
+            f"since the run was planned ({shorten(changed, 3)}); start a new run, which plans anew"
+        )
+
+
+def check_part_unchanged(source: Source, part: Part) -> None:
+    """Check the files that a part is read from, right before the part is committed.
+
+    The files of spilled parts were checked when their rows were spilled.
+
+    Raises
+    ------
+    SourceChangedError
+        Naming the files that changed or are gone.
+    """
+    check_unchanged(source, part.files)
+
+
+def check_file_unchanged(store: Store, file: SourceFile) -> None:
+    """Check one file, after it was opened: what is read from then on is what was planned.
+
+    Raises
+    ------
+    SourceChangedError
+        Naming the file and what is different.
+    """
+    change = _change(store, file)
+    if change is not None:
+        raise SourceChangedError(
+            f"{store.url_of(file.path)} {change}; start a new run, which plans anew"
+        )
+
+
+def _each(function: Callable[[T], S], items: Iterable[T], store: Store) -> list[S]:
+    """Few local files are looked at sooner than threads are started."""
+    few = list(items)
+    if store.is_local and len(few) <= LOCAL_THREADS:
+        return [function(item) for item in few]
+    return in_threads(function, few, store)
+
+
+def _change(store: Store, file: SourceFile) -> str | None:
+    """What is different about a file; None if nothing is."""
+    try:
+        now = _find(store, file.path)
+        if now.size != file.size:
+            return f"had {file.size} bytes when the run was planned and has {now.size} now"
+        if now.version == file.version or _has_content(store, file, now.version):
+            return None
+    except FileNotFoundError:
+        return "is gone since the run was planned"
+    return "was written again since the run was planned"
+
+
+def _find(store: Store, path: str) -> Found:
+    local = store.local_path(path)
+    if local is not None:
+        info = local.stat()
+        return Found(path, info.st_size, str(info.st_mtime_ns))
+    entry = store.info(path)
+    return Found(path, entry.size, entry.version)
+
+
+def _has_content(store: Store, file: SourceFile, version: str) -> bool:
+    """Whether a file that was written or touched since still has its content."""
+    path = store.local_path(file.path)
+    if path is None or not file.digest.startswith(CONTENT):
+        return False
+    with _HASHING:
+        return _matches(path, version, file.digest)
+
+
+@lru_cache(maxsize=2**16)
+def _matches(path: Path, version: str, digest: str) -> bool:
+    """Whether this version of a file has the digest; one that is written meanwhile has not."""
+    return content_digest(path) == digest and str(path.stat().st_mtime_ns) == version
