@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tidemill.demo import demo_options, draw_pictures
 from tidemill.job import extract_here
-from tidemill.request import make_request
+from tidemill.planning.request import make_request
 
 IMAGES = Path(__file__).parent / "images"
 

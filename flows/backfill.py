@@ -49,8 +49,8 @@ from tidemill.parameters import (
     Time,
     TimeZone,
 )
+from tidemill.planning.request import Request
 from tidemill.recurring import Finding, check_request, examine_all, make_table_request, remember
-from tidemill.request import Request
 from tidemill.turns import Turn, in_turns
 
 __all__ = ["backfill"]

@@ -33,7 +33,7 @@ from tidemill.parameters import (
     SettingsChoice,
     StorageOptions,
 )
-from tidemill.request import Request, make_request
+from tidemill.planning.request import Request, make_request
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
 from tidemill.turns import Turn
 

@@ -58,6 +58,7 @@ from tidemill.parameters import (
     Time,
     TimeZone,
 )
+from tidemill.planning.request import Request
 from tidemill.recurring import (
     NAMED,
     Finding,
@@ -70,7 +71,6 @@ from tidemill.recurring import (
     outdated,
     remember,
 )
-from tidemill.request import Request
 from tidemill.storage.intervals import interval_names
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.transient import is_transient

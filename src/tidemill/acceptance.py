@@ -11,12 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidemill.alterations import alteration
 from tidemill.checks import Facts, Finding, failures, find, measure
 from tidemill.errors import CheckError, SinkError
 from tidemill.figures import Figures, Gatherer, all_nan, most_nan, moves
 from tidemill.model.ids import id_fields, tuple_text
 from tidemill.model.plan import Plan
+from tidemill.planning.settings_change import alteration
 from tidemill.storage.intervals import (
     IntervalRecord,
     latest_interval,

@@ -237,7 +237,7 @@ def run_extraction(
     """Run ``extract`` with a progress bar; ``cluster="none"`` goes without Prefect."""
     from tidemill.cluster import parse_cluster
     from tidemill.model.progress import listening
-    from tidemill.preparation import check_door
+    from tidemill.planning.prepare import check_door
 
     cluster = options.get("cluster", "threads")
     _quieten(verbose)
@@ -284,7 +284,7 @@ def _flow_parameters(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _request(options: dict[str, Any]) -> Any:
-    from tidemill.request import make_request
+    from tidemill.planning.request import make_request
 
     dropped = {"cluster", "wait_for_sink"}
     chosen = {name: value for name, value in options.items() if name not in dropped}

@@ -10,7 +10,7 @@ from typing import Any
 
 from tidemill.calendars import MOST, Calendar, rules_of
 from tidemill.intervals import Interval, local_text
-from tidemill.request import Request
+from tidemill.planning.request import Request
 
 __all__ = ["OPTIONS", "fill_commands"]
 

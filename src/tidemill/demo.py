@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tidemill.request import DEMO_SOURCE
+from tidemill.planning.request import DEMO_SOURCE
 
 if TYPE_CHECKING:
     import pandas as pd

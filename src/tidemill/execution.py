@@ -23,9 +23,9 @@ from tidemill.calculators.program import Program, warmup
 from tidemill.calculators.warmup import announce
 from tidemill.errors import SourceError
 from tidemill.isolation import Selection, calculate_isolated
-from tidemill.kept import KeptRows
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
+from tidemill.planning.carryover import KeptRows
 from tidemill.sources.files.fingerprint import check_part_unchanged
 from tidemill.sources.files.read import read_part
 from tidemill.storage.markers import (

@@ -13,10 +13,10 @@ from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.job import disk_free, output_bytes
 from tidemill.model.plan import Part, Plan
 from tidemill.partition import spill_bytes
-from tidemill.planning import part_memory_bytes, predict_run_seconds, size_chunks
-from tidemill.preparation import prepare, warning_of
+from tidemill.planning.parts import part_memory_bytes, predict_run_seconds, size_chunks
+from tidemill.planning.prepare import prepare, warning_of
+from tidemill.planning.request import Request
 from tidemill.report import bytes_text, seconds_text
-from tidemill.request import Request
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import check_sink

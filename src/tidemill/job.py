@@ -27,11 +27,11 @@ from tidemill.execution import announce_kernels, forget_stopped, load_kernels, l
 from tidemill.model.plan import Plan
 from tidemill.model.progress import Progress, tell
 from tidemill.partition import check_space, check_spill, run_spill_task, spill_tasks
-from tidemill.planning import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
+from tidemill.planning.parts import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
+from tidemill.planning.prepare import prepare, warning_of
+from tidemill.planning.request import Request
 from tidemill.preflight import check_memory
-from tidemill.preparation import prepare, warning_of
 from tidemill.reduction import RunSummary, is_shown, reduce, write_failure
-from tidemill.request import Request
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import KeyLayout, SinkLayout, indexed
 from tidemill.storage.lease import Lease, acquire
@@ -272,7 +272,7 @@ def choose_chunks(run: Run, threads: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        The fields of :class:`~tidemill.planning.ChunkSize`, with ``chunks`` the part indexes of
+        The fields of :class:`~tidemill.planning.parts.ChunkSize`, with ``chunks`` the part indexes of
         each chunk.
     """
     plan = load_plan(run)

@@ -27,8 +27,8 @@ from tidemill.errors import ArgumentError
 from tidemill.extraction import OTHER_KINDS, read_settings, warn_of_long_series
 from tidemill.model.policies import OnError, Policies
 from tidemill.model.series import Batch
-from tidemill.preparation import open_request
-from tidemill.request import Request
+from tidemill.planning.prepare import open_request
+from tidemill.planning.request import Request
 from tidemill.sources.files.sampling import read_sample
 from tidemill.sources.files.statistics import gather_statistics
 from tidemill.sources.frames.arrays import read_arrays

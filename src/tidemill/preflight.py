@@ -20,7 +20,7 @@ import psutil
 
 from tidemill.errors import ResourceError, TidemillError
 from tidemill.model.plan import Plan
-from tidemill.planning import part_memory_bytes
+from tidemill.planning.parts import part_memory_bytes
 from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 from tidemill.storage.transient import is_transient

@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from tidemill.alterations import Alteration, alteration
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
 from tidemill.errors import ArgumentError, CheckError, SettingsError, shorten
 from tidemill.intervals import Interval, interval_at, last_closed, missing
 from tidemill.model.plan import Source
 from tidemill.model.policies import OnSettingsChange
-from tidemill.preparation import find_interval_files
-from tidemill.request import Request, make_request
+from tidemill.planning.prepare import find_interval_files
+from tidemill.planning.request import Request, make_request
+from tidemill.planning.settings_change import Alteration, alteration
 from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.delta import INTERVAL
 from tidemill.storage.intervals import (
@@ -191,7 +191,7 @@ def make_table_request(
     column_time : the sort column, of timestamps
     checks : as :func:`tidemill.checks.parse_checks` takes them
     on_settings_change : "refuse", "append" or "recalculate"
-    source, sink, options : as :func:`tidemill.request.make_request` takes them
+    source, sink, options : as :func:`tidemill.planning.request.make_request` takes them
 
     Raises
     ------

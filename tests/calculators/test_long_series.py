@@ -16,7 +16,7 @@ from tidemill.calculators.spec import Parameter
 from tidemill.errors import QuadraticWarning
 from tidemill.forecast import forecast, forecast_text
 from tidemill.model.progress import listening
-from tidemill.request import make_request
+from tidemill.planning.request import make_request
 
 from ..engine.series import extract
 

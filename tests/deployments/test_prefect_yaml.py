@@ -16,8 +16,8 @@ from tidemill.calculators.settings import Settings
 from tidemill.cluster import parse_cluster
 from tidemill.deploying import read_project
 from tidemill.errors import ArgumentError
-from tidemill.preparation import check_door
-from tidemill.request import make_request
+from tidemill.planning.prepare import check_door
+from tidemill.planning.request import make_request
 from tidemill.storage.read_matrix import read_matrix
 
 models = pytest.importorskip(

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 import tidemill
 from tidemill.job import extract_here
+from tidemill.planning.request import make_request
 from tidemill.reduction import RunSummary
-from tidemill.request import make_request
 
 ROLES = {"column_id": "id", "column_sort": "time"}
 LONG_ROLES = {**ROLES, "column_kind": "kind", "column_value": "value"}

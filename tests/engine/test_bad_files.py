@@ -24,7 +24,7 @@ from tidemill.errors import (
 )
 from tidemill.execution import run_chunk
 from tidemill.job import Job, choose_chunks, partition, reduce
-from tidemill.request import make_request
+from tidemill.planning.request import make_request
 
 from .series import ROLES, Watch, extract, visible, wide, write
 
@@ -420,7 +420,7 @@ def test_a_file_that_may_not_grow(tmp_path):
         import resource, signal
         from tidemill.errors import ResourceError
         from tidemill.job import extract_here
-        from tidemill.request import make_request
+        from tidemill.planning.request import make_request
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         request = make_request({str(source)!r}, {str(tmp_path / "matrix")!r}, settings="minimal",
                                column_id="id", column_sort="time")

@@ -14,7 +14,7 @@ from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
 from tidemill.intervals import Interval, find_interval
-from tidemill.request import make_request
+from tidemill.planning.request import make_request
 
 CALENDAR = Calendar("1d", "Europe/Berlin")
 #: What ``tidemill backfill`` takes and a run for one interval has no word for.

@@ -10,8 +10,8 @@ from tidemill.errors import CalculationError, LeaseLostError, SinkBusyError, Sin
 from tidemill.execution import run_chunk
 from tidemill.job import PartsWatch, choose_chunks, extract_here, missing_parts, stop_workers
 from tidemill.model.progress import listening
+from tidemill.planning.request import make_request
 from tidemill.reduction import reduce
-from tidemill.request import make_request
 
 from ..support.inputs import make_input
 from ..support.jobs import opened

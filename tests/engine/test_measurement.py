@@ -237,7 +237,7 @@ def test_the_command_prints_json(path, capsys, monkeypatch):
 
 
 def test_a_sample_of_a_file_is_whole_series(path, monkeypatch):
-    from tidemill.request import make_request
+    from tidemill.planning.request import make_request
 
     seen = []
     monkeypatch.setattr(measurement, "cost_table", lambda *arguments: seen.append(arguments[2]))

@@ -26,7 +26,7 @@ from tidemill.partition import (
     spill_bytes,
     spill_tasks,
 )
-from tidemill.planning import make_parts
+from tidemill.planning.parts import make_parts
 from tidemill.sources.files import spill_files as spilled
 from tidemill.sources.files.open import open_source
 from tidemill.sources.files.read import read_part

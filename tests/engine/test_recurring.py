@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tidemill
-from tidemill import acceptance, job, preparation, recurring
-from tidemill.alterations import alteration
+from tidemill import acceptance, job, recurring
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
 from tidemill.checks import parse_checks
@@ -33,8 +32,10 @@ from tidemill.intervals import candidates, find_interval
 from tidemill.job import extract_here
 from tidemill.model.policies import Policies
 from tidemill.pages import interval_page
+from tidemill.planning import prepare as preparation
+from tidemill.planning.request import make_request
+from tidemill.planning.settings_change import alteration
 from tidemill.recurring import check_findings, check_request, examine, remember
-from tidemill.request import make_request
 from tidemill.storage import intervals
 from tidemill.storage.intervals import interval_names, read_figures, read_intervals
 from tidemill.storage.layout import SinkLayout

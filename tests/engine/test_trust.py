@@ -10,8 +10,8 @@ import tidemill
 from tidemill.errors import SinkError, SourceChangedError
 from tidemill.execution import run_chunk
 from tidemill.job import extract_here, missing_parts
+from tidemill.planning.request import make_request
 from tidemill.reduction import reduce
-from tidemill.request import make_request
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
 

@@ -26,9 +26,9 @@ from tidemill.measurement import file_costs
 from tidemill.model.digests import RowSum, table_sum
 from tidemill.model.ids import decode, encode
 from tidemill.model.plan import Plan
-from tidemill.preparation import make_plan
+from tidemill.planning.prepare import make_plan
+from tidemill.planning.request import make_request
 from tidemill.recurring import check_request, examine, make_table_request
-from tidemill.request import make_request
 from tidemill.sources.files.open import open_source
 from tidemill.sources.files.statistics import gather_statistics
 from tidemill.sources.rows.composite_ids import join_ids, split_ids

@@ -15,7 +15,7 @@ import pytest
 
 import tidemill
 from tidemill.job import Job
-from tidemill.request import make_request
+from tidemill.planning.request import make_request
 
 from ..engine.series import LONG_ROLES, ROLES, extract, melted, wide, write
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.job import Job
-from tidemill.request import make_request
+from tidemill.planning.request import make_request
 from tidemill.storage.markers import Attempt
 from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run

@@ -1,7 +1,7 @@
 """The frozen, JSON-serialisable description of one run.
 
 A plan holds id ranges and (file, group) spans, never lists of ids. It is made by
-:mod:`tidemill.planning` and carried out by :mod:`tidemill.execution`.
+:mod:`tidemill.planning.parts` and carried out by :mod:`tidemill.execution`.
 """
 
 from __future__ import annotations

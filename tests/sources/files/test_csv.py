@@ -10,7 +10,7 @@ from tidemill.errors import DataError, SourceError
 from tidemill.model.plan import Plan
 from tidemill.model.policies import Policies
 from tidemill.partition import run_spill_task, spill_tasks
-from tidemill.planning import make_parts
+from tidemill.planning.parts import make_parts
 from tidemill.sources.files import csv
 from tidemill.sources.files.open import open_source
 from tidemill.sources.files.read import read_part

@@ -14,7 +14,7 @@ from tidemill.errors import SourceChangedError, SourceError
 from tidemill.model.plan import Plan, Span
 from tidemill.model.policies import Policies
 from tidemill.partition import run_spill_task
-from tidemill.planning import make_parts
+from tidemill.planning.parts import make_parts
 from tidemill.sources.files import fingerprint as identity
 from tidemill.sources.files import open as files
 from tidemill.sources.files import read as reading

@@ -17,7 +17,7 @@ from tidemill.errors import DataError, SourceChangedError, SourceError
 from tidemill.model.plan import Plan
 from tidemill.model.policies import Policies
 from tidemill.partition import check_space, drop_spill, run_spill_task
-from tidemill.planning import make_parts
+from tidemill.planning.parts import make_parts
 from tidemill.sources.files import open as files
 from tidemill.sources.files.open import check_unchanged, open_source
 from tidemill.sources.files.read import read_part

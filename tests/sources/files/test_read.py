@@ -20,7 +20,7 @@ from tidemill.errors import DataError, ResourceError, SourceChangedError
 from tidemill.model.plan import Plan, Span
 from tidemill.model.policies import Policies
 from tidemill.partition import run_spill_task, spill_tasks
-from tidemill.planning import make_parts
+from tidemill.planning.parts import make_parts
 from tidemill.sources.files.open import open_source
 from tidemill.sources.files.read import read_part, read_span
 from tidemill.sources.files.statistics import gather_statistics

@@ -10,7 +10,7 @@ import tidemill
 from tidemill.errors import DataError
 from tidemill.job import extract_here
 from tidemill.model.policies import Policies
-from tidemill.request import make_request
+from tidemill.planning.request import make_request
 from tidemill.sources.files.open import open_source
 from tidemill.sources.files.statistics import POINTS, gather_statistics
 from tidemill.sources.rows.assemble import assemble

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tidemill.alterations import alteration
 from tidemill.model.digests import RowSum, row_sum
 from tidemill.model.ids import encode, id_name
 from tidemill.model.plan import IdKey, Kept, KeptFile, Part, Plan, Source
 from tidemill.model.policies import Policies
 from tidemill.model.series import Quarantined
+from tidemill.planning.settings_change import alteration
 from tidemill.sources.rows.casts import id_key, normal_ids, parse_type
 from tidemill.sources.rows.id_keys import read_keys
 from tidemill.storage.delta import file_bounds, open_table

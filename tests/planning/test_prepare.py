@@ -11,8 +11,8 @@ from tidemill.calculators import calculator
 from tidemill.errors import SettingsError
 from tidemill.execution import run_chunk
 from tidemill.job import extract_here, missing_parts
-from tidemill.preparation import check_door, make_plan
-from tidemill.request import make_request
+from tidemill.planning.prepare import check_door, make_plan
+from tidemill.planning.request import make_request
 
 from ..support.inputs import make_input
 from ..support.jobs import opened

@@ -20,8 +20,8 @@ from tidemill.calendars import Calendar
 from tidemill.errors import CalculationError, SinkError
 from tidemill.intervals import find_interval
 from tidemill.job import Job, extract_here
-from tidemill.kept import MISSING, KeptRows
-from tidemill.preparation import make_plan
+from tidemill.planning.carryover import MISSING, KeptRows
+from tidemill.planning.prepare import make_plan
 from tidemill.recurring import examine, make_table_request
 from tidemill.storage import part_writer as parts
 from tidemill.storage.intervals import read_intervals

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.model.plan import Columns, Part, Source, SourceFile
-from tidemill.planning import (
+from tidemill.planning.parts import (
     deal_chunks,
     make_parts,
     part_memory_bytes,
