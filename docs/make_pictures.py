@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tidemill.demo import demo_options, draw_pictures
-from tidemill.job import extract_here
+from tidemill.execution.job import extract_here
 from tidemill.planning.request import make_request
 
 IMAGES = Path(__file__).parent / "images"

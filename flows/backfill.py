@@ -18,9 +18,10 @@ from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import ArgumentError, BackfillError
+from tidemill.execution.job import stop_jobs
+from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.intervals import between, is_closed, local_text
-from tidemill.job import stop_jobs
 from tidemill.model.progress import Board
 from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
 from tidemill.pages import backfill_page
@@ -51,7 +52,6 @@ from tidemill.parameters import (
 )
 from tidemill.planning.request import Request
 from tidemill.recurring import Finding, check_request, examine_all, make_table_request, remember
-from tidemill.turns import Turn, in_turns
 
 __all__ = ["backfill"]
 

@@ -14,7 +14,8 @@ from prefect import flow
 from tidemill.artifacts import live_progress, show_report
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.dead_runs import INNER, end_dead_runs
-from tidemill.job import Job, extract_here, take_turn
+from tidemill.execution.job import Job, extract_here, take_turn
+from tidemill.execution.ordered_pool import Turn
 from tidemill.operations import Steps, cancel_interrupted, engine_logs, one_api
 from tidemill.pages import extraction_page
 from tidemill.parameters import (
@@ -35,7 +36,6 @@ from tidemill.parameters import (
 )
 from tidemill.planning.request import Request, make_request
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
-from tidemill.turns import Turn
 
 __all__ = ["carry_out", "extract", "extract_on_dask"]
 

@@ -29,6 +29,7 @@ from tidemill.errors import (
     SinkBusyError,
     UnfitWorkerError,
 )
+from tidemill.execution.ordered_pool import Turn
 from tidemill.flows.extract import carry_out
 from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
 from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
@@ -74,7 +75,6 @@ from tidemill.recurring import (
 from tidemill.storage.intervals import interval_names
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.transient import is_transient
-from tidemill.turns import Turn
 
 __all__ = ["calculate", "extract_interval", "repeated"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tidemill.execution import run_chunk
+from tidemill.execution.chunk import run_chunk
 from tidemill.operations import engine_logs
 from tidemill.storage.run_address import Run
 from tidemill.tasks.options import as_task

@@ -6,7 +6,7 @@ from typing import Any
 
 from tidemill.cluster import parse_cluster
 from tidemill.dispatch import map_on_workers
-from tidemill.job import partition as partition_run
+from tidemill.execution.job import partition as partition_run
 from tidemill.operations import current_client, engine_logs
 from tidemill.storage.run_address import Run
 from tidemill.tasks.options import as_task

@@ -171,7 +171,7 @@ def features(as_json: bool, markdown: bool) -> None:
 def warmup(settings: str | None, modules: tuple[str, ...]) -> None:
     """Compile the kernels that settings need, as when an image is made, and say where they lie."""
     from tidemill.calculators.warmup import warm
-    from tidemill.execution import import_modules
+    from tidemill.execution.chunk import import_modules
     from tidemill.report import seconds_text
 
     import_modules(modules)
@@ -245,7 +245,7 @@ def run_extraction(
     check_door(_request(options))
     with _bar(quiet) as listener, listening(listener):
         if cluster == "none":
-            from tidemill.job import extract_here
+            from tidemill.execution.job import extract_here
 
             wait = options.get("wait_for_sink", 0.0)
             summary = extract_here(_request(options), wait_for_sink=wait).to_json()

@@ -38,8 +38,8 @@ from tidemill.cluster import (
 )
 from tidemill.dispatch import OTHER_TASK_RUNS, run_chunks
 from tidemill.errors import ClusterError, ServerError
-from tidemill.execution import announce_kernels, load_plan
-from tidemill.job import PartsWatch, stop_workers
+from tidemill.execution.chunk import announce_kernels, load_plan
+from tidemill.execution.job import PartsWatch, stop_workers
 from tidemill.model.progress import Progress, tell
 from tidemill.preflight import Check, check_memory, versions
 from tidemill.storage.processes import Process

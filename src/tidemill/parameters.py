@@ -19,8 +19,8 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from tidemill.calendars import MOST
-from tidemill.checks import CHECKS, Check, Level
 from tidemill.errors import ArgumentError
+from tidemill.execution.checks import CHECKS, Check, Level
 from tidemill.model.policies import OnDuplicate, OnError, OnNan, OnSettingsChange
 
 __all__ = [
@@ -142,7 +142,7 @@ StorageOptions = dict[
 
 
 def _checks_form() -> dict[str, Any]:
-    """What :func:`tidemill.checks.parse_checks` takes, with a field for every limit."""
+    """What :func:`tidemill.execution.checks.parse_checks` takes, with a field for every limit."""
     properties = {name: _check_form(check) for name, check in CHECKS.items()}
     return {"title": "limits", "properties": properties, "additionalProperties": False}
 

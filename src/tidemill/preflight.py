@@ -129,7 +129,7 @@ class Check:
             ) from error
 
     def _read_source(self) -> None:
-        from tidemill.execution import load_plan
+        from tidemill.execution.chunk import load_plan
         from tidemill.storage.stores import Store
 
         source = load_plan(self.run).source
@@ -161,11 +161,11 @@ class Check:
         shutil.disk_usage(folder)
 
     def _memory(self) -> None:
-        from tidemill.execution import load_plan
+        from tidemill.execution.chunk import load_plan
 
         check_memory(load_plan(self.run), _worker_threads())
 
     def _load_kernels(self) -> int:
-        from tidemill.execution import load_kernels
+        from tidemill.execution.chunk import load_kernels
 
         return load_kernels(self.run)

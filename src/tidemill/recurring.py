@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from tidemill.calendars import Calendar
-from tidemill.checks import parse_checks
 from tidemill.errors import ArgumentError, CheckError, SettingsError, shorten
+from tidemill.execution.checks import parse_checks
+from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.intervals import Interval, interval_at, last_closed, missing
 from tidemill.model.plan import Source
 from tidemill.model.policies import OnSettingsChange
@@ -36,7 +37,6 @@ from tidemill.storage.intervals import (
 )
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink
-from tidemill.turns import Turn, in_turns
 
 __all__ = [
     "Finding",
@@ -189,7 +189,7 @@ def make_table_request(
     Parameters
     ----------
     column_time : the sort column, of timestamps
-    checks : as :func:`tidemill.checks.parse_checks` takes them
+    checks : as :func:`tidemill.execution.checks.parse_checks` takes them
     on_settings_change : "refuse", "append" or "recalculate"
     source, sink, options : as :func:`tidemill.planning.request.make_request` takes them
 

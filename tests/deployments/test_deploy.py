@@ -287,7 +287,7 @@ def test_a_dry_run_changes_nothing(project, client):
             "'nightly': entrypoint='own_flow.py:harves' cannot be",
         ),
         ({"entrypoint": "tidemill.no.flow"}, "No module named 'tidemill.no'"),
-        ({"entrypoint": "tidemill.job.Job"}, "is not a flow"),
+        ({"entrypoint": "tidemill.execution.job.Job"}, "is not a flow"),
         ({"entrypoint": "harvest"}, "not of the form package.module.flow"),
         (
             {"parameters": {"source": "x", "hour": 1}},

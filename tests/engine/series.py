@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import tidemill
-from tidemill.job import extract_here
+from tidemill.execution.job import extract_here
+from tidemill.execution.reduce import RunSummary
 from tidemill.planning.request import make_request
-from tidemill.reduction import RunSummary
 
 ROLES = {"column_id": "id", "column_sort": "time"}
 LONG_ROLES = {**ROLES, "column_kind": "kind", "column_value": "value"}

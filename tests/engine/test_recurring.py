@@ -15,10 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import tidemill
-from tidemill import acceptance, job, recurring
+from tidemill import recurring
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
-from tidemill.checks import parse_checks
 from tidemill.errors import (
     CalculationError,
     CheckError,
@@ -28,8 +27,11 @@ from tidemill.errors import (
     SinkError,
     SourceError,
 )
+from tidemill.execution import acceptance, job
+from tidemill.execution.checks import parse_checks
+from tidemill.execution.job import extract_here
+from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.intervals import candidates, find_interval
-from tidemill.job import extract_here
 from tidemill.model.policies import Policies
 from tidemill.pages import interval_page
 from tidemill.planning import prepare as preparation
@@ -40,7 +42,6 @@ from tidemill.storage import intervals
 from tidemill.storage.intervals import interval_names, read_figures, read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
-from tidemill.turns import Turn, in_turns
 
 DAILY = Calendar("1d")
 DAYS = ("2026-11-17", "2026-11-18", "2026-11-19")

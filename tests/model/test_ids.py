@@ -18,10 +18,10 @@ import tidemill
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
 from tidemill.errors import ArgumentError, DataError, SettingsError, SourceError
-from tidemill.execution import load_plan
+from tidemill.execution.chunk import load_plan
+from tidemill.execution.isolation import Selection
+from tidemill.execution.job import Job, extract_here
 from tidemill.intervals import find_interval
-from tidemill.isolation import Selection
-from tidemill.job import Job, extract_here
 from tidemill.measurement import file_costs
 from tidemill.model.digests import RowSum, table_sum
 from tidemill.model.ids import decode, encode

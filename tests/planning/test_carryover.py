@@ -13,13 +13,13 @@ import pyarrow as pa
 import pytest
 
 import tidemill
-from tidemill import reduction
 from tidemill.calculators import batches as matrix
 from tidemill.calculators import calculator
 from tidemill.calendars import Calendar
 from tidemill.errors import CalculationError, SinkError
+from tidemill.execution import reduce as reduction
+from tidemill.execution.job import Job, extract_here
 from tidemill.intervals import find_interval
-from tidemill.job import Job, extract_here
 from tidemill.planning.carryover import MISSING, KeptRows
 from tidemill.planning.prepare import make_plan
 from tidemill.recurring import examine, make_table_request

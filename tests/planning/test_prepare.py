@@ -9,8 +9,8 @@ import pytest
 import tidemill
 from tidemill.calculators import calculator
 from tidemill.errors import SettingsError
-from tidemill.execution import run_chunk
-from tidemill.job import extract_here, missing_parts
+from tidemill.execution.chunk import run_chunk
+from tidemill.execution.job import extract_here, missing_parts
 from tidemill.planning.prepare import check_door, make_plan
 from tidemill.planning.request import make_request
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tidemill
-from tidemill.job import Job
+from tidemill.execution.job import Job
 from tidemill.planning.request import make_request
 
 from ..engine.series import LONG_ROLES, ROLES, extract, melted, wide, write

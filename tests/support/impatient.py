@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 
-import tidemill.job
+import tidemill.execution.job
 from tidemill.cli import main
 from tidemill.storage.lease import acquire
 
 if __name__ == "__main__":
-    tidemill.job.acquire = functools.partial(acquire, renew_seconds=0.5)
+    tidemill.execution.job.acquire = functools.partial(acquire, renew_seconds=0.5)
     main()

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tidemill.job import Job
+from tidemill.execution.job import Job
 from tidemill.planning.request import make_request
 from tidemill.storage.markers import Attempt
 from tidemill.storage.processes import Process

@@ -1,7 +1,7 @@
 """The frozen, JSON-serialisable description of one run.
 
 A plan holds id ranges and (file, group) spans, never lists of ids. It is made by
-:mod:`tidemill.planning.parts` and carried out by :mod:`tidemill.execution`.
+:mod:`tidemill.planning.parts` and carried out by :mod:`tidemill.execution.chunk`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tidemill.calculators.settings import Settings
-from tidemill.checks import Level
+from tidemill.execution.checks import Level
 from tidemill.intervals import Interval
 from tidemill.model.feature_names import feature_name
 from tidemill.model.policies import Policies

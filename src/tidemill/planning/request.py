@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.calculators.settings import Settings
-from tidemill.checks import Level
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
+from tidemill.execution.checks import Level
 from tidemill.intervals import Interval
 from tidemill.model.plan import Source
 from tidemill.model.policies import OnSettingsChange, Policies
@@ -92,7 +92,7 @@ def make_request(
         raise ArgumentError(f"part_bytes={part_bytes} is not allowed; give bytes above 0, or None")
     if isolation_seconds <= 0:
         raise ArgumentError(f"isolation_seconds={isolation_seconds} is not allowed; give > 0")
-    from tidemill.execution import import_modules
+    from tidemill.execution.chunk import import_modules
 
     import_modules(modules)
     return Request(

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from tidemill.figures import Figures
+from tidemill.execution.drift import Figures
 from tidemill.intervals import Interval
 from tidemill.model.plan import Source
 from tidemill.storage.layout import SinkLayout
@@ -49,7 +49,7 @@ class IntervalRecord:
     settings: Mapping[str, Any]  # canonical
     policies: Mapping[str, str]
     columns: Mapping[str, Any]  # roles of the input's columns
-    facts: Mapping[str, int] = field(default_factory=dict)  # see tidemill.checks.Facts
+    facts: Mapping[str, int] = field(default_factory=dict)  # see tidemill.execution.checks.Facts
     time_zone_of_input: str = ""  # of the sort column, or that it has none and counts as UTC
 
     @classmethod

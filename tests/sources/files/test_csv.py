@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from tidemill.errors import DataError, SourceError
+from tidemill.execution.spill import run_spill_task, spill_tasks
 from tidemill.model.plan import Plan
 from tidemill.model.policies import Policies
-from tidemill.partition import run_spill_task, spill_tasks
 from tidemill.planning.parts import make_parts
 from tidemill.sources.files import csv
 from tidemill.sources.files.open import open_source

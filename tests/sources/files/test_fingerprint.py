@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tidemill import partition
 from tidemill.errors import SourceChangedError, SourceError
+from tidemill.execution import spill as partition
+from tidemill.execution.spill import run_spill_task
 from tidemill.model.plan import Plan, Span
 from tidemill.model.policies import Policies
-from tidemill.partition import run_spill_task
 from tidemill.planning.parts import make_parts
 from tidemill.sources.files import fingerprint as identity
 from tidemill.sources.files import open as files

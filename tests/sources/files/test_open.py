@@ -14,9 +14,9 @@ from deltalake import DeltaTable, write_deltalake
 from moto.server import ThreadedMotoServer
 
 from tidemill.errors import DataError, SourceChangedError, SourceError
+from tidemill.execution.spill import check_space, drop_spill, run_spill_task
 from tidemill.model.plan import Plan
 from tidemill.model.policies import Policies
-from tidemill.partition import check_space, drop_spill, run_spill_task
 from tidemill.planning.parts import make_parts
 from tidemill.sources.files import open as files
 from tidemill.sources.files.open import check_unchanged, open_source

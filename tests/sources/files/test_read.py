@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill.errors import DataError, ResourceError, SourceChangedError
+from tidemill.execution.spill import run_spill_task, spill_tasks
 from tidemill.model.plan import Plan, Span
 from tidemill.model.policies import Policies
-from tidemill.partition import run_spill_task, spill_tasks
 from tidemill.planning.parts import make_parts
 from tidemill.sources.files.open import open_source
 from tidemill.sources.files.read import read_part, read_span
@@ -261,7 +261,7 @@ def test_an_id_range_without_rows_gives_no_batch(tmp_path):
 
 PEAK = """
 import json, resource, sys
-from tidemill.partition import run_spill_task, spill_tasks
+from tidemill.execution.spill import run_spill_task, spill_tasks
 from tidemill.model.plan import Plan
 from tidemill.sources.files.read import read_part
 plan = Plan.from_json(open(sys.argv[1]).read())

@@ -105,7 +105,7 @@ def calculate_isolated(
 
     Parameters
     ----------
-    request : JSON values that :func:`tidemill.execution.calculate_for_parent` understands
+    request : JSON values that :func:`tidemill.execution.chunk.calculate_for_parent` understands
     seconds : how long a range may take before it counts as hung
     checkpoint : called about once a second; may raise to stop the child
 
@@ -183,7 +183,7 @@ def _as_error(said: dict[str, Any]) -> Exception:
 
 @contextmanager
 def _child(request: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-P", "-m", "tidemill.isolation"]
+    command = [sys.executable, "-P", "-m", "tidemill.execution.isolation"]
     # The modules of custom calculators are found where this process found them.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     pipe = subprocess.PIPE
@@ -233,7 +233,7 @@ def _exit_with_parent() -> None:
 
 def main() -> None:
     """Carry out the request on standard input; announcements and result as JSON lines."""
-    from tidemill.execution import calculate_for_parent
+    from tidemill.execution.chunk import calculate_for_parent
 
     speak = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a calculator prints does not mix with the JSON lines

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tidemill.errors import DataError, LeaseLostError, SourceError
-from tidemill.execution import import_modules, run_chunk
+from tidemill.execution.chunk import import_modules, run_chunk
 from tidemill.storage.markers import attempts, begin_attempt, committed
 
 from ..support.inputs import make_input, write_input

@@ -7,11 +7,17 @@ import pytest
 
 import tidemill
 from tidemill.errors import CalculationError, LeaseLostError, SinkBusyError, SinkError
-from tidemill.execution import run_chunk
-from tidemill.job import PartsWatch, choose_chunks, extract_here, missing_parts, stop_workers
+from tidemill.execution.chunk import run_chunk
+from tidemill.execution.job import (
+    PartsWatch,
+    choose_chunks,
+    extract_here,
+    missing_parts,
+    stop_workers,
+)
+from tidemill.execution.reduce import reduce
 from tidemill.model.progress import listening
 from tidemill.planning.request import make_request
-from tidemill.reduction import reduce
 
 from ..support.inputs import make_input
 from ..support.jobs import opened

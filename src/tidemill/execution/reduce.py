@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tidemill.acceptance import Acceptance, accept
 from tidemill.errors import DataError, SinkError, SourceChangedError, shorten
-from tidemill.execution import load_plan
+from tidemill.execution.acceptance import Acceptance, accept
+from tidemill.execution.chunk import load_plan
+from tidemill.execution.cleanup import tidy
+from tidemill.execution.spill import drop_spill
 from tidemill.model.digests import RowSum, content_digest
 from tidemill.model.plan import Plan
-from tidemill.partition import drop_spill
 from tidemill.sources.files.open import check_unchanged
 from tidemill.sources.files.read import time_zone
 from tidemill.storage.intervals import IntervalRecord, facts_of, write_figures, write_interval
@@ -27,7 +28,6 @@ from tidemill.storage.part_writer import part_schema
 from tidemill.storage.publish import Published, last_published, publish
 from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
 from tidemill.storage.run_address import Run
-from tidemill.tidying import tidy
 
 __all__ = ["RunSummary", "reduce", "write_failure"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from tidemill.execution.spill import drop_spill
 from tidemill.model.plan import Plan
-from tidemill.partition import drop_spill
 from tidemill.storage.layout import KeyLayout
 from tidemill.storage.markers import attempts, clear_attempts, committed
 from tidemill.storage.publish import drop_parts

@@ -13,11 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill import partition
 from tidemill.errors import DataError, ResourceError, SourceChangedError, SourceError
-from tidemill.model.plan import Plan
-from tidemill.model.policies import Policies
-from tidemill.partition import (
+from tidemill.execution import spill as partition
+from tidemill.execution.spill import (
     Boundaries,
     check_space,
     check_spill,
@@ -26,6 +24,8 @@ from tidemill.partition import (
     spill_bytes,
     spill_tasks,
 )
+from tidemill.model.plan import Plan
+from tidemill.model.policies import Policies
 from tidemill.planning.parts import make_parts
 from tidemill.sources.files import spill_files as spilled
 from tidemill.sources.files.open import open_source

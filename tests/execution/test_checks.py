@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill import checks
-from tidemill.checks import CHECKS, Facts, failures, find, parse_checks
 from tidemill.errors import ArgumentError
+from tidemill.execution import checks
+from tidemill.execution.checks import CHECKS, Facts, failures, find, parse_checks
 
 GOOD = Facts(rows=1_000, columns=10, nan_cells=500)
 DEFAULTS = parse_checks()

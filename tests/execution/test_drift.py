@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tidemill.figures import Figures, Gatherer, all_nan, most_nan, moves
+from tidemill.execution.drift import Figures, Gatherer, all_nan, most_nan, moves
 
 
 def gathered(matrix, *, cuts=(), names="abcdefghij"):

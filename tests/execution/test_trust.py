@@ -8,10 +8,10 @@ import pytest
 
 import tidemill
 from tidemill.errors import SinkError, SourceChangedError
-from tidemill.execution import run_chunk
-from tidemill.job import extract_here, missing_parts
+from tidemill.execution.chunk import run_chunk
+from tidemill.execution.job import extract_here, missing_parts
+from tidemill.execution.reduce import reduce
 from tidemill.planning.request import make_request
-from tidemill.reduction import reduce
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
 
@@ -91,12 +91,12 @@ def test_parts_of_a_changed_input_are_dropped(series, sink, tmp_path):
 
 
 def test_rows_that_no_part_counted_are_noticed(series, sink, monkeypatch):
-    real = tidemill.execution.calculate_part
+    real = tidemill.execution.chunk.calculate_part
 
     def short(*args, **more):
         return {**real(*args, **more), "input_rows": 31}
 
-    monkeypatch.setattr("tidemill.execution.calculate_part", short)
+    monkeypatch.setattr("tidemill.execution.chunk.calculate_part", short)
     with pytest.raises(SinkError, match=r"made of 186 rows, but the input .* has 192"):
         go(series, sink)
     monkeypatch.undo()
@@ -110,7 +110,7 @@ def test_a_file_sink_goes_on_after_a_kill_while_its_parts_are_removed(left, seri
     bad.loc[40, "value"] = float("nan")
     series = write_input(series.path, bad, series.ids_per_part, series.length)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tidemill.reduction.tidy", lambda _run, _plan: None)
+        patch.setattr("tidemill.execution.reduce.tidy", lambda _run, _plan: None)
         first = go(series, sink, on_nan="quarantine")
     key = SinkLayout.of(sink).key(history(SinkLayout.of(sink))[0].result_key)
     if left in {"data", "half of the markers"}:

@@ -22,7 +22,7 @@ from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.calculators.program import Program, warmup
 from tidemill.calculators.warmup import announce
 from tidemill.errors import SourceError
-from tidemill.isolation import Selection, calculate_isolated
+from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
 from tidemill.planning.carryover import KeptRows
@@ -211,7 +211,7 @@ def _attempt(run: Run, index: int) -> Iterator[None]:
 
 
 def calculate_for_parent(request: dict[str, Any], announce: Announce) -> dict[str, Any]:
-    """Calculate one part in an isolated child; see :mod:`tidemill.isolation`."""
+    """Calculate one part in an isolated child; see :mod:`tidemill.execution.isolation`."""
     run = Run(**request["run"])
     plan = load_plan(run)
     raw = request["selection"]

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill import isolation
 from tidemill.errors import CalculationError, DataError, LeaseLostError
-from tidemill.execution import load_kernels, run_chunk
-from tidemill.isolation import Selection
+from tidemill.execution import isolation
+from tidemill.execution.chunk import load_kernels, run_chunk
+from tidemill.execution.isolation import Selection
 from tidemill.storage.markers import attempts, committed
 
 from ..support import programs
@@ -179,7 +179,7 @@ def test_a_lost_lease_ends_the_child(suspect, probe):
 
 PARENT = """\
 import json, sys
-from tidemill.execution import run_chunk
+from tidemill.execution.chunk import run_chunk
 from tidemill.storage.run_address import Run
 run_chunk(Run(**json.loads(sys.argv[1])), [0])
 """

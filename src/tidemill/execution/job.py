@@ -23,15 +23,22 @@ from typing import Any, Self
 
 from tidemill.calculators.registry import find
 from tidemill.errors import LeaseLostError, ResourceError
-from tidemill.execution import announce_kernels, forget_stopped, load_kernels, load_plan, run_chunk
+from tidemill.execution.chunk import (
+    announce_kernels,
+    forget_stopped,
+    load_kernels,
+    load_plan,
+    run_chunk,
+)
+from tidemill.execution.ordered_pool import Turn
+from tidemill.execution.reduce import RunSummary, is_shown, reduce, write_failure
+from tidemill.execution.spill import check_space, check_spill, run_spill_task, spill_tasks
 from tidemill.model.plan import Plan
 from tidemill.model.progress import Progress, tell
-from tidemill.partition import check_space, check_spill, run_spill_task, spill_tasks
 from tidemill.planning.parts import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request
 from tidemill.preflight import check_memory
-from tidemill.reduction import RunSummary, is_shown, reduce, write_failure
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import KeyLayout, SinkLayout, indexed
 from tidemill.storage.lease import Lease, acquire
@@ -39,7 +46,6 @@ from tidemill.storage.markers import committed
 from tidemill.storage.publish import check_sink, last_published
 from tidemill.storage.run_address import Run
 from tidemill.storage.transient import is_transient
-from tidemill.turns import Turn
 
 __all__ = [
     "Job",

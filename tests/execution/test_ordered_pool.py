@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from tidemill.turns import Turn, in_turns
+from tidemill.execution.ordered_pool import Turn, in_turns
 
 
 def test_as_many_at_once_as_asked_for_and_finished_in_order():

@@ -22,11 +22,11 @@ from tidemill.errors import (
     SourceChangedError,
     SourceError,
 )
-from tidemill.execution import run_chunk
-from tidemill.job import Job, choose_chunks, partition, reduce
+from tidemill.execution.chunk import run_chunk
+from tidemill.execution.job import Job, choose_chunks, partition, reduce
 from tidemill.planning.request import make_request
 
-from .series import ROLES, Watch, extract, visible, wide, write
+from ..engine.series import ROLES, Watch, extract, visible, wide, write
 
 GOOD = wide()
 SINKS = ["matrix", "matrix.parquet", "matrix.csv"]
@@ -419,7 +419,7 @@ def test_a_file_that_may_not_grow(tmp_path):
         f"""
         import resource, signal
         from tidemill.errors import ResourceError
-        from tidemill.job import extract_here
+        from tidemill.execution.job import extract_here
         from tidemill.planning.request import make_request
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         request = make_request({str(source)!r}, {str(tmp_path / "matrix")!r}, settings="minimal",

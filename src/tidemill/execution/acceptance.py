@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidemill.checks import Facts, Finding, failures, find, measure
 from tidemill.errors import CheckError, SinkError
-from tidemill.figures import Figures, Gatherer, all_nan, most_nan, moves
+from tidemill.execution.checks import Facts, Finding, failures, find, measure
+from tidemill.execution.drift import Figures, Gatherer, all_nan, most_nan, moves
 from tidemill.model.ids import id_fields, tuple_text
 from tidemill.model.plan import Plan
 from tidemill.planning.settings_change import alteration
