@@ -14,14 +14,12 @@ from typing import Any
 from prefect import flow
 
 from tidemill.artifacts import live_progress, show_report
-from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import ArgumentError, BackfillError
 from tidemill.execution.job import stop_jobs
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.flows.recurring import calculate, repeated
-from tidemill.intervals import between, is_closed, local_text
 from tidemill.model.progress import Board
 from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
 from tidemill.pages import backfill_page
@@ -51,7 +49,15 @@ from tidemill.parameters import (
     TimeZone,
 )
 from tidemill.planning.request import Request
-from tidemill.recurring import Finding, check_request, examine_all, make_table_request, remember
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.examine import (
+    Finding,
+    check_request,
+    examine_all,
+    make_table_request,
+    remember,
+)
+from tidemill.recurring.intervals import between, is_closed, local_text
 
 __all__ = ["backfill"]
 

@@ -17,9 +17,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from tidemill.artifacts import live_progress, show_failure, show_report
-from tidemill.calendars import Calendar
 from tidemill.cluster import ClusterSpec, parse_cluster
-from tidemill.commandlines import fill_commands
 from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import (
     ArgumentError,
@@ -31,7 +29,6 @@ from tidemill.errors import (
 )
 from tidemill.execution.ordered_pool import Turn
 from tidemill.flows.extract import carry_out
-from tidemill.intervals import Interval, candidates, find_interval, last_closed, local_text
 from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
 from tidemill.pages import interval_page
 from tidemill.parameters import (
@@ -60,7 +57,9 @@ from tidemill.parameters import (
     TimeZone,
 )
 from tidemill.planning.request import Request
-from tidemill.recurring import (
+from tidemill.recurring.backfill_command import fill_commands
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.examine import (
     NAMED,
     Finding,
     check_findings,
@@ -71,6 +70,13 @@ from tidemill.recurring import (
     make_table_request,
     outdated,
     remember,
+)
+from tidemill.recurring.intervals import (
+    Interval,
+    candidates,
+    find_interval,
+    last_closed,
+    local_text,
 )
 from tidemill.storage.intervals import interval_names
 from tidemill.storage.layout import SinkLayout

@@ -265,7 +265,7 @@ def _flow() -> Any:
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a recurring flow; what is wrong is said before a server is started."""
     from tidemill.cluster import parse_cluster
-    from tidemill.recurring import check_table_door
+    from tidemill.recurring.examine import check_table_door
 
     given = _flow_parameters(options)
     parse_cluster(given["cluster"])

@@ -18,10 +18,10 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from tidemill.calendars import MOST
 from tidemill.errors import ArgumentError
 from tidemill.execution.checks import CHECKS, Check, Level
 from tidemill.model.policies import OnDuplicate, OnError, OnNan, OnSettingsChange
+from tidemill.recurring.calendars import MOST
 
 __all__ = [
     "Anchor",

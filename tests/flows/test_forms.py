@@ -13,7 +13,6 @@ from prefect.exceptions import ParameterTypeError
 from prefect.utilities.schema_tools import validate
 
 from tidemill.calculators.settings import Settings
-from tidemill.calendars import Calendar
 from tidemill.cli import cli
 from tidemill.cluster import parse_cluster
 from tidemill.deploying import project_file, read_project
@@ -23,7 +22,8 @@ from tidemill.execution.checks import CHECKS, parse_checks
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
-from tidemill.intervals import find_interval
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.intervals import find_interval
 from tidemill.storage.options import check_options
 
 FLOWS = {flow.name: flow for flow in (extract, extract_interval, backfill)}

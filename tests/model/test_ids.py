@@ -16,19 +16,19 @@ from hypothesis import strategies as st
 
 import tidemill
 from tidemill.calculators import calculator
-from tidemill.calendars import Calendar
 from tidemill.errors import ArgumentError, DataError, SettingsError, SourceError
 from tidemill.execution.chunk import load_plan
 from tidemill.execution.isolation import Selection
 from tidemill.execution.job import Job, extract_here
-from tidemill.intervals import find_interval
 from tidemill.measurement import file_costs
 from tidemill.model.digests import RowSum, table_sum
 from tidemill.model.ids import decode, encode
 from tidemill.model.plan import Plan
 from tidemill.planning.prepare import make_plan
 from tidemill.planning.request import make_request
-from tidemill.recurring import check_request, examine, make_table_request
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.examine import check_request, examine, make_table_request
+from tidemill.recurring.intervals import find_interval
 from tidemill.sources.files.open import open_source
 from tidemill.sources.files.statistics import gather_statistics
 from tidemill.sources.rows.composite_ids import join_ids, split_ids

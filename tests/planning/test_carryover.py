@@ -15,14 +15,14 @@ import pytest
 import tidemill
 from tidemill.calculators import batches as matrix
 from tidemill.calculators import calculator
-from tidemill.calendars import Calendar
 from tidemill.errors import CalculationError, SinkError
 from tidemill.execution import reduce as reduction
 from tidemill.execution.job import Job, extract_here
-from tidemill.intervals import find_interval
 from tidemill.planning.carryover import MISSING, KeptRows
 from tidemill.planning.prepare import make_plan
-from tidemill.recurring import examine, make_table_request
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.examine import examine, make_table_request
+from tidemill.recurring.intervals import find_interval
 from tidemill.storage import part_writer as parts
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout

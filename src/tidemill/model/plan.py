@@ -13,9 +13,9 @@ from typing import Any
 
 from tidemill.calculators.settings import Settings
 from tidemill.execution.checks import Level
-from tidemill.intervals import Interval
 from tidemill.model.feature_names import feature_name
 from tidemill.model.policies import Policies
+from tidemill.recurring.intervals import Interval
 
 __all__ = [
     "RESULTS_VERSION",

@@ -16,12 +16,12 @@ from tidemill.calculators import costs
 from tidemill.calculators.registry import identities
 from tidemill.calculators.settings import Settings
 from tidemill.errors import ArgumentError, NoRowsError, SourceError
-from tidemill.intervals import Interval
 from tidemill.model.plan import RESULTS_VERSION, Kept, Plan, Source, features_left
 from tidemill.planning.carryover import find_kept
 from tidemill.planning.parts import Seconds, make_parts
 from tidemill.planning.request import Request
 from tidemill.preflight import versions
+from tidemill.recurring.intervals import Interval
 from tidemill.sources.files.open import find_files, open_source
 from tidemill.sources.files.statistics import Statistics, gather_statistics
 from tidemill.sources.files.window_digest import read_window

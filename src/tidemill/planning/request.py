@@ -12,9 +12,9 @@ from tidemill.calculators.settings import Settings
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
 from tidemill.execution.checks import Level
-from tidemill.intervals import Interval
 from tidemill.model.plan import Source
 from tidemill.model.policies import OnSettingsChange, Policies
+from tidemill.recurring.intervals import Interval
 from tidemill.storage.options import check_options
 
 __all__ = ["DEMO_SOURCE", "Request", "make_request"]

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from tidemill.execution.drift import Figures
-from tidemill.intervals import Interval
 from tidemill.model.plan import Source
+from tidemill.recurring.intervals import Interval
 from tidemill.storage.layout import SinkLayout
 
 __all__ = [

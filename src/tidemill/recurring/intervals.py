@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from tidemill.calendars import (
+from tidemill.recurring.calendars import (
     EARLIEST,
     MOST,
     Calendar,

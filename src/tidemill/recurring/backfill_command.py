@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tidemill.calendars import MOST, Calendar, rules_of
-from tidemill.intervals import Interval, local_text
 from tidemill.planning.request import Request
+from tidemill.recurring.calendars import MOST, Calendar, rules_of
+from tidemill.recurring.intervals import Interval, local_text
 
 __all__ = ["OPTIONS", "fill_commands"]
 

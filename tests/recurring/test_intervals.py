@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.calendars import Calendar
 from tidemill.errors import ArgumentError
-from tidemill.intervals import (
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.intervals import (
     between,
     candidates,
     find_interval,
