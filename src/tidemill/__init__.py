@@ -10,13 +10,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tidemill.arrays import extract_arrays
     from tidemill.calculators import calculator
     from tidemill.calculators.settings import Settings
     from tidemill.errors import TidemillError
-    from tidemill.extraction import extract_features
-    from tidemill.measurement import feature_costs
-    from tidemill.rolling import extract_at, extract_rolling
+    from tidemill.frames.extract_arrays import extract_arrays
+    from tidemill.frames.extract_features import extract_features
+    from tidemill.frames.extract_rolling import extract_at, extract_rolling
+    from tidemill.frames.feature_costs import feature_costs
     from tidemill.storage.publish import read_matrix
 
 __version__ = "0.1.0"
@@ -37,11 +37,11 @@ _HOMES = {
     "Settings": "tidemill.calculators.settings",
     "TidemillError": "tidemill.errors",
     "calculator": "tidemill.calculators",
-    "extract_arrays": "tidemill.arrays",
-    "extract_at": "tidemill.rolling",
-    "extract_features": "tidemill.extraction",
-    "extract_rolling": "tidemill.rolling",
-    "feature_costs": "tidemill.measurement",
+    "extract_arrays": "tidemill.frames.extract_arrays",
+    "extract_at": "tidemill.frames.extract_rolling",
+    "extract_features": "tidemill.frames.extract_features",
+    "extract_rolling": "tidemill.frames.extract_rolling",
+    "feature_costs": "tidemill.frames.feature_costs",
     "read_matrix": "tidemill.storage.publish",
 }
 

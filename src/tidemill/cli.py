@@ -120,7 +120,7 @@ def plan(as_json: bool, cluster: str, **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def costs(sample: int | None, as_json: bool, **options: Any) -> None:
     """Measure what every calculator costs on some of the time series in INPUT."""
-    from tidemill.measurement import file_costs
+    from tidemill.frames.feature_costs import file_costs
     from tidemill.report import costs_text
 
     # Nothing is written, so there is nothing at the output.

@@ -11,7 +11,7 @@ from tidemill.errors import shorten
 from tidemill.model.progress import Progress
 
 if TYPE_CHECKING:
-    from tidemill.measurement import Cost
+    from tidemill.frames.feature_costs import Cost
     from tidemill.storage.record import RunRecord
 
 __all__ = [

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 import tidemill
-from tidemill import extraction
 from tidemill.calculators import Program, preset
 from tidemill.calculators import warmup as warming
 from tidemill.calculators.program import _jobs
 from tidemill.calculators.settings import Settings
 from tidemill.calculators.table.build import ROWS
 from tidemill.errors import SettingsError
+from tidemill.frames import extract_features as extraction
 from tidemill.model.progress import listening
 
 FRAME = pd.DataFrame({"id": [1, 1, 2, 2], "x": [1.0, 3.0, 5.0, 5.0]})

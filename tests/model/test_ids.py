@@ -20,7 +20,7 @@ from tidemill.errors import ArgumentError, DataError, SettingsError, SourceError
 from tidemill.execution.chunk import load_plan
 from tidemill.execution.isolation import Selection
 from tidemill.execution.job import Job, extract_here
-from tidemill.measurement import file_costs
+from tidemill.frames.feature_costs import file_costs
 from tidemill.model.digests import RowSum, table_sum
 from tidemill.model.ids import decode, encode
 from tidemill.model.plan import Plan

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.errors import ArgumentError
-from tidemill.windows import (
+from tidemill.frames.windows import (
     Cutoffs,
     Span,
     Track,

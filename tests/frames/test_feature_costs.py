@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 import tidemill
-from tidemill import measurement
 from tidemill.calculators import calculator
 from tidemill.calculators.budget import READING
 from tidemill.calculators.settings import Settings
 from tidemill.cli import main
 from tidemill.errors import ArgumentError, DataError, SourceError
+from tidemill.frames import feature_costs as measurement
 
 SETTINGS = {"quantile": [{"q": 0.1}, {"q": 0.9}], "median": None, "mean": None, "maximum": None}
 NAMES = {*SETTINGS, "need:sorted", "need:median", "need:moments", "need:extremes", READING}

@@ -19,12 +19,12 @@ import pyarrow as pa
 from tidemill.calculators.batches import MatrixCalculator
 from tidemill.calculators.costs import LONG_SERIES, quadratic_warning
 from tidemill.errors import QuadraticWarning
-from tidemill.extraction import Fill, filling
+from tidemill.frames.extract_features import Fill, filling
+from tidemill.frames.windows import Cutoffs, Span, Track, longest_windows, slices, tracks_of
 from tidemill.model.policies import OnError
 from tidemill.model.series import Batch
 from tidemill.storage.part_writer import by_column
 from tidemill.storage.streamed_tables import table_output
-from tidemill.windows import Cutoffs, Span, Track, longest_windows, slices, tracks_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.calculators.settings import Settings
-from tidemill.extraction import (
+from tidemill.frames.extract_features import (
     OTHER_KINDS,
     calculate_batch,
     count_threads,

@@ -24,7 +24,7 @@ from tidemill.calculators.program import Program, warmup
 from tidemill.calculators.settings import Settings
 from tidemill.calculators.table.needs import INTERMEDIATES
 from tidemill.errors import ArgumentError
-from tidemill.extraction import OTHER_KINDS, read_settings, warn_of_long_series
+from tidemill.frames.extract_features import OTHER_KINDS, read_settings, warn_of_long_series
 from tidemill.model.policies import OnError, Policies
 from tidemill.model.series import Batch
 from tidemill.planning.prepare import open_request

@@ -16,13 +16,14 @@ import pyarrow as pa
 import pytest
 
 import tidemill
-from tidemill import extract_features, extraction
+from tidemill import extract_features
 from tidemill.calculators.registry import CALCULATORS
 from tidemill.errors import ArgumentError, SourceError
+from tidemill.frames import extract_features as extraction
 from tidemill.model.feature_names import parse
 from tidemill.model.series import Batch, SeriesBlock
 
-from .series import LONG_ROLES, ROLES, melted, wide
+from ..engine.series import LONG_ROLES, ROLES, melted, wide
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -423,7 +424,7 @@ def test_the_door_needs_neither_prefect_nor_dask():
     program = """
 import sys
 heavy = {"prefect", "prefect_dask", "dask", "distributed"}
-import tidemill.extraction
+import tidemill.frames.extract_features
 assert not (heavy | {"numba", "pandas"}) & set(sys.modules), "after the import"
 import pandas as pd
 frame = pd.DataFrame({"id": [1, 1], "x": [1.0, 2.0]})

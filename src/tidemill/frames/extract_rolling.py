@@ -15,11 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.errors import ArgumentError, shorten
-from tidemill.extraction import OTHER_KINDS, count_threads, features_of, read_settings
-from tidemill.model.ids import id_labels, tuple_text
-from tidemill.model.policies import Policies
-from tidemill.windowed import Source, WindowJob, deliver
-from tidemill.windows import (
+from tidemill.frames.extract_features import OTHER_KINDS, count_threads, features_of, read_settings
+from tidemill.frames.window_tiles import Source, WindowJob, deliver
+from tidemill.frames.windows import (
     Cutoffs,
     Span,
     Track,
@@ -28,6 +26,8 @@ from tidemill.windows import (
     join_tracks,
     parse_span,
 )
+from tidemill.model.ids import id_labels, tuple_text
+from tidemill.model.policies import Policies
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,7 +26,7 @@ from tidemill.errors import (
     SourceError,
 )
 
-from .series import LONG_ROLES, ROLES, melted, wide
+from ..engine.series import LONG_ROLES, ROLES, melted, wide
 
 SMALL = {"mean": None, "length": None, "maximum": None}
 START = pd.Timestamp("2026-11-20")
@@ -548,7 +548,7 @@ def test_long_windows_are_warned_of():
 class TestSink:
     @pytest.mark.parametrize("zone", [None, "UTC"])
     def test_a_file_holds_the_same_matrix(self, tmp_path, monkeypatch, zone):
-        monkeypatch.setattr("tidemill.windowed.TILE_BYTES", 5_000)
+        monkeypatch.setattr("tidemill.frames.window_tiles.TILE_BYTES", 5_000)
         frame = timed(wide(3, 40), zone=zone)
         frame["id"] = frame["id"].map({0: "a", 1: "b", 2: "c"})
         arguments = {"window": 10, "step": 1, "n_jobs": 2, **ROLES}
@@ -559,7 +559,7 @@ class TestSink:
         assert [one.name for one in path.parent.iterdir()] == ["matrix.parquet"]
 
     def test_a_table_in_pieces(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("tidemill.windowed.TILE_BYTES", 500)
+        monkeypatch.setattr("tidemill.frames.window_tiles.TILE_BYTES", 500)
         frame = wide(3, 40)
         rng = np.random.default_rng(1)
         cutoffs = pd.DataFrame({"cutoff": rng.integers(0, 50, 99), "id": rng.integers(0, 4, 99)})
@@ -570,7 +570,7 @@ class TestSink:
         assert found.index.tolist() == list(zip(cutoffs["id"], cutoffs["cutoff"], strict=True))
 
     def test_a_folder_has_files_of_some_pieces(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("tidemill.windowed.TILE_BYTES", 1_000)
+        monkeypatch.setattr("tidemill.frames.window_tiles.TILE_BYTES", 1_000)
         frame = timed(wide(3, 200))
         folder = tmp_path / "deep" / "matrix"
         arguments = {"window": 10, "step": 1, **ROLES}
@@ -604,7 +604,7 @@ class TestSink:
             return 1.0
 
         frame = wide(1, 20, "x").assign(x=np.arange(20.0))
-        monkeypatch.setattr("tidemill.windowed.TILE_BYTES", 8)
+        monkeypatch.setattr("tidemill.frames.window_tiles.TILE_BYTES", 8)
         with pytest.raises(CalculationError, match="full"):
             extract_rolling(frame, {"once": None}, window=1, sink=empty, **ROLES)
         assert list(tmp_path.iterdir()) == [empty]
