@@ -22,7 +22,6 @@ from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.model.progress import Board
 from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
-from tidemill.pages import backfill_page
 from tidemill.parameters import (
     Anchor,
     Bytes,
@@ -58,6 +57,7 @@ from tidemill.recurring.examine import (
     remember,
 )
 from tidemill.recurring.intervals import between, is_closed, local_text
+from tidemill.reports.markdown import backfill_page
 
 __all__ = ["backfill"]
 

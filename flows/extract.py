@@ -17,7 +17,6 @@ from tidemill.dead_runs import INNER, end_dead_runs
 from tidemill.execution.job import Job, extract_here, take_turn
 from tidemill.execution.ordered_pool import Turn
 from tidemill.operations import Steps, cancel_interrupted, engine_logs, one_api
-from tidemill.pages import extraction_page
 from tidemill.parameters import (
     Bytes,
     Cluster,
@@ -35,6 +34,7 @@ from tidemill.parameters import (
     StorageOptions,
 )
 from tidemill.planning.request import Request, make_request
+from tidemill.reports.markdown import extraction_page
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
 
 __all__ = ["carry_out", "extract", "extract_on_dask"]

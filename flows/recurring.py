@@ -30,7 +30,6 @@ from tidemill.errors import (
 from tidemill.execution.ordered_pool import Turn
 from tidemill.flows.extract import carry_out
 from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
-from tidemill.pages import interval_page
 from tidemill.parameters import (
     Anchor,
     Bytes,
@@ -78,6 +77,7 @@ from tidemill.recurring.intervals import (
     last_closed,
     local_text,
 )
+from tidemill.reports.markdown import interval_page
 from tidemill.storage.intervals import interval_names
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.transient import is_transient

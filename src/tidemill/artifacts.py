@@ -23,7 +23,7 @@ from prefect.artifacts import (
 )
 
 from tidemill.model.progress import Board, listening
-from tidemill.pages import href, interval_page
+from tidemill.reports.markdown import href, interval_page
 
 __all__ = ["live_progress", "show_failure", "show_report"]
 

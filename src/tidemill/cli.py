@@ -79,7 +79,7 @@ def extract_interval(as_json: bool, verbose: bool, **options: Any) -> None:
     given = _checked(options)
     from tidemill.flows.recurring import extract_interval as flow
     from tidemill.operations import start_server
-    from tidemill.pages import interval_page
+    from tidemill.reports.markdown import interval_page
 
     start_server()
     report = flow(**given)
@@ -96,7 +96,7 @@ def backfill(as_json: bool, verbose: bool, **options: Any) -> None:
     given = _checked(options)
     from tidemill.flows.backfill import backfill as flow
     from tidemill.operations import start_server
-    from tidemill.pages import backfill_page
+    from tidemill.reports.markdown import backfill_page
 
     start_server()
     report = flow(**given)
@@ -121,7 +121,7 @@ def plan(as_json: bool, cluster: str, **options: Any) -> None:
 def costs(sample: int | None, as_json: bool, **options: Any) -> None:
     """Measure what every calculator costs on some of the time series in INPUT."""
     from tidemill.frames.feature_costs import file_costs
-    from tidemill.report import costs_text
+    from tidemill.reports.text import costs_text
 
     # Nothing is written, so there is nothing at the output.
     rows, measured = file_costs(_request({**options, "sink": "nowhere"}), sample)
@@ -139,7 +139,7 @@ def costs(sample: int | None, as_json: bool, **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the run records as JSON.")
 def inspect(output: str, runs: int, storage_options: tuple[str, ...], as_json: bool) -> None:
     """Show the last run record of OUTPUT and its history."""
-    from tidemill.report import history_text
+    from tidemill.reports.text import history_text
     from tidemill.storage.layout import SinkLayout
     from tidemill.storage.record import history
 
@@ -157,7 +157,7 @@ def inspect(output: str, runs: int, storage_options: tuple[str, ...], as_json: b
 @click.option("--markdown", is_flag=True, help="Print the page of the documentation.")
 def features(as_json: bool, markdown: bool) -> None:
     """List the calculators: parameters, presets and what they calculate."""
-    from tidemill.catalogue import catalogue, catalogue_page, catalogue_text
+    from tidemill.reports.catalogue import catalogue, catalogue_page, catalogue_text
 
     if markdown:
         click.echo(catalogue_page(), nl=False)
@@ -172,7 +172,7 @@ def warmup(settings: str | None, modules: tuple[str, ...]) -> None:
     """Compile the kernels that settings need, as when an image is made, and say where they lie."""
     from tidemill.calculators.warmup import warm
     from tidemill.execution.chunk import import_modules
-    from tidemill.report import seconds_text
+    from tidemill.reports.text import seconds_text
 
     import_modules(modules)
     done = warm(settings)
@@ -326,14 +326,14 @@ def _quieten(verbose: bool) -> None:
 
 
 def _summary_text(summary: dict[str, Any]) -> str:
-    from tidemill.report import summary_text
+    from tidemill.reports.text import summary_text
 
     return summary_text(summary)
 
 
 @contextmanager
 def _bar(quiet: bool) -> Iterator[Callable[[Any], None]]:
-    from tidemill.report import progress_bar
+    from tidemill.reports.text import progress_bar
 
     with progress_bar(visible=not quiet) as listener:
         yield listener

@@ -29,7 +29,7 @@ def demo_options(folder: Path) -> dict[str, Any]:
 
 def draw_pictures(summary: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw the feature map and where the time went; the pictures' paths."""
-    from tidemill.pictures import feature_map, seconds_per_calculator
+    from tidemill.reports.charts import feature_map, seconds_per_calculator
     from tidemill.storage.publish import read_matrix
 
     matrix = read_matrix(summary["sink"])
@@ -55,7 +55,7 @@ def draw_pictures(summary: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def _temperatures(matrix: pd.DataFrame) -> Any:
-    from tidemill.pictures import Strip
+    from tidemill.reports.charts import Strip
 
     low, middle, high = (
         matrix[f"temperature__{name}"].tolist() for name in ("minimum", "mean", "maximum")

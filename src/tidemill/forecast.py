@@ -16,7 +16,7 @@ from tidemill.model.plan import Part, Plan
 from tidemill.planning.parts import part_memory_bytes, predict_run_seconds, size_chunks
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request
-from tidemill.report import bytes_text, seconds_text
+from tidemill.reports.text import bytes_text, seconds_text
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import check_sink

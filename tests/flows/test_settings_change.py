@@ -13,7 +13,7 @@ from tidemill.errors import BackfillError, SettingsError
 from tidemill.flows import backfill as module
 from tidemill.flows.backfill import backfill
 from tidemill.flows.recurring import extract_interval
-from tidemill.pages import interval_page
+from tidemill.reports.markdown import interval_page
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 

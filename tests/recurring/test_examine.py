@@ -30,7 +30,6 @@ from tidemill.execution.checks import parse_checks
 from tidemill.execution.job import extract_here
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.model.policies import Policies
-from tidemill.pages import interval_page
 from tidemill.planning import prepare as preparation
 from tidemill.planning.request import make_request
 from tidemill.planning.settings_change import alteration
@@ -38,6 +37,7 @@ from tidemill.recurring import examine as recurring
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import check_findings, check_request, examine, remember
 from tidemill.recurring.intervals import candidates, find_interval
+from tidemill.reports.markdown import interval_page
 from tidemill.storage import intervals
 from tidemill.storage.intervals import interval_names, read_figures, read_intervals
 from tidemill.storage.layout import SinkLayout

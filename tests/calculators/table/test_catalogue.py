@@ -11,8 +11,8 @@ import pytest
 from tidemill.calculators import Program
 from tidemill.calculators.table.build import ROWS
 from tidemill.calculators.table.catalogue import descriptions
-from tidemill.catalogue import catalogue, catalogue_page
 from tidemill.model.series import SeriesBlock
+from tidemill.reports.catalogue import catalogue, catalogue_page
 
 from ..extra import EXTRA
 from ..families import FAMILIES, LENGTHS, blocks_of, make, make_times

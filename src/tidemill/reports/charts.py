@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tidemill.errors import ArgumentError
-from tidemill.report import seconds_text, slowest_calculators
+from tidemill.reports.text import seconds_text, slowest_calculators
 
 if TYPE_CHECKING:
     import pandas as pd

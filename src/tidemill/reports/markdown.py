@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tidemill.report import seconds_text, slowest_calculators
+from tidemill.reports.text import seconds_text, slowest_calculators
 
 __all__ = ["backfill_page", "extraction_page", "href", "interval_page"]
 

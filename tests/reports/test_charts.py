@@ -7,7 +7,7 @@ from matplotlib.image import imread
 
 from tidemill.demo import demo_options
 from tidemill.errors import ArgumentError
-from tidemill.pictures import (
+from tidemill.reports.charts import (
     Strip,
     _figure,
     _label_calculators,
