@@ -13,16 +13,15 @@ from typing import Any
 
 from prefect import flow
 
-from tidemill.artifacts import live_progress, show_report
-from tidemill.cluster import ClusterSpec, parse_cluster
-from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import ArgumentError, BackfillError
 from tidemill.execution.job import stop_jobs
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.flows.recurring import calculate, repeated
 from tidemill.model.progress import Board
-from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
-from tidemill.parameters import (
+from tidemill.orchestration.artifacts import live_progress, show_report
+from tidemill.orchestration.cluster import ClusterSpec, parse_cluster
+from tidemill.orchestration.dead_runs import end_dead_runs
+from tidemill.orchestration.parameters import (
     Anchor,
     Bytes,
     Checks,
@@ -47,6 +46,7 @@ from tidemill.parameters import (
     Time,
     TimeZone,
 )
+from tidemill.orchestration.steps import cancel_interrupted, engine_logs, shared_cluster
 from tidemill.planning.request import Request
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import (

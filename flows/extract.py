@@ -11,13 +11,12 @@ from typing import Any
 
 from prefect import flow
 
-from tidemill.artifacts import live_progress, show_report
-from tidemill.cluster import ClusterSpec, parse_cluster
-from tidemill.dead_runs import INNER, end_dead_runs
 from tidemill.execution.job import Job, extract_here, take_turn
 from tidemill.execution.ordered_pool import Turn
-from tidemill.operations import Steps, cancel_interrupted, engine_logs, one_api
-from tidemill.parameters import (
+from tidemill.orchestration.artifacts import live_progress, show_report
+from tidemill.orchestration.cluster import ClusterSpec, parse_cluster
+from tidemill.orchestration.dead_runs import INNER, end_dead_runs
+from tidemill.orchestration.parameters import (
     Bytes,
     Cluster,
     Column,
@@ -33,6 +32,7 @@ from tidemill.parameters import (
     SettingsChoice,
     StorageOptions,
 )
+from tidemill.orchestration.steps import Steps, cancel_interrupted, engine_logs, one_api
 from tidemill.planning.request import Request, make_request
 from tidemill.reports.markdown import extraction_page
 from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce

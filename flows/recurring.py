@@ -16,9 +16,6 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tidemill.artifacts import live_progress, show_failure, show_report
-from tidemill.cluster import ClusterSpec, parse_cluster
-from tidemill.dead_runs import end_dead_runs
 from tidemill.errors import (
     ArgumentError,
     ClusterError,
@@ -29,8 +26,10 @@ from tidemill.errors import (
 )
 from tidemill.execution.ordered_pool import Turn
 from tidemill.flows.extract import carry_out
-from tidemill.operations import cancel_interrupted, engine_logs, shared_cluster
-from tidemill.parameters import (
+from tidemill.orchestration.artifacts import live_progress, show_failure, show_report
+from tidemill.orchestration.cluster import ClusterSpec, parse_cluster
+from tidemill.orchestration.dead_runs import end_dead_runs
+from tidemill.orchestration.parameters import (
     Anchor,
     Bytes,
     Checks,
@@ -55,6 +54,7 @@ from tidemill.parameters import (
     Time,
     TimeZone,
 )
+from tidemill.orchestration.steps import cancel_interrupted, engine_logs, shared_cluster
 from tidemill.planning.request import Request
 from tidemill.recurring.backfill_command import fill_commands
 from tidemill.recurring.calendars import Calendar

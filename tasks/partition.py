@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidemill.cluster import parse_cluster
-from tidemill.dispatch import map_on_workers
 from tidemill.execution.job import partition as partition_run
-from tidemill.operations import current_client, engine_logs
+from tidemill.orchestration.cluster import parse_cluster
+from tidemill.orchestration.dispatch import map_on_workers
+from tidemill.orchestration.steps import current_client, engine_logs
 from tidemill.storage.run_address import Run
 from tidemill.tasks.options import as_task
 

@@ -78,7 +78,7 @@ def extract_interval(as_json: bool, verbose: bool, **options: Any) -> None:
     _quieten(verbose)
     given = _checked(options)
     from tidemill.flows.recurring import extract_interval as flow
-    from tidemill.operations import start_server
+    from tidemill.orchestration.steps import start_server
     from tidemill.reports.markdown import interval_page
 
     start_server()
@@ -95,7 +95,7 @@ def backfill(as_json: bool, verbose: bool, **options: Any) -> None:
     _quieten(verbose)
     given = _checked(options)
     from tidemill.flows.backfill import backfill as flow
-    from tidemill.operations import start_server
+    from tidemill.orchestration.steps import start_server
     from tidemill.reports.markdown import backfill_page
 
     start_server()
@@ -204,7 +204,7 @@ def demo(output: str, cluster: str, verbose: bool) -> None:
 @click.argument("folder", metavar="DIR")
 def init(folder: str) -> None:
     """Write a project of your own into DIR: prefect.yaml, cluster files and settings."""
-    from tidemill.deploying import write_project
+    from tidemill.orchestration.deploy.project_file import write_project
 
     click.echo(write_project(folder))
 
@@ -220,7 +220,7 @@ def deploy(file: str | None, dry_run: bool, work_pool: str | None) -> None:
     were not made from it are left alone.
     """
     _quieten(verbose=False)
-    from tidemill.applying import deploy as apply
+    from tidemill.orchestration.deploy.apply import deploy as apply
 
     click.echo(apply(file, work_pool, dry_run=dry_run))
 
@@ -235,8 +235,8 @@ def run_extraction(
     options: dict[str, Any], *, verbose: bool = False, quiet: bool = False
 ) -> dict[str, Any]:
     """Run ``extract`` with a progress bar; ``cluster="none"`` goes without Prefect."""
-    from tidemill.cluster import parse_cluster
     from tidemill.model.progress import listening
+    from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.prepare import check_door
 
     cluster = options.get("cluster", "threads")
@@ -256,7 +256,7 @@ def run_extraction(
 
 def _flow() -> Any:
     from tidemill.flows.extract import extract as flow
-    from tidemill.operations import start_server
+    from tidemill.orchestration.steps import start_server
 
     start_server()
     return flow
@@ -264,7 +264,7 @@ def _flow() -> Any:
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a recurring flow; what is wrong is said before a server is started."""
-    from tidemill.cluster import parse_cluster
+    from tidemill.orchestration.cluster import parse_cluster
     from tidemill.recurring.examine import check_table_door
 
     given = _flow_parameters(options)

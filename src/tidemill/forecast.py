@@ -9,10 +9,10 @@ from statistics import median
 import psutil
 
 from tidemill.calculators.costs import probe
-from tidemill.cluster import ClusterSpec, parse_cluster
 from tidemill.execution.job import disk_free, output_bytes
 from tidemill.execution.spill import spill_bytes
 from tidemill.model.plan import Part, Plan
+from tidemill.orchestration.cluster import ClusterSpec, parse_cluster
 from tidemill.planning.parts import part_memory_bytes, predict_run_seconds, size_chunks
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request

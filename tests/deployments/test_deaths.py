@@ -10,7 +10,12 @@ import pytest
 from prefect.states import Scheduled
 
 import tidemill
-from tidemill.automations import HEARTBEAT, LEAST_SECONDS, MISSED, SETTLE_SECONDS
+from tidemill.orchestration.deploy.automations import (
+    HEARTBEAT,
+    LEAST_SECONDS,
+    MISSED,
+    SETTLE_SECONDS,
+)
 
 from ..support import deployed as support
 from ..support.inputs import make_days, make_input

@@ -13,9 +13,9 @@ from prefect_dask import DaskTaskRunner
 from pydantic import BaseModel
 
 from tidemill.calculators.settings import Settings
-from tidemill.cluster import parse_cluster
-from tidemill.deploying import read_project
 from tidemill.errors import ArgumentError
+from tidemill.orchestration.cluster import parse_cluster
+from tidemill.orchestration.deploy.project_file import read_project
 from tidemill.planning.prepare import check_door
 from tidemill.planning.request import make_request
 from tidemill.storage.read_matrix import read_matrix

@@ -16,7 +16,6 @@ from prefect.flow_engine import run_flow
 from prefect.states import Scheduled
 
 import tidemill
-from tidemill import operations
 from tidemill.cli import cli
 from tidemill.errors import (
     ArgumentError,
@@ -31,6 +30,7 @@ from tidemill.errors import (
 )
 from tidemill.flows import recurring
 from tidemill.flows.recurring import extract_interval
+from tidemill.orchestration import steps as operations
 
 from ..support import programs
 from ..support.inputs import make_days

@@ -23,14 +23,14 @@ from prefect.client.schemas.sorting import ArtifactSort
 from prefect.runtime import flow_run
 
 import tidemill
-from tidemill import artifacts
-from tidemill.artifacts import live_progress
 from tidemill.errors import IntervalsError
 from tidemill.flows import recurring
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
 from tidemill.model.progress import Progress
+from tidemill.orchestration import artifacts
+from tidemill.orchestration.artifacts import live_progress
 from tidemill.storage.intervals import interval_names
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history

@@ -22,8 +22,8 @@ from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import State
 
-from tidemill.applying import deploy
-from tidemill.deploying import project_file
+from tidemill.orchestration.deploy.apply import deploy
+from tidemill.orchestration.deploy.project_file import project_file
 
 from .programs import BIN, Program, program
 from .waiting import until

@@ -35,10 +35,10 @@ from tidemill.execution.reduce import RunSummary, is_shown, reduce, write_failur
 from tidemill.execution.spill import check_space, check_spill, run_spill_task, spill_tasks
 from tidemill.model.plan import Plan
 from tidemill.model.progress import Progress, tell
+from tidemill.orchestration.preflight import check_memory
 from tidemill.planning.parts import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request
-from tidemill.preflight import check_memory
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import KeyLayout, SinkLayout, indexed
 from tidemill.storage.lease import Lease, acquire

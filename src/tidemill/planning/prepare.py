@@ -17,10 +17,10 @@ from tidemill.calculators.registry import identities
 from tidemill.calculators.settings import Settings
 from tidemill.errors import ArgumentError, NoRowsError, SourceError
 from tidemill.model.plan import RESULTS_VERSION, Kept, Plan, Source, features_left
+from tidemill.orchestration.preflight import versions
 from tidemill.planning.carryover import find_kept
 from tidemill.planning.parts import Seconds, make_parts
 from tidemill.planning.request import Request
-from tidemill.preflight import versions
 from tidemill.recurring.intervals import Interval
 from tidemill.sources.files.open import find_files, open_source
 from tidemill.sources.files.statistics import Statistics, gather_statistics

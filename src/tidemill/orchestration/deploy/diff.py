@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidemill.deploying import Schedule
 from tidemill.errors import ArgumentError
+from tidemill.orchestration.deploy.project_file import Schedule
 
 __all__ = ["Change", "Found", "ScheduleStep", "Step", "Wanted", "compare", "differences_text"]
 

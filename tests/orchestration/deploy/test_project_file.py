@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tidemill.deploying import Schedule, project_file, read_project, write_project
-from tidemill.differences import Found, Wanted, compare, differences_text
 from tidemill.errors import ArgumentError
+from tidemill.orchestration.deploy.diff import Found, Wanted, compare, differences_text
+from tidemill.orchestration.deploy.project_file import (
+    Schedule,
+    project_file,
+    read_project,
+    write_project,
+)
 
 PACKAGED = Path(str(resources.files("tidemill.deployments")))
 CRON = Schedule({"cron": "0 1 * * *", "timezone": "UTC"})

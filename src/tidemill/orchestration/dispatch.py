@@ -14,8 +14,8 @@ from typing import Any
 import distributed
 from prefect.client.schemas.objects import State
 
-from tidemill.cluster import NO_WORKER_SECONDS, count_threads
 from tidemill.errors import ClusterError, InputError
+from tidemill.orchestration.cluster import NO_WORKER_SECONDS, count_threads
 from tidemill.storage.transient import is_transient
 
 __all__ = ["OTHER_TASK_RUNS", "map_on_workers", "run_chunks"]

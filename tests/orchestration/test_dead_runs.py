@@ -7,7 +7,7 @@ from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Running
 
-from tidemill.dead_runs import INNER, end_dead_runs
+from tidemill.orchestration.dead_runs import INNER, end_dead_runs
 
 
 @flow(name="backfill")

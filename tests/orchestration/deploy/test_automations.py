@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tidemill.automations import (
+from tidemill.errors import ArgumentError
+from tidemill.orchestration.deploy.automations import (
     HEARTBEAT,
     FoundAutomation,
     compare_automations,
     wanted_automations,
 )
-from tidemill.differences import Wanted
-from tidemill.errors import ArgumentError
+from tidemill.orchestration.deploy.diff import Wanted
 
 IDS = {"extract/nightly": "11", "extract/by-hand": "22"}
 

@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import distributed
 import pytest
 
-from tidemill import cluster as clusters
-from tidemill import dispatch, operations
 from tidemill.errors import ArgumentError, ClusterError, UnfitWorkerError
 from tidemill.flows.extract import extract
+from tidemill.orchestration import cluster as clusters
+from tidemill.orchestration import dispatch
+from tidemill.orchestration import steps as operations
 
 from ..support import programs
 from ..support.inputs import make_input

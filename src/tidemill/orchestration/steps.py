@@ -26,7 +26,11 @@ from prefect.states import Cancelled, State
 from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
 
-from tidemill.cluster import (
+from tidemill.errors import ClusterError, ServerError
+from tidemill.execution.chunk import announce_kernels, load_plan
+from tidemill.execution.job import PartsWatch, stop_workers
+from tidemill.model.progress import Progress, tell
+from tidemill.orchestration.cluster import (
     NO_WORKER_SECONDS,
     ClusterSpec,
     check_scheduler,
@@ -36,12 +40,8 @@ from tidemill.cluster import (
     unreachable,
     wait_for_workers,
 )
-from tidemill.dispatch import OTHER_TASK_RUNS, run_chunks
-from tidemill.errors import ClusterError, ServerError
-from tidemill.execution.chunk import announce_kernels, load_plan
-from tidemill.execution.job import PartsWatch, stop_workers
-from tidemill.model.progress import Progress, tell
-from tidemill.preflight import Check, check_memory, versions
+from tidemill.orchestration.dispatch import OTHER_TASK_RUNS, run_chunks
+from tidemill.orchestration.preflight import Check, check_memory, versions
 from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 

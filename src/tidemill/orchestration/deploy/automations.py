@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tidemill.differences import Change, Wanted
 from tidemill.errors import ArgumentError
+from tidemill.orchestration.deploy.diff import Change, Wanted
 
 __all__ = ["AutomationStep", "FoundAutomation", "compare_automations", "wanted_automations"]
 

@@ -29,14 +29,14 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from pydantic import TypeAdapter, ValidationError
 
-from tidemill.automations import (
+from tidemill.errors import ArgumentError, ServerError, shorten
+from tidemill.orchestration.deploy.automations import (
     AutomationStep,
     FoundAutomation,
     compare_automations,
     wanted_automations,
 )
-from tidemill.deploying import Deployment, Project, Schedule, check_name, project_file, read_project
-from tidemill.differences import (
+from tidemill.orchestration.deploy.diff import (
     OWN_SLUG,
     Found,
     ScheduleStep,
@@ -45,8 +45,20 @@ from tidemill.differences import (
     compare,
     differences_text,
 )
-from tidemill.entrypoints import load_flow, parameter_form, wrong_parameters, wrong_steps
-from tidemill.errors import ArgumentError, ServerError, shorten
+from tidemill.orchestration.deploy.entrypoints import (
+    load_flow,
+    parameter_form,
+    wrong_parameters,
+    wrong_steps,
+)
+from tidemill.orchestration.deploy.project_file import (
+    Deployment,
+    Project,
+    Schedule,
+    check_name,
+    project_file,
+    read_project,
+)
 
 __all__ = ["deploy"]
 

@@ -13,8 +13,8 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import validate
 
-from tidemill.deploying import Deployment
 from tidemill.errors import ArgumentError, shorten
+from tidemill.orchestration.deploy.project_file import Deployment
 
 __all__ = ["load_flow", "parameter_form", "wrong_parameters", "wrong_steps"]
 

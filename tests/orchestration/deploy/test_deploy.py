@@ -13,9 +13,9 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import CronSchedule
 
-from tidemill.applying import deploy
-from tidemill.automations import HEARTBEAT
 from tidemill.errors import ArgumentError, ServerError
+from tidemill.orchestration.deploy.apply import deploy
+from tidemill.orchestration.deploy.automations import HEARTBEAT
 
 TIDEMILL = Path(sys.executable).parent / "tidemill"
 #: A flow of the project's own, beside its file: it may be deployed under any name.

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tidemill.cluster import parse_cluster
 from tidemill.errors import ArgumentError
+from tidemill.orchestration.cluster import parse_cluster
 
 KEYWORDS = {"cluster_class": "distributed.LocalCluster", "cluster_kwargs": {"n_workers": 3}}
 
