@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tidemill.demo import demo_options, draw_pictures
+from tidemill.cli.demo import demo_options, draw_pictures
 from tidemill.execution.job import extract_here
 from tidemill.planning.request import make_request
 

@@ -271,6 +271,6 @@ def _carry_out(
 
 
 if __name__ == "__main__":
-    from tidemill.cli import run_file
+    from tidemill.cli.main import run_file
 
     run_file("backfill")

@@ -151,6 +151,6 @@ def extract_on_dask(run: dict[str, Any], cluster: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from tidemill.cli import run_file
+    from tidemill.cli.main import run_file
 
     run_file("extract")

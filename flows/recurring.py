@@ -402,6 +402,6 @@ def _named(request: Request, calendar: Calendar, intervals: Sequence[Interval]) 
 
 
 if __name__ == "__main__":
-    from tidemill.cli import run_file
+    from tidemill.cli.main import run_file
 
     run_file("extract-interval")

@@ -111,7 +111,7 @@ def command(monkeypatch, capsys) -> Callable[..., tuple[int, str]]:
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: object) -> tuple[int, str]:
-        from tidemill import cli
+        from tidemill.cli import main as cli
 
         monkeypatch.setattr(sys, "argv", ["tidemill", *map(str, arguments)])
         try:

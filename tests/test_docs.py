@@ -16,7 +16,7 @@ import tidemill
 from tidemill import errors
 from tidemill.calculators import CALCULATORS
 from tidemill.calculators.settings import Settings
-from tidemill.cli import cli
+from tidemill.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -13,8 +13,8 @@ import pytest
 import tidemill
 from tidemill.calculators import Calculator, register
 from tidemill.calculators.spec import Parameter
+from tidemill.cli.forecast import forecast, forecast_text
 from tidemill.errors import QuadraticWarning
-from tidemill.forecast import forecast, forecast_text
 from tidemill.model.progress import listening
 from tidemill.planning.request import make_request
 

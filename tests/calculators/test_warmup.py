@@ -26,7 +26,7 @@ FRAME = pd.DataFrame({"id": [1, 1, 2, 2], "x": [1.0, 3.0, 5.0, 5.0]})
 
 def run(cache, *arguments):
     """The command in a process of its own; its output, and then its errors."""
-    code = "from tidemill.cli import main; main()"
+    code = "from tidemill.cli.main import main; main()"
     environment = {**os.environ, "TIDEMILL_CACHE_DIR": str(cache)}
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import tidemill
-from tidemill.cli import cli
+from tidemill.cli.main import cli
 from tidemill.flows.backfill import backfill
 from tidemill.flows.recurring import extract_interval
 

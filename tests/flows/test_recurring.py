@@ -16,7 +16,7 @@ from prefect.flow_engine import run_flow
 from prefect.states import Scheduled
 
 import tidemill
-from tidemill.cli import cli
+from tidemill.cli.main import cli
 from tidemill.errors import (
     ArgumentError,
     CalculationError,

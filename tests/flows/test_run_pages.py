@@ -130,7 +130,7 @@ def test_holes_are_filled_by_the_command_that_the_report_names(
     found, report = shown(extract_interval, **of_interval(source, sink, DAYS[3], **options))
     (command,) = report["holes"]["commands"]
     assert f"```bash\n{command}\n```" in found["report"].data
-    program = [sys.executable, "-c", "from tidemill.cli import main; main()"]
+    program = [sys.executable, "-c", "from tidemill.cli.main import main; main()"]
     words = shlex.split(command)
     assert words[:2] == ["tidemill", "backfill"]
     subprocess.run([*program, *words[1:]], check=True, timeout=120, cwd=sink.parent)

@@ -13,7 +13,7 @@ import tidemill
 from tidemill.calculators import calculator
 from tidemill.calculators.budget import READING
 from tidemill.calculators.settings import Settings
-from tidemill.cli import main
+from tidemill.cli.main import main
 from tidemill.errors import ArgumentError, DataError, SourceError
 from tidemill.frames import feature_costs as measurement
 

@@ -13,7 +13,7 @@ from prefect.exceptions import ParameterTypeError
 from prefect.utilities.schema_tools import validate
 
 from tidemill.calculators.settings import Settings
-from tidemill.cli import cli
+from tidemill.cli.main import cli
 from tidemill.errors import ArgumentError, InputError
 from tidemill.execution.checks import CHECKS, parse_checks
 from tidemill.flows.backfill import backfill

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from tidemill.cli import cli
+from tidemill.cli.main import cli
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval

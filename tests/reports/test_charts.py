@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from tidemill.demo import demo_options
+from tidemill.cli.demo import demo_options
 from tidemill.errors import ArgumentError
 from tidemill.reports.charts import (
     Strip,

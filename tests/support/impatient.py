@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 import tidemill.execution.job
-from tidemill.cli import main
+from tidemill.cli.main import main
 from tidemill.storage.lease import acquire
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from tidemill import __version__
-from tidemill.arguments import (
+from tidemill.cli.options import (
     BACKFILL_OPTIONS,
     COSTS_OPTIONS,
     INTERVAL_OPTIONS,
@@ -108,7 +108,7 @@ def backfill(as_json: bool, verbose: bool, **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def plan(as_json: bool, cluster: str, **options: Any) -> None:
     """Print what extract would do with the same arguments; runs nothing."""
-    from tidemill.forecast import forecast, forecast_text
+    from tidemill.cli.forecast import forecast, forecast_text
 
     figures = forecast(_request(options), cluster)
     click.echo(json.dumps(asdict(figures), indent=2) if as_json else forecast_text(figures))
@@ -188,7 +188,7 @@ def warmup(settings: str | None, modules: tuple[str, ...]) -> None:
 @click.option("--verbose", "-v", is_flag=True)
 def demo(output: str, cluster: str, verbose: bool) -> None:
     """Run the main job on bundled real data: a year of sea surface temperatures."""
-    from tidemill.demo import demo_options, draw_pictures
+    from tidemill.cli.demo import demo_options, draw_pictures
 
     folder = Path(output).absolute()
     folder.mkdir(parents=True, exist_ok=True)
