@@ -18,7 +18,7 @@ from tidemill.errors import QuadraticWarning
 from tidemill.model.progress import listening
 from tidemill.planning.request import make_request
 
-from ..engine.series import extract
+from ..support.series import extract
 
 pytestmark = pytest.mark.usefixtures("own_calculators")
 

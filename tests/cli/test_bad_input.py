@@ -24,7 +24,7 @@ from tidemill.errors import (
     TidemillError,
 )
 
-from ..engine.series import LONG_ROLES, ROLES, Watch, extract, melted, wide, write
+from ..support.series import LONG_ROLES, ROLES, Watch, extract, melted, wide, write
 
 GOOD = wide()
 LONG = melted(GOOD)

@@ -26,7 +26,7 @@ from tidemill.execution.chunk import run_chunk
 from tidemill.execution.job import Job, choose_chunks, partition, reduce
 from tidemill.planning.request import make_request
 
-from ..engine.series import ROLES, Watch, extract, visible, wide, write
+from ..support.series import ROLES, Watch, extract, visible, wide, write
 
 GOOD = wide()
 SINKS = ["matrix", "matrix.parquet", "matrix.csv"]

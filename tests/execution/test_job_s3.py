@@ -24,7 +24,7 @@ from tidemill.errors import (
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
 
-from ..engine.series import ROLES, extract, wide, write
+from ..support.series import ROLES, extract, wide, write
 from ..support.s3 import BUCKET, SECRET
 
 SINKS = ["matrix", "matrix.parquet", "matrix.csv"]

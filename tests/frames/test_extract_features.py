@@ -23,7 +23,7 @@ from tidemill.frames import extract_features as extraction
 from tidemill.model.feature_names import parse
 from tidemill.model.series import Batch, SeriesBlock
 
-from ..engine.series import LONG_ROLES, ROLES, melted, wide
+from ..support.series import LONG_ROLES, ROLES, melted, wide
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -26,7 +26,7 @@ from tidemill.errors import (
     SourceError,
 )
 
-from ..engine.series import LONG_ROLES, ROLES, melted, wide
+from ..support.series import LONG_ROLES, ROLES, melted, wide
 
 SMALL = {"mean": None, "length": None, "maximum": None}
 START = pd.Timestamp("2026-11-20")

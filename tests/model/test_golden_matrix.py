@@ -3,7 +3,7 @@
 Finished parts of an earlier version are taken over only where that number is the same, so a
 matrix would be mixed from old and new values if it were not raised.
 
-``TIDEMILL_STORE_GOLDEN=1 pytest tests/engine/test_golden_matrix.py`` stores the matrix anew.
+``TIDEMILL_STORE_GOLDEN=1 pytest tests/model/test_golden_matrix.py`` stores the matrix anew.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ from tidemill.model.digests import content_digest, row_sum
 from tidemill.model.plan import RESULTS_VERSION
 from tidemill.storage.record import cpu_features
 
-from ..engine.series import ROLES, extract, write
+from ..support.series import ROLES, extract, write
 
 PATH = Path(__file__).with_name("golden") / "matrix.json"
-STORE = (
-    "run `TIDEMILL_STORE_GOLDEN=1 pytest tests/engine/test_golden_matrix.py` and commit the file"
-)
+STORE = "run `TIDEMILL_STORE_GOLDEN=1 pytest tests/model/test_golden_matrix.py` and commit the file"
 
 
 def golden_input() -> pd.DataFrame:

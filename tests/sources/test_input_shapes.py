@@ -17,7 +17,7 @@ import tidemill
 from tidemill.execution.job import Job
 from tidemill.planning.request import make_request
 
-from ..engine.series import LONG_ROLES, ROLES, extract, melted, wide, write
+from ..support.series import LONG_ROLES, ROLES, extract, melted, wide, write
 
 #: Calculators that see the order of the rows, and some that do not.
 SETTINGS = {

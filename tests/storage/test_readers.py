@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 
 import tidemill
 
-from ..engine.series import ROLES, extract, wide, write
+from ..support.series import ROLES, extract, wide, write
 
 PART_BYTES = 2000
 SECONDS = 30  # that a reader may take to see a new matrix

@@ -1,8 +1,8 @@
 """The main job, step by step, without Prefect and without Dask.
 
 A :class:`Job` is one attempt: it owns the sink's lease from :meth:`Job.open` to the end of its
-``with`` block. The steps take the :class:`~tidemill.storage.run_address.Run`, an address in JSON values, so that
-they can be tasks: ``choose_chunks``, ``partition``, ``execution.run_chunk`` and ``reduce``.
+``with`` block. The steps take the :class:`~tidemill.storage.run_address.Run`, an address in JSON
+values, so that they can be tasks: ``choose_chunks``, ``partition``, ``run_chunk`` and ``reduce``.
 """
 
 from __future__ import annotations
@@ -278,8 +278,8 @@ def choose_chunks(run: Run, threads: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        The fields of :class:`~tidemill.planning.parts.ChunkSize`, with ``chunks`` the part indexes of
-        each chunk.
+        The fields of :class:`~tidemill.planning.parts.ChunkSize`, with ``chunks`` the part indexes
+        of each chunk.
     """
     plan = load_plan(run)
     missing = frozenset(missing_parts(run))

@@ -28,8 +28,8 @@ program.warmup()
 ends = np.array([3])
 out = np.empty((1, 2))
 program.calculate(SeriesBlock("x", np.array([1.0, 2.0, 4.0]), ends * 0, ends), out)
-loops = [loop for path in ("distribution:moments",
-         "distribution:variance_larger_than_standard_deviation")
+loops = [loop for path in ("kernels.distribution:moments",
+         "kernels.distribution:variance_larger_than_standard_deviation")
          for loop in load_kernel(path)._compiled.values()]
 print(json.dumps({
     "sum": out[0, 1],
@@ -229,7 +229,7 @@ def test_a_folder_of_somebody_else_is_passed_over(monkeypatch, tmp_path):
 
 def test_kernels_never_compile_at_a_call():
     warmup([("cid_ce", {"normalize": True})])
-    (loop,) = load_kernel("changes:cid_ce")._compiled.values()
+    (loop,) = load_kernel("kernels.changes:cid_ce")._compiled.values()
     assert len(loop.signatures) == 1
     with pytest.raises(TypeError):
         loop(1, 2, 3)

@@ -78,7 +78,7 @@ def test_only_marked_cells_are_replaced_and_only_their_series_solved(monkeypatch
     values = [np.arange(3.0), np.ones(2), np.arange(4.0)]
     cells = np.array([[1.0, UNSOLVED], [3.0, np.nan], [UNSOLVED, UNSOLVED]])
     params = np.array([10, 20]), np.array([1, 2])
-    unsolved.solve("unsolved:_doubled", SeriesBlock("x", *blocks_of(values)), params, cells)
+    unsolved.solve("kernels.unsolved:_doubled", SeriesBlock("x", *blocks_of(values)), params, cells)
     assert np.array_equal(cells, [[1, 22], [3, np.nan], [11, 22]], equal_nan=True)
     assert solved == [values[0].tolist(), values[2].tolist()]
 

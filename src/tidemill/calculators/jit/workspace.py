@@ -101,7 +101,7 @@ def _padded(block: SeriesBlock, rows: Index) -> npt.NDArray[np.float64]:
     lengths, starts, stops = block.lengths[rows], block.starts[rows], block.stops[rows]
     out = np.empty((len(rows), int(lengths.max())))
     values = np.ascontiguousarray(block.values)
-    loop = _loop("padding:padded", ("values",), ())
+    loop = _loop("numerics.padding:padded", ("values",), ())
     loop(lengths, 0, values, starts, stops, (), out, 0, out.shape[1])
     return out
 

@@ -1,4 +1,4 @@
-"""Kernels over sorted values, and aggregates that need no sorted ones.
+"""Order statistics: selection without sorting, quantiles of sorted values, and aggregates.
 
 ``s`` is the intermediate *sorted*: the values in ascending order.
 """
@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
 from tidemill.calculators.numerics.sums import pairwise_sum, sum_of_squares
 
 MEAN, VAR, STD, MEDIAN = range(4)  # the choices of f_agg, in order
@@ -104,15 +104,6 @@ def median_of(scratch):
     return (low + high) / 2 + 0.0
 
 
-@kernel
-def median_of_sorted(s, params, out):
-    n = len(s)
-    if n % 2:
-        out[0] = s[n // 2] + 0.0
-    else:
-        out[0] = (s[n // 2 - 1] + s[n // 2]) / 2 + 0.0
-
-
 @helper
 def quantile_of(s, q):
     """Numpy's linear quantile of sorted values, with its bits."""
@@ -123,34 +114,6 @@ def quantile_of(s, q):
     a, b = s[low], s[low + 1]
     t = place - low
     return b - (b - a) * (1 - t) if t >= 0.5 else a + (b - a) * t
-
-
-@kernel
-def quantile(s, params, out):
-    (q,) = params
-    for j in range(len(out)):
-        out[j] = quantile_of(s, q[j])
-
-
-@kernel
-def mean_n_absolute_max(s, params, out):
-    # The largest absolute values stand at either end; summed in ascending order, as by numpy.
-    (number_of_maxima,) = params
-    for j in range(len(out)):
-        k = number_of_maxima[j]
-        if len(s) <= k:
-            out[j] = math.nan
-            continue
-        largest = np.empty(k)
-        first, last = 0, len(s) - 1
-        for place in range(k - 1, -1, -1):
-            if -s[first] > s[last]:
-                largest[place] = -s[first]
-                first += 1
-            else:
-                largest[place] = abs(s[last])
-                last -= 1
-        out[j] = pairwise_sum(largest) / k
 
 
 @helper

@@ -22,9 +22,9 @@ def steps(name: str, values: Any) -> tuple[dict[str, Any], ...]:
 
 
 def row(name: str, summary: str, kernel: str, *needs: str, **fields: Any) -> Calculator:
-    """A calculator with a kernel of its own name in the module ``kernel``."""
+    """A calculator with a kernel of its own name in the module ``kernels.<kernel>``."""
     return Calculator(
-        name, summary, kernel=f"{kernel}:{name}", needs=needs or ("values",), **fields
+        name, summary, kernel=f"kernels.{kernel}:{name}", needs=needs or ("values",), **fields
     )
 
 

@@ -57,7 +57,7 @@ FIRST: tuple[Calculator, ...] = (
     row(
         "quantile",
         "The q-quantile of the values, linearly interpolated.",
-        "order",
+        "quantiles",
         "sorted",
         parameters=(Parameter("q", "float", minimum=0, maximum=1),),
         grid=steps("q", (0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9)),
@@ -102,7 +102,7 @@ FIRST: tuple[Calculator, ...] = (
         "The number of peaks found in a wavelet transform with widths 1 to n.",
         "ridges",
         parameters=(Parameter("n", "int", minimum=1, maximum=1_000),),
-        tables="filters:number_cwt_peaks",
+        tables="kernels.filters:number_cwt_peaks",
         grid=steps("n", (1, 5)),
         source="scipy.signal.find_peaks_cwt",
     ),
@@ -139,7 +139,7 @@ FIRST: tuple[Calculator, ...] = (
             Parameter("widths", "numbers", minimum=0.001),
         ),
         member=("w", "widths"),
-        tables="filters:cwt_coefficients",
+        tables="kernels.filters:cwt_coefficients",
         grid=tuple(
             {"widths": (2, 5, 10, 20), "coeff": coeff, "w": w}
             for coeff in range(15)
@@ -163,7 +163,7 @@ FIRST: tuple[Calculator, ...] = (
         "moments",
         parameters=(Parameter("coeff", "int", minimum=0), Parameter("k", "int", minimum=0)),
         grid=tuple({"coeff": coeff, "k": 10} for coeff in range(11)),
-        exact="pseudoinverse:autoregression",
+        exact="kernels.pseudoinverse:autoregression",
         source="statsmodels.tsa.ar_model.AutoReg",
     ),
     row(

@@ -79,7 +79,7 @@ PLAIN: tuple[Calculator, ...] = (
         "moments",
         "extremes",
         "central",
-        tables="constants:moments_of_constants",
+        tables="table.constants:moments_of_constants",
         minimum_length=3,
     ),
     row(
@@ -89,7 +89,7 @@ PLAIN: tuple[Calculator, ...] = (
         "moments",
         "extremes",
         "central",
-        tables="constants:moments_of_constants",
+        tables="table.constants:moments_of_constants",
         minimum_length=4,
     ),
     pick(

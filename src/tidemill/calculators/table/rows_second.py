@@ -78,7 +78,7 @@ SECOND: tuple[Calculator, ...] = (
         ),
         grid=tuple({"coeff": coeff, "m": 3, "r": 30} for coeff in range(4)),
         minimum_length=2,
-        exact="langevin:friedrich_exactly",
+        exact="kernels.langevin:friedrich_exactly",
         source="Friedrich et al. (2000), Phys. Lett. A 271, 217-222",
     ),
     row(
@@ -90,7 +90,7 @@ SECOND: tuple[Calculator, ...] = (
         parameters=(Parameter("m", "int", minimum=1), Parameter("r", "int", minimum=1)),
         grid=({"m": 3, "r": 30},),
         minimum_length=2,
-        exact="langevin:fixed_point_exactly",
+        exact="kernels.langevin:fixed_point_exactly",
         source="Friedrich et al. (2000), Phys. Lett. A 271, 217-222",
     ),
     row(
@@ -138,7 +138,7 @@ SECOND: tuple[Calculator, ...] = (
         ),
         grid=steps("attr", ("teststat", "pvalue", "usedlag")),
         minimum_length=4,
-        exact="pseudoinverse:dickey_fuller",
+        exact="kernels.pseudoinverse:dickey_fuller",
         source="statsmodels.tsa.stattools.adfuller; MacKinnon (1994), JBES 12, 167-176",
     ),
     row(
@@ -237,7 +237,7 @@ SECOND: tuple[Calculator, ...] = (
     row(
         "mean_n_absolute_max",
         "The mean of the number_of_maxima largest absolute values.",
-        "order",
+        "quantiles",
         "sorted",
         parameters=(Parameter("number_of_maxima", "int", minimum=1),),
         grid=steps("number_of_maxima", (7,)),

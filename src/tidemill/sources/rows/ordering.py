@@ -1,6 +1,7 @@
 """Permutations that bring rows into order: by series, then by sort key.
 
-A *segment* is the slice of rows that one series takes; :mod:`tidemill.sources.rows.segments` finds them.
+A *segment* is the slice of rows that one series takes;
+:mod:`tidemill.sources.rows.segments` finds them.
 """
 
 from __future__ import annotations
