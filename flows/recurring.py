@@ -26,6 +26,7 @@ from tidemill.errors import (
 )
 from tidemill.execution.ordered_pool import Turn
 from tidemill.flows.extract import carry_out
+from tidemill.model.interval import Interval
 from tidemill.orchestration.artifacts import live_progress, show_failure, show_report
 from tidemill.orchestration.cluster import ClusterSpec, parse_cluster
 from tidemill.orchestration.dead_runs import end_dead_runs
@@ -70,13 +71,7 @@ from tidemill.recurring.examine import (
     outdated,
     remember,
 )
-from tidemill.recurring.intervals import (
-    Interval,
-    candidates,
-    find_interval,
-    last_closed,
-    local_text,
-)
+from tidemill.recurring.intervals import candidates, find_interval, last_closed, local_text
 from tidemill.reports.markdown import interval_page
 from tidemill.storage.intervals import interval_names
 from tidemill.storage.layout import SinkLayout

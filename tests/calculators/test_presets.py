@@ -63,6 +63,7 @@ def test_unknown_presets_and_names_are_refused():
 def test_importing_calculators_leaves_numba_alone():
     code = (
         "import sys, tidemill.calculators, tidemill.calculators.settings, "
-        "tidemill.model.feature_names, tidemill.calculators.costs; assert 'numba' not in sys.modules"
+        "tidemill.model.feature_names, tidemill.calculators.costs; "
+        "assert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

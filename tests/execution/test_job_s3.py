@@ -24,8 +24,8 @@ from tidemill.errors import (
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
 
-from ..support.series import ROLES, extract, wide, write
 from ..support.s3 import BUCKET, SECRET
+from ..support.series import ROLES, extract, wide, write
 
 SINKS = ["matrix", "matrix.parquet", "matrix.csv"]
 #: Two ids in each of three row groups, and part_bytes that make each a part.

@@ -7,14 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.model.plan import Columns, Part, Source, SourceFile
-from tidemill.planning.parts import (
-    deal_chunks,
-    make_parts,
-    part_memory_bytes,
-    predict_run_seconds,
-    size_chunks,
-)
+from tidemill.model.plan import Part
+from tidemill.model.source import ColumnRoles, Source, SourceFile
+from tidemill.planning.chunks import deal_chunks, predict_run_seconds, size_chunks
+from tidemill.planning.parts import make_parts, part_memory_bytes
 from tidemill.sources.files.statistics import Group, Profile, Statistics
 
 MILLION = 2**20
@@ -37,7 +33,7 @@ def make_source(groups, format_="parquet", id_type="int64"):
         SourceFile(f"{i}.parquet", 1, "", "", sum(g.rows for g in numbers[i]), len(numbers[i]))
         for i in sorted(numbers)
     )
-    columns = Columns("id", None, None, ("x",))
+    columns = ColumnRoles("id", None, None, ("x",))
     return Source("/in", format_, files, columns, id_type, ("x",), {}, "")
 
 

@@ -11,10 +11,11 @@ from tidemill.cli.main import cli
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
+from tidemill.model.interval import Interval
 from tidemill.planning.request import make_request
 from tidemill.recurring.backfill_command import OPTIONS, fill_commands
 from tidemill.recurring.calendars import MOST, Calendar
-from tidemill.recurring.intervals import Interval, find_interval
+from tidemill.recurring.intervals import find_interval
 
 CALENDAR = Calendar("1d", "Europe/Berlin")
 #: What ``tidemill backfill`` takes and a run for one interval has no word for.

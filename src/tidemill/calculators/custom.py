@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import inspect
 import json
+import os
 import re
 import tokenize
 import types
@@ -22,11 +24,18 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.calculators.spec import Calculator
-from tidemill.errors import SettingsError, shorten
+from tidemill.errors import SettingsError, SourceError, shorten
 from tidemill.model.feature_names import feature_name
 from tidemill.model.series import SeriesBlock
 
-__all__ = ["calculate_custom", "digest_of_code", "failure_message", "identity", "wants_series"]
+__all__ = [
+    "calculate_custom",
+    "digest_of_code",
+    "failure_message",
+    "identity",
+    "import_modules",
+    "wants_series",
+]
 
 #: Characters of a failure's message.
 MESSAGE_LENGTH = 200
@@ -327,3 +336,21 @@ def _brings(distribution: str, module: str) -> bool:
     path = module.replace(".", "/")
     files = {file.as_posix() for file in metadata.files(distribution) or ()}
     return not files.isdisjoint({f"{path}.py", f"{path}/__init__.py"})
+
+
+def import_modules(modules: Sequence[str]) -> None:
+    """Import the modules that register custom calculators.
+
+    Raises
+    ------
+    SourceError
+        If one cannot be imported here.
+    """
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise SourceError(
+                f"modules: {name!r} cannot be imported in process {os.getpid()}: {error}; "
+                "install it on every worker"
+            ) from error

@@ -13,7 +13,8 @@ from tidemill.execution.job import disk_free, output_bytes
 from tidemill.execution.spill import spill_bytes
 from tidemill.model.plan import Part, Plan
 from tidemill.orchestration.cluster import ClusterSpec, parse_cluster
-from tidemill.planning.parts import part_memory_bytes, predict_run_seconds, size_chunks
+from tidemill.planning.chunks import predict_run_seconds, size_chunks
+from tidemill.planning.parts import part_memory_bytes
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request
 from tidemill.reports.text import bytes_text, seconds_text

@@ -127,13 +127,22 @@ def _figures(run: Run, plan: Plan, markers: Sequence[Marker]) -> Figures:
 
 def _features(run: Run, figures: Figures, before: IntervalRecord | None) -> dict[str, Any]:
     """What a report says of single features, in JSON values."""
-    known = read_figures(run.layout, before.name) if before else None
+    known = _figures_of(run, before) if before else None
     return {
         "before": before.name if before else None,
         "moved": None if known is None else moves(figures, known),
         "most_nan": most_nan(figures),
         "all_nan": all_nan(figures),
     }
+
+
+def _figures_of(run: Run, record: IntervalRecord) -> Figures | None:
+    """The figures of a published interval; None if they are not there or damaged."""
+    data = read_figures(run.layout, record.name)
+    try:
+        return None if data is None else Figures.from_bytes(data)
+    except ValueError:
+        return None
 
 
 def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> dict[str, Any]:

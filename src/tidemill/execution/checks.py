@@ -20,25 +20,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from tidemill.errors import ArgumentError, shorten
+from tidemill.model.policies import Level, Limits
 
 __all__ = [
     "CHECKS",
     "Check",
     "Facts",
     "Finding",
-    "Limits",
     "failures",
     "find",
     "measure",
     "parse_checks",
 ]
 
-Level = Literal["warn", "fail"]
-#: Limits by check and level; a level that is off is absent. JSON values.
-Limits = Mapping[str, Mapping[Level, float]]
 _LEVELS: tuple[Level, ...] = ("fail", "warn")  # the worst first
 _OFF = "off"
 

@@ -7,10 +7,8 @@ earlier attempt died with its process is calculated in a process of its own.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,13 +17,14 @@ from typing import Any
 
 from tidemill.calculators.batches import MatrixCalculator
 from tidemill.calculators.blas_threads import one_pool_thread
+from tidemill.calculators.custom import import_modules
 from tidemill.calculators.program import Program, warmup
 from tidemill.calculators.warmup import announce
-from tidemill.errors import SourceError
+from tidemill.execution.carryover import KeptRows
 from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
-from tidemill.planning.carryover import KeptRows
+from tidemill.planning.plan_json import plan_from_json
 from tidemill.sources.files.fingerprint import check_part_unchanged
 from tidemill.sources.files.read import read_part
 from tidemill.storage.markers import (
@@ -100,7 +99,8 @@ def load_plan(run: Run) -> Plan:
 
 @lru_cache(maxsize=4)
 def _load_plan(run: str) -> Plan:
-    plan = Run(**json.loads(run)).read_plan()
+    key = Run(**json.loads(run)).key
+    plan = plan_from_json(key.state.read(key.plan))
     import_modules(plan.modules)
     return plan
 
@@ -116,36 +116,18 @@ def load_kernels(run: Run) -> int:
     from tidemill.calculators.jit.decorators import compiled_here
 
     before = compiled_here()
-    for features in load_plan(run).features().values():
+    for features in load_plan(run).features.values():
         warmup(features)
     return compiled_here() - before
 
 
 def announce_kernels(run: Run) -> str:
     """Say that this process is about to compile kernels for a run; "" if it is not."""
-    return announce(Program(features) for features in load_plan(run).features().values())
-
-
-def import_modules(modules: Sequence[str]) -> None:
-    """Import the modules that register custom calculators.
-
-    Raises
-    ------
-    SourceError
-        If one cannot be imported here.
-    """
-    for name in modules:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise SourceError(
-                f"modules: {name!r} cannot be imported in process {os.getpid()}: {error}; "
-                "install it on every worker"
-            ) from error
+    return announce(Program(features) for features in load_plan(run).features.values())
 
 
 def _calculator(plan: Plan) -> MatrixCalculator:
-    return MatrixCalculator(plan.features(), plan.policies.on_error)
+    return MatrixCalculator(plan.features, plan.policies.on_error)
 
 
 def _calculate_and_commit(

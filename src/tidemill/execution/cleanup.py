@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from tidemill.execution.spill import drop_spill
 from tidemill.model.plan import Plan
+from tidemill.planning.plan_json import interval_of_plan
 from tidemill.storage.layout import KeyLayout
 from tidemill.storage.markers import attempts, clear_attempts, committed
 from tidemill.storage.publish import drop_parts
@@ -46,7 +47,7 @@ def _forget_interval(run: Run, interval: str) -> None:
 
 def _interval_of(keys: Store, folder: str) -> str | None:
     try:
-        found = Plan.from_json(keys.read(f"{folder}/{KeyLayout.plan}")).interval
+        found = interval_of_plan(keys.read(f"{folder}/{KeyLayout.plan}"))
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
     return found.name if found else None

@@ -27,7 +27,6 @@ import tidemill.errors
 from tidemill.errors import CalculationError, TidemillError
 from tidemill.model.ids import id_name
 from tidemill.model.series import Quarantined
-from tidemill.storage.transient import is_transient
 
 __all__ = ["Selection", "calculate_isolated"]
 
@@ -183,7 +182,7 @@ def _as_error(said: dict[str, Any]) -> Exception:
 
 @contextmanager
 def _child(request: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-P", "-m", "tidemill.execution.isolation"]
+    command = [sys.executable, "-P", "-m", "tidemill.execution.isolated_child"]
     # The modules of custom calculators are found where this process found them.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     pipe = subprocess.PIPE
@@ -224,33 +223,3 @@ def _lines(process: subprocess.Popen[str]) -> queue.Queue[str | None]:
 
     threading.Thread(target=read, daemon=True, name="tidemill-isolated").start()
     return found
-
-
-def _exit_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
-
-
-def main() -> None:
-    """Carry out the request on standard input; announcements and result as JSON lines."""
-    from tidemill.execution.chunk import calculate_for_parent
-
-    speak = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a calculator prints does not mix with the JSON lines
-    request = json.loads(sys.stdin.readline())
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-    def say(**said: object) -> None:
-        speak.write(json.dumps(said) + "\n")
-
-    try:
-        result = calculate_for_parent(request, lambda first, last: say(range=[first, last]))
-        say(result=result)
-    except Exception as error:  # noqa: BLE001  only a death without a word speaks of poison
-        kind = type(error).__name__
-        cause = error.__cause__ or error  # a calculator's own fault comes wrapped
-        say(error=kind, message=str(error), transient=is_transient(error) or is_transient(cause))
-
-
-if __name__ == "__main__":
-    main()

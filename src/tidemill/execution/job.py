@@ -30,13 +30,14 @@ from tidemill.execution.chunk import (
     load_plan,
     run_chunk,
 )
+from tidemill.execution.memory import check_memory
 from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.reduce import RunSummary, is_shown, reduce, write_failure
 from tidemill.execution.spill import check_space, check_spill, run_spill_task, spill_tasks
 from tidemill.model.plan import Plan
 from tidemill.model.progress import Progress, tell
-from tidemill.orchestration.preflight import check_memory
-from tidemill.planning.parts import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
+from tidemill.planning.chunks import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
+from tidemill.planning.plan_json import plan_from_json, plan_to_json
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request
 from tidemill.storage.intervals import read_intervals
@@ -243,15 +244,21 @@ def record_plan(run: Run, plan: Plan) -> Plan:
         if recorded.parts != plan.parts:
             log.warning("going on with the %d parts that were recorded first", len(recorded.parts))
         # What is kept may be replaced already, if an attempt ended right after it published.
-        plan = replace(plan, parts=recorded.parts, layout=recorded.layout, kept=recorded.kept)
-    key.state.write(key.plan, plan.to_json().encode())
+        plan = replace(
+            plan,
+            parts=recorded.parts,
+            layout=recorded.layout,
+            kept=recorded.kept,
+            features=recorded.features,
+        )
+    key.state.write(key.plan, plan_to_json(plan).encode())
     return plan
 
 
 def _recorded_plan(key: KeyLayout) -> Plan | None:
     """The plan of an earlier attempt; None if there is none or it is damaged."""
     try:
-        return Plan.from_json(key.state.read(key.plan))
+        return plan_from_json(key.state.read(key.plan))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError) as error:
@@ -278,7 +285,7 @@ def choose_chunks(run: Run, threads: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        The fields of :class:`~tidemill.planning.parts.ChunkSize`, with ``chunks`` the part indexes
+        The fields of :class:`~tidemill.planning.chunks.ChunkSize`, with ``chunks`` the part indexes
         of each chunk.
     """
     plan = load_plan(run)
@@ -302,7 +309,7 @@ def choose_chunks(run: Run, threads: int) -> dict[str, Any]:
 
 def _has_plain_functions(plan: Plan) -> bool:
     """Whether a calculator is a plain function: its cost is not known, so parts are spread."""
-    named = {name for features in plan.features().values() for name, _ in features}
+    named = {name for features in plan.features.values() for name, _ in features}
     return any(find(name).function is not None for name in named)
 
 

@@ -153,7 +153,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         )
     if accepted is not None:
         record = _interval_record(run, plan, published, accepted)
-        write_figures(run.layout, record.name, accepted.figures)
+        write_figures(run.layout, record.name, accepted.figures.to_bytes())
         write_interval(run.layout, record)
     return _finish(run, plan, published, totals, facts, began, accepted)
 

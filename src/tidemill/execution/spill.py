@@ -23,7 +23,10 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.errors import ResourceError, SourceChangedError
-from tidemill.model.plan import IdKey, Plan, Source, Span
+from tidemill.model.aliases import IdKey
+from tidemill.model.id_types import parse_type
+from tidemill.model.plan import GroupSpan, Plan
+from tidemill.model.source import Source
 from tidemill.sources.files.fingerprint import check_unchanged
 from tidemill.sources.files.read import file_name, located, memory_schema, read_span, used_columns
 from tidemill.sources.files.spill_files import (
@@ -35,7 +38,7 @@ from tidemill.sources.files.spill_files import (
     map_tasks,
     row_width,
 )
-from tidemill.sources.rows.casts import normal_ids, parse_type
+from tidemill.sources.rows.casts import normal_ids
 from tidemill.sources.rows.id_keys import KeyArray, read_keys
 
 __all__ = [
@@ -168,7 +171,9 @@ def _existing(path: Path) -> Path:
 # One map task
 
 
-def _deal(plan: Plan, folder: SpillFolder, spans: Sequence[Span], sink: Any) -> tuple[int, int]:
+def _deal(
+    plan: Plan, folder: SpillFolder, spans: Sequence[GroupSpan], sink: Any
+) -> tuple[int, int]:
     """Write all rounds of a task; their number and that of the rows."""
     schema = _spill_schema(plan.source)
     dealer = _Dealer(plan, folder)
@@ -193,7 +198,7 @@ def _spill_schema(source: Source) -> pa.Schema:
 
 
 def _rounds(
-    source: Source, schema: pa.Schema, spans: Sequence[Span], boundaries: Boundaries
+    source: Source, schema: pa.Schema, spans: Sequence[GroupSpan], boundaries: Boundaries
 ) -> Iterator[tuple[list[pa.RecordBatch], npt.NDArray[np.int32]]]:
     """Rows in the order of the input, with the part of each, about 64 MiB at a time."""
     limit = max(ROUND_BYTES // row_width(source), 1)

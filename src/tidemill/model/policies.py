@@ -1,20 +1,25 @@
-"""What happens to data that are not clean: one family of names for every door."""
+"""Choices that every door offers under the same names: unclean data, changed settings, checks."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Literal, get_args, get_type_hints
 
 from tidemill.errors import ArgumentError
 
-__all__ = ["Policies"]
+__all__ = ["Level", "Limits", "OnDuplicate", "OnError", "OnNan", "OnSettingsChange", "Policies"]
 
 OnNan = Literal["raise", "omit", "quarantine"]
 OnDuplicate = Literal["raise", "first", "last", "mean"]
 OnError = Literal["raise", "nan"]
 #: Of a table, whose settings may change; not a policy for data.
 OnSettingsChange = Literal["refuse", "append", "recalculate"]
+#: What happens when a check's limit is exceeded.
+Level = Literal["warn", "fail"]
+#: Limits by check and level; a level that is off is absent. JSON values.
+Limits = Mapping[str, Mapping[Level, float]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from tidemill.errors import ArgumentError
-from tidemill.execution.checks import CHECKS, Check, Level
-from tidemill.model.policies import OnDuplicate, OnError, OnNan, OnSettingsChange
+from tidemill.execution.checks import CHECKS, Check
+from tidemill.model.policies import Level, OnDuplicate, OnError, OnNan, OnSettingsChange
 from tidemill.recurring.calendars import MOST
 
 __all__ = [

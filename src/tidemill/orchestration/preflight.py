@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import shutil
 import socket
 import sys
@@ -16,19 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from tidemill.errors import ResourceError, TidemillError
-from tidemill.model.plan import Plan
-from tidemill.planning.parts import part_memory_bytes
+from tidemill.errors import TidemillError
+from tidemill.execution.memory import check_memory
+from tidemill.model.versions import versions
 from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 from tidemill.storage.transient import is_transient
 
-__all__ = ["Check", "versions"]
-
-#: Packages whose versions must be the same everywhere.
-PACKAGES = ("tidemill", "numpy", "numba", "scipy", "pyarrow", "prefect")
+__all__ = ["WorkerCheck"]
 
 
 def _worker_threads() -> int:
@@ -40,32 +33,8 @@ def _worker_threads() -> int:
         return 1
 
 
-def check_memory(plan: Plan, threads: int) -> None:
-    """Check that ``threads`` threads have memory on this host: half of what is free, and no more.
-
-    Raises
-    ------
-    ResourceError
-        Naming what the largest part takes, and what is free.
-    """
-    largest = max(part_memory_bytes(plan.source, plan.layout, part) for part in plan.parts)
-    free = psutil.virtual_memory().available
-    if largest * threads > free / 2:
-        raise ResourceError(
-            f"{threads} threads need {largest:,} bytes each for the largest part, and {free:,} "
-            "bytes of memory are free; use fewer threads on a host or a smaller part_bytes (a "
-            "single series cannot be cut)"
-        )
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a result can depend on."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": ".".join(platform.python_version_tuple()[:2]), **found}
-
-
 @dataclass(frozen=True, slots=True)
-class Check:
+class WorkerCheck:
     """The check of one worker; called there, it reports problems with their remedies."""
 
     run: Run

@@ -29,7 +29,9 @@ from prefect_dask import DaskTaskRunner
 from tidemill.errors import ClusterError, ServerError
 from tidemill.execution.chunk import announce_kernels, load_plan
 from tidemill.execution.job import PartsWatch, stop_workers
+from tidemill.execution.memory import check_memory
 from tidemill.model.progress import Progress, tell
+from tidemill.model.versions import versions
 from tidemill.orchestration.cluster import (
     NO_WORKER_SECONDS,
     ClusterSpec,
@@ -41,7 +43,7 @@ from tidemill.orchestration.cluster import (
     wait_for_workers,
 )
 from tidemill.orchestration.dispatch import OTHER_TASK_RUNS, run_chunks
-from tidemill.orchestration.preflight import Check, check_memory, versions
+from tidemill.orchestration.preflight import WorkerCheck
 from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 
@@ -298,7 +300,7 @@ class Steps:
         if spec.kind == "threads":  # others compile elsewhere
             announce_kernels(address)
         url = None if spec.kind == "threads" else api_url()
-        check = Check(address, versions(), url, Process.current())
+        check = WorkerCheck(address, versions(), url, Process.current())
         with fit_workers(client, check, f"tidemill-preflight-{address.run_id}") as reports:
             steps = cls(address, spec, client, count_threads(client))
             _warn_of_mixed_processors(reports)

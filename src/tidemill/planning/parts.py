@@ -1,36 +1,29 @@
-"""Pure functions: parts of an input, chunks of parts, and how long it will take.
+"""Parts of an input: consecutive whole ids, the unit of commit, resume and quarantine.
 
-Parts follow from source and settings alone, never from workers, memory or cluster. Chunks
-follow the live cluster.
+Parts follow from source and settings alone, never from workers, memory or cluster.
 """
 
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tidemill.model.plan import Part, Source
+from tidemill.model.aliases import Floats
+from tidemill.model.plan import Part
+from tidemill.model.source import Source
 from tidemill.sources.files.spill_files import merge_groups
 from tidemill.sources.files.statistics import Group, Statistics
 from tidemill.sources.rows.id_keys import KeyArray, plain, sums
 
 __all__ = [
-    "ChunkSize",
     "Seconds",
-    "deal_chunks",
     "make_parts",
     "part_memory_bytes",
-    "predict_run_seconds",
-    "size_chunks",
 ]
-
-Floats = npt.NDArray[np.float64]
 
 #: Predicted seconds of one thread for ``counts[i]`` ids whose series, one of each kind, have
 #: ``lengths[i]`` values.
@@ -51,14 +44,6 @@ READ_SECONDS, SPILL_SECONDS = 20e-9, 120e-9
 READ_SHARE = 0.05
 #: Bytes that streaming takes beside the rows: one batch as Parquet gives it, and Arrow's own.
 STREAM_BYTES = 192 * 2**20
-
-#: Predicted seconds of a chunk; the least for three and for one chunk per thread.
-CHUNK_SECONDS, LEAST_CHUNK_SECONDS, WORTH_SECONDS = 30.0, 10.0, 1.0
-CHUNKS_PER_THREAD = 3
-#: Task runs of a Prefect run are kept below 500, everything counted.
-MAX_CHUNKS = 480
-#: Seconds that one Prefect task run on Dask takes beside its work.
-TASK_RUN_SECONDS = 0.3
 
 #: Lengths at which the cost model is asked; between them costs are interpolated.
 COST_POINTS = 40
@@ -274,118 +259,3 @@ def part_memory_bytes(source: Source, layout: str, part: Part) -> int:
     rows = max(file.rows / max(file.groups, 1) for file in source.files)
     group_bytes = int(rows * part.bytes / max(part.rows, 1))
     return STREAM_BYTES + 2 * min(part.bytes, group_bytes)
-
-
-# Chunks
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkSize:
-    """How many ids a chunk takes, and why."""
-
-    ids: int  # of all missing parts
-    parts: int  # missing
-    seconds: float  # predicted for one thread, all missing parts
-    threads: int
-    chunks: int
-    chunk_size: int  # ids per chunk, the mean
-    chunk_seconds: float  # predicted, the mean
-    formula: str
-    reason: str
-
-
-def size_chunks(parts: Sequence[Part], n_threads: int, max_chunks: int = MAX_CHUNKS) -> ChunkSize:
-    """The number of chunks for the parts that are missing, and the ids in each.
-
-    Chunks of about 30 s of predicted work; three for each thread where that leaves them 10 s,
-    one for each thread where that leaves them 1 s.
-
-    Parameters
-    ----------
-    parts : those without a commit marker
-    n_threads : threads of the live cluster
-    max_chunks : upper bound of the number of chunks
-
-    Examples
-    --------
-    >>> parts = [Part(i, i, i + 1, (), 1000, 10, 16000, 5.0) for i in range(12)]
-    >>> size_chunks(parts, 2).formula
-    'ceil(120 ids / 6 chunks) = 20 ids per chunk'
-    """
-    total = sum(part.seconds for part in parts)
-    ids = sum(part.ids for part in parts)
-    wishes = {
-        f"about {CHUNK_SECONDS:g} s of predicted work per chunk": -(-total // CHUNK_SECONDS),
-        f"up to {CHUNKS_PER_THREAD} chunks per thread, none below {LEAST_CHUNK_SECONDS:g} s": min(
-            CHUNKS_PER_THREAD * n_threads, total // LEAST_CHUNK_SECONDS
-        ),
-        f"up to one chunk per thread, none below {WORTH_SECONDS:g} s": min(
-            n_threads, total // WORTH_SECONDS
-        ),
-    }
-    reason = max(wishes, key=wishes.__getitem__)
-    n_chunks = max(int(wishes[reason]), 1)
-    if n_chunks > min(len(parts), max_chunks):
-        n_chunks = min(len(parts), max_chunks)
-        reason = "one part each" if len(parts) <= max_chunks else f"at most {max_chunks} chunks"
-    size = -(-ids // max(n_chunks, 1))
-    return ChunkSize(
-        ids=ids,
-        parts=len(parts),
-        seconds=total,
-        threads=n_threads,
-        chunks=n_chunks,
-        chunk_size=size,
-        chunk_seconds=total / max(n_chunks, 1),
-        formula=f"ceil({ids} ids / {n_chunks} chunks) = {size} ids per chunk",
-        reason=reason,
-    )
-
-
-def deal_chunks(
-    parts_missing: Sequence[Part], n_threads: int, max_chunks: int = MAX_CHUNKS
-) -> list[tuple[int, ...]]:
-    """Deal the missing parts into chunks: the longest first, each to the chunk with least work.
-
-    Returns
-    -------
-    list of tuples of part indexes, ascending in each; the chunk with most work comes first
-
-    Examples
-    --------
-    >>> parts = [Part(i, i, i + 1, (), 1000, 10, 16000, 4.0) for i in range(4)]
-    >>> deal_chunks(parts, 2)
-    [(0, 2), (1, 3)]
-    """
-    n_chunks = size_chunks(parts_missing, n_threads, max_chunks).chunks
-    heap: list[tuple[float, int, int]] = [(0.0, 0, number) for number in range(n_chunks)]
-    dealt: list[list[int]] = [[] for _ in range(n_chunks)]
-    seconds = [0.0] * n_chunks
-    for part in sorted(parts_missing, key=lambda one: (-one.seconds, one.index)):
-        work, ids, number = heapq.heappop(heap)
-        dealt[number].append(part.index)
-        seconds[number] = work + part.seconds
-        heapq.heappush(heap, (work + part.seconds, ids + part.ids, number))
-    order = sorted(range(n_chunks), key=lambda number: (-seconds[number], number))
-    return [tuple(sorted(dealt[number])) for number in order]
-
-
-def predict_run_seconds(parts: Sequence[Part], n_threads: int) -> float:
-    """Predicted wall time of the missing parts on ``n_threads`` threads.
-
-    The work over all threads, or the longest chunk if that is more, and the time that the
-    submitting side takes for the task runs.
-
-    Examples
-    --------
-    >>> parts = [Part(i, i, i + 1, (), 1000, 10, 16000, 20.0) for i in range(4)]
-    >>> predict_run_seconds(parts, 2)
-    40.6
-    """
-    if not parts:
-        return 0.0
-    chunks = deal_chunks(parts, n_threads)
-    seconds = {part.index: part.seconds for part in parts}
-    longest = max(sum(seconds[index] for index in chunk) for chunk in chunks)
-    submitting = TASK_RUN_SECONDS * -(-len(chunks) // n_threads)
-    return max(longest, sum(seconds.values()) / n_threads) + submitting

@@ -10,18 +10,20 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tidemill.calculators import costs
 from tidemill.calculators.registry import identities
 from tidemill.calculators.settings import Settings
 from tidemill.errors import ArgumentError, NoRowsError, SourceError
-from tidemill.model.plan import RESULTS_VERSION, Kept, Plan, Source, features_left
-from tidemill.orchestration.preflight import versions
+from tidemill.model.aliases import Features, Floats
+from tidemill.model.interval import Interval
+from tidemill.model.plan import RESULTS_VERSION, Kept, Plan
+from tidemill.model.source import Source
+from tidemill.model.versions import versions
 from tidemill.planning.carryover import find_kept
+from tidemill.planning.features import features_left
 from tidemill.planning.parts import Seconds, make_parts
 from tidemill.planning.request import Request
-from tidemill.recurring.intervals import Interval
 from tidemill.sources.files.open import find_files, open_source
 from tidemill.sources.files.statistics import Statistics, gather_statistics
 from tidemill.sources.files.window_digest import read_window
@@ -38,9 +40,6 @@ __all__ = [
     "result_key",
     "warning_of",
 ]
-
-Floats = npt.NDArray[np.float64]
-Features = Sequence[tuple[str, Mapping[str, Any]]]
 
 #: Seconds to digest and write one cell of the matrix.
 WRITE_SECONDS = 3e-8
@@ -94,7 +93,7 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
     key = partial(result_key, source, *facts)
     kept = _kept(request, source, key)
     statistics = gather_statistics(source)
-    features = features_left(settings, source.kinds, kept)
+    features = features_left(settings, source.kinds, kept.columns if kept else ())
     cost = _seconds(list(features.values()), len(columns))
     layout, parts = make_parts(source, statistics, cost, part_bytes=request.part_bytes)
     plan = Plan(
@@ -105,6 +104,7 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
         layout=layout,
         parts=parts,
         columns=columns,
+        features=features,
         modules=request.modules,
         interval=request.interval,
         checks=request.checks,
@@ -123,7 +123,7 @@ def warning_of(plan: Plan, statistics: Statistics) -> str:
         "" if there is nothing to say.
     """
     profile = statistics.profile
-    features = plan.features()
+    features = plan.features
     lengths = dict.fromkeys(features, profile.lengths)
     return costs.quadratic_warning(features, lengths, profile.counts)
 

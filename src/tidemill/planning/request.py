@@ -11,10 +11,9 @@ from typing import Any
 from tidemill.calculators.settings import Settings
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
-from tidemill.execution.checks import Level
-from tidemill.model.plan import Source
-from tidemill.model.policies import OnSettingsChange, Policies
-from tidemill.recurring.intervals import Interval
+from tidemill.model.interval import Interval
+from tidemill.model.policies import Limits, OnSettingsChange, Policies
+from tidemill.model.source import Source
 from tidemill.storage.options import check_options
 
 __all__ = ["DEMO_SOURCE", "Request", "make_request"]
@@ -41,7 +40,7 @@ class Request:
     part_bytes: int | None = None  # of input per part; None: by the size of the input
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
     interval: Interval | None = None  # only the rows of its window count
-    checks: Mapping[str, Mapping[Level, float]] = field(default_factory=dict)  # of an interval
+    checks: Limits = field(default_factory=dict)  # of an interval
     examined: Source | None = None  # the interval's window, if its rows were read already
     on_settings_change: OnSettingsChange = "refuse"  # where the table has other settings
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
@@ -92,7 +91,7 @@ def make_request(
         raise ArgumentError(f"part_bytes={part_bytes} is not allowed; give bytes above 0, or None")
     if isolation_seconds <= 0:
         raise ArgumentError(f"isolation_seconds={isolation_seconds} is not allowed; give > 0")
-    from tidemill.execution.chunk import import_modules
+    from tidemill.calculators.custom import import_modules
 
     import_modules(modules)
     return Request(

@@ -9,8 +9,8 @@ from typing import Any
 from tidemill.calculators.settings_formats import EVERY_KIND
 from tidemill.errors import shorten
 from tidemill.model.feature_names import feature_name
+from tidemill.model.interval import Interval
 from tidemill.model.policies import Policies
-from tidemill.recurring.intervals import Interval
 from tidemill.storage.intervals import IntervalRecord
 
 __all__ = ["Alteration", "alteration"]

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tidemill.model.interval import Interval
 from tidemill.planning.request import Request
 from tidemill.recurring.calendars import MOST, Calendar, rules_of
-from tidemill.recurring.intervals import Interval, local_text
+from tidemill.recurring.intervals import local_text
 
 __all__ = ["OPTIONS", "fill_commands"]
 

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from tidemill.errors import ArgumentError
 from tidemill.model.durations import parse_duration
+from tidemill.model.interval import utc
 
 __all__ = [
     "EARLIEST",
@@ -31,7 +32,6 @@ __all__ = [
     "refusal",
     "rules_of",
     "shown",
-    "utc",
 ]
 
 #: The years of times that people may give: with the longest window before them, and the longest
@@ -295,11 +295,6 @@ def moment(time: datetime) -> int:
     """Nanoseconds since 1970 of a time that knows its time zone."""
     plain = datetime.fromisoformat(time.astimezone(UTC).isoformat())  # subclasses count otherwise
     return (plain - _EPOCH) // timedelta(microseconds=1) * 1_000
-
-
-def utc(time: int) -> datetime:
-    """The opposite of :func:`moment`, down to the microsecond."""
-    return _EPOCH + timedelta(microseconds=time // 1_000)
 
 
 def clock_at(time: int, zone: ZoneInfo) -> datetime:

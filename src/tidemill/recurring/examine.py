@@ -17,13 +17,14 @@ from typing import Any, Literal, get_args
 from tidemill.errors import ArgumentError, CheckError, SettingsError, shorten
 from tidemill.execution.checks import parse_checks
 from tidemill.execution.ordered_pool import Turn, in_turns
-from tidemill.model.plan import Source
+from tidemill.model.interval import Interval
 from tidemill.model.policies import OnSettingsChange
+from tidemill.model.source import Source
 from tidemill.planning.prepare import find_interval_files
 from tidemill.planning.request import Request, make_request
 from tidemill.planning.settings_change import Alteration, alteration
 from tidemill.recurring.calendars import Calendar
-from tidemill.recurring.intervals import Interval, interval_at, last_closed, missing
+from tidemill.recurring.intervals import interval_at, last_closed, missing
 from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.delta import INTERVAL
 from tidemill.storage.intervals import (

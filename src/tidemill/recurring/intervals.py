@@ -8,11 +8,11 @@ nanoseconds since 1970 in UTC, as in a block's ``times``. Local clocks and text 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from tidemill.model.interval import Interval, utc
 from tidemill.recurring.calendars import (
     EARLIEST,
     MOST,
@@ -22,11 +22,9 @@ from tidemill.recurring.calendars import (
     refusal,
     rules_of,
     shown,
-    utc,
 )
 
 __all__ = [
-    "Interval",
     "between",
     "candidates",
     "find_interval",
@@ -36,28 +34,6 @@ __all__ = [
     "local_text",
     "missing",
 ]
-
-_NAME = "%Y%m%dT%H%M%SZ"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Interval:
-    """The half-open span ``[start, end)`` of data time that one row per id is about.
-
-    Examples
-    --------
-    >>> interval_at(Calendar("1h"), 0).name
-    '19700101T000000Z'
-    """
-
-    start: int  # nanoseconds since 1970 in UTC; whole seconds
-    end: int  # likewise
-    window_start: int  # likewise; the row sees [window_start, end)
-
-    @property
-    def name(self) -> str:
-        """The start in UTC, as in the partition ``interval=20261120T000000Z``."""
-        return utc(self.start).strftime(_NAME)
 
 
 def interval_at(calendar: Calendar, time: int) -> Interval:

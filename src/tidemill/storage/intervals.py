@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from tidemill.execution.drift import Figures
-from tidemill.model.plan import Source
-from tidemill.recurring.intervals import Interval
+from tidemill.model.interval import Interval
+from tidemill.model.source import Source
 from tidemill.storage.layout import SinkLayout
 
 __all__ = [
@@ -118,16 +117,16 @@ def latest_interval(layout: SinkLayout, before: Interval | None = None) -> Inter
     return None
 
 
-def write_figures(layout: SinkLayout, interval: str, figures: Figures) -> None:
+def write_figures(layout: SinkLayout, interval: str, figures: bytes) -> None:
     """Write the figures of an interval's columns, over earlier ones."""
-    layout.figures.write(f"{interval}.npz", figures.to_bytes())
+    layout.figures.write(f"{interval}.npz", figures)
 
 
-def read_figures(layout: SinkLayout, interval: str) -> Figures | None:
-    """The figures of an interval's columns; None if they are not there or damaged."""
+def read_figures(layout: SinkLayout, interval: str) -> bytes | None:
+    """The figures of an interval's columns; None if there are none."""
     try:
-        return Figures.from_bytes(layout.figures.read(f"{interval}.npz"))
-    except (FileNotFoundError, ValueError):
+        return layout.figures.read(f"{interval}.npz")
+    except FileNotFoundError:
         return None
 
 

@@ -24,7 +24,7 @@ TRANSPOSED_ROWS = 512
 
 def part_schema(plan: Plan) -> pa.Schema:
     """Schema of every part of a plan: the id's columns under their names, then float64 features."""
-    from tidemill.sources.rows.casts import parse_type
+    from tidemill.model.id_types import parse_type
 
     source = plan.source
     pairs = zip(source.columns.ids, source.id_types, strict=True)
@@ -124,6 +124,6 @@ class PartWriter:
     @property
     def id_range(self) -> list[Any]:
         """First and last id written, as JSON values; ``[None, None]`` where there is no row."""
-        from tidemill.sources.rows.casts import id_key
+        from tidemill.model.id_types import id_key
 
         return [None if one is None else id_key(one) for one in self._range]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tidemill.model.plan import Plan
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.lease import LeaseView
 
@@ -36,11 +35,6 @@ class Run:
     def key(self) -> KeyLayout:
         """Where the files of this run's result lie."""
         return self.layout.key(self.result_key)
-
-    def read_plan(self) -> Plan:
-        """The plan as it was recorded when the first attempt started."""
-        key = self.key
-        return Plan.from_json(key.state.read(key.plan))
 
     def lease_view(self) -> LeaseView:
         """A look at the lease, for workers."""

@@ -12,7 +12,7 @@ import pytest
 from tidemill.errors import SourceChangedError, SourceError
 from tidemill.execution import spill as partition
 from tidemill.execution.spill import run_spill_task
-from tidemill.model.plan import Plan, Span
+from tidemill.model.plan import GroupSpan, Plan
 from tidemill.model.policies import Policies
 from tidemill.planning.parts import make_parts
 from tidemill.sources.files import fingerprint as identity
@@ -70,7 +70,7 @@ def test_a_rewrite_of_csv_of_the_same_size_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("id,x\n1,0.5\n1,0.7\n")
     os.utime(tmp_path / "a.csv", (1, 1))
     with pytest.raises(SourceChangedError, match=r"a\.csv was written again"):
-        list(read_span(source, Span(0, 0, 1), ["id", "x"]))
+        list(read_span(source, GroupSpan(0, 0, 1), ["id", "x"]))
 
 
 def test_a_part_whose_file_changes_while_it_is_read_is_not_committed(tmp_path, digest_bytes):
@@ -158,9 +158,12 @@ def test_an_object_of_the_same_size_that_was_written_again(tmp_path, s3):
         )
         if seed == 0:
             source = open_source(prefix, column_id="id", storage_options=options)
-            assert sum(batch.num_rows for batch in read_span(source, Span(0, 0, 2), ["id"])) == 200
+            assert (
+                sum(batch.num_rows for batch in read_span(source, GroupSpan(0, 0, 2), ["id"]))
+                == 200
+            )
     with pytest.raises(SourceChangedError, match=r"a\.parquet was written again"):
-        list(read_span(source, Span(0, 0, 1), ["id"]))
+        list(read_span(source, GroupSpan(0, 0, 1), ["id"]))
     with pytest.raises(SourceChangedError, match=r"a\.parquet"):
         check_unchanged(source, {0})
     client.close()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tidemill.errors import DataError, ResourceError, SourceChangedError
 from tidemill.execution.spill import run_spill_task, spill_tasks
-from tidemill.model.plan import Plan, Span
+from tidemill.model.plan import GroupSpan, Plan
 from tidemill.model.policies import Policies
 from tidemill.planning.parts import make_parts
 from tidemill.sources.files.open import open_source
@@ -226,7 +226,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_called_damaged(name, tmp_pa
     else:
         pq.write_table(pa.Table.from_pandas(frame), path, row_group_size=100)
     source = open_source(str(path), column_id="id", column_sort="time")
-    batches = read_span(source, Span(0, 0, 200), ("id", "time", "x"), rows=100)
+    batches = read_span(source, GroupSpan(0, 0, 200), ("id", "time", "x"), rows=100)
     next(batches)
     path.write_bytes(b"?" * path.stat().st_size)  # in place: the open file sees it
     with pytest.raises(SourceChangedError, match=f"{name} .* start a new run, which plans anew"):

@@ -11,17 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.errors import DataError, SourceError
+from tidemill.model.id_types import from_key, id_key, id_type, parse_type
 from tidemill.sources.rows import casts as module
-from tidemill.sources.rows.casts import (
-    as_float64,
-    check_ids,
-    check_kinds,
-    contiguous,
-    from_key,
-    id_key,
-    id_type,
-    parse_type,
-)
+from tidemill.sources.rows.casts import as_float64, check_ids, check_kinds, contiguous
 
 NUMERIC = [
     pa.array([True, False, None]),

@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError
-from tidemill.model.plan import Columns
+from tidemill.model.source import ColumnRoles
 
 __all__ = ["csv_schema", "read_csv", "value_types"]
 
@@ -44,13 +44,13 @@ def csv_schema(file: pa.NativeFile, name: str) -> pa.Schema:
         raise SourceError(f"{name} cannot be read as CSV: {error}") from error
 
 
-def value_types(schema: pa.Schema, columns: Columns) -> pa.Schema:
+def value_types(schema: pa.Schema, columns: ColumnRoles) -> pa.Schema:
     """The schema with whole numbers in value columns as float64, and no column without a type.
 
     Examples
     --------
     >>> inferred = pa.schema({"id": pa.null(), "x": pa.int64()})
-    >>> value_types(inferred, Columns("id", None, None, ("x",))).types
+    >>> value_types(inferred, ColumnRoles("id", None, None, ("x",))).types
     [DataType(string), DataType(double)]
     """
     return pa.schema([_typed(field, is_value=field.name in columns.values) for field in schema])

@@ -16,7 +16,8 @@ from threading import Lock
 from typing import TypeVar
 
 from tidemill.errors import SourceChangedError, shorten
-from tidemill.model.plan import Part, Source, SourceFile
+from tidemill.model.plan import Part
+from tidemill.model.source import Source, SourceFile
 from tidemill.sources.files.discovery import Found
 from tidemill.storage.stores import Store
 

@@ -21,7 +21,9 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import SourceError, shorten
-from tidemill.model.plan import Columns, Source, SourceFile, Span
+from tidemill.model.id_types import id_type
+from tidemill.model.plan import GroupSpan
+from tidemill.model.source import ColumnRoles, Source, SourceFile
 from tidemill.sources.files.csv import csv_schema, value_types
 from tidemill.sources.files.discovery import Found, Location, discover
 from tidemill.sources.files.fingerprint import (
@@ -38,7 +40,7 @@ from tidemill.sources.files.read import (
     read_span,
 )
 from tidemill.sources.files.window_rows import make_window, touches
-from tidemill.sources.rows.casts import as_float64, check_kinds, check_nulls, id_type
+from tidemill.sources.rows.casts import as_float64, check_kinds, check_nulls
 from tidemill.storage.stores import Store
 
 __all__ = [
@@ -171,7 +173,7 @@ def _digest_by_version(store: Store, file: Found, tail: bytes) -> str:
     return f"version:{facts.hexdigest()}"
 
 
-def _fingerprint(files: Sequence[SourceFile], columns: Columns) -> str:
+def _fingerprint(files: Sequence[SourceFile], columns: ColumnRoles) -> str:
     facts = [[(file.path, file.size, file.digest) for file in files], asdict(columns)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -251,7 +253,7 @@ def _roles(
     column_sort: str | None,
     column_kind: str | None,
     column_value: str | Sequence[str] | None,
-) -> Columns:
+) -> ColumnRoles:
     """The roles of the columns, checked against the first file."""
     values = [column_value] if isinstance(column_value, str) else list(column_value or [])
     ids = (column_id,) if isinstance(column_id, str) else tuple(column_id)
@@ -271,7 +273,7 @@ def _roles(
         )
     if not values:
         raise SourceError(f"no column is left for values beside {shorten(n for _, n in roles)}")
-    columns = Columns(ids[0] if len(ids) == 1 else ids, column_sort, column_kind, tuple(values))
+    columns = ColumnRoles(ids[0] if len(ids) == 1 else ids, column_sort, column_kind, tuple(values))
     if len(ids) > 1 and columns.key in input_columns(columns):
         raise SourceError(f"column {columns.key!r} is named as the id would be; rename it")
     return columns
@@ -293,7 +295,9 @@ def _check_named(schema: pa.Schema, roles: Sequence[tuple[str, str]]) -> None:
         seen[name] = role
 
 
-def _one_schema(store: Store, facts: Sequence[_Facts], format_: str, columns: Columns) -> pa.Schema:
+def _one_schema(
+    store: Store, facts: Sequence[_Facts], format_: str, columns: ColumnRoles
+) -> pa.Schema:
     """The types of the used columns, which must be the same in all files."""
     first = next((one for one in facts if pa.null() not in one.schema.types), facts[0])
     expected = _used(first.schema, format_, columns)
@@ -304,7 +308,7 @@ def _one_schema(store: Store, facts: Sequence[_Facts], format_: str, columns: Co
     return expected
 
 
-def _used(schema: pa.Schema, format_: str, columns: Columns) -> pa.Schema:
+def _used(schema: pa.Schema, format_: str, columns: ColumnRoles) -> pa.Schema:
     """The used columns with the types in which they are read, spilled and compared."""
     typed = value_types(schema, columns) if format_ == "csv" else schema
     names = input_columns(columns)
@@ -312,7 +316,7 @@ def _used(schema: pa.Schema, format_: str, columns: Columns) -> pa.Schema:
 
 
 def _compare(
-    name: str, schema: pa.Schema, expected: pa.Schema, format_: str, columns: Columns
+    name: str, schema: pa.Schema, expected: pa.Schema, format_: str, columns: ColumnRoles
 ) -> None:
     missing = [column for column in expected.names if column not in schema.names]
     if missing:
@@ -330,7 +334,7 @@ def _compare(
             )
 
 
-def _check_types(schema: pa.Schema, columns: Columns) -> None:
+def _check_types(schema: pa.Schema, columns: ColumnRoles) -> None:
     for name in columns.values:
         as_float64(pa.array([], schema.field(name).type), name)
     if columns.kind is None:
@@ -350,7 +354,7 @@ def _is_kind(type_: pa.DataType) -> bool:
     return bool(pt.is_string(type_) or pt.is_integer(type_))
 
 
-def _id_type(schema: pa.Schema, columns: Columns) -> str | tuple[str, ...]:
+def _id_type(schema: pa.Schema, columns: ColumnRoles) -> str | tuple[str, ...]:
     types = tuple(_type_of_ids(schema, name) for name in columns.ids)
     return types[0] if len(types) == 1 else types
 
@@ -391,7 +395,7 @@ def _scan(source: Source, index: int) -> tuple[int, set[str]]:
     """Rows of a file and its kinds, from one column."""
     column = source.columns.kind or source.columns.ids[0]
     rows, kinds = 0, pa.array([], pa.string())
-    for batch in read_span(source, Span(index, 0, source.files[index].groups), [column]):
+    for batch in read_span(source, GroupSpan(index, 0, source.files[index].groups), [column]):
         rows += batch.num_rows
         if column == source.columns.kind:
             kinds = pa.concat_arrays([kinds, kinds_of(source, index, batch)]).unique()

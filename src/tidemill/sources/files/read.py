@@ -17,15 +17,16 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceChangedError, SourceError
-from tidemill.model.plan import Columns, Part, Plan, Source, Span
+from tidemill.model.id_types import parse_type
+from tidemill.model.plan import GroupSpan, Part, Plan
 from tidemill.model.policies import Policies
 from tidemill.model.series import Batch
+from tidemill.model.source import ColumnRoles, Source
 from tidemill.sources.files.csv import read_csv
 from tidemill.sources.files.fingerprint import check_file_unchanged
 from tidemill.sources.files.spill_files import read_spilled, row_width
 from tidemill.sources.files.window_rows import covers, inside, with_time
 from tidemill.sources.rows.assemble import assemble
-from tidemill.sources.rows.casts import parse_type
 from tidemill.sources.rows.composite_ids import join_ids
 from tidemill.sources.rows.id_keys import read_keys
 from tidemill.storage.stores import Store
@@ -90,17 +91,17 @@ def read_part(
         yield to_batch(plan.source, plan.policies, table, where, needs_times=needs_times)
 
 
-def used_columns(columns: Columns) -> tuple[str, ...]:
+def used_columns(columns: ColumnRoles) -> tuple[str, ...]:
     """Names of all columns in memory: id, sort, kind and values."""
     return (columns.key, *_other_columns(columns))
 
 
-def input_columns(columns: Columns) -> tuple[str, ...]:
+def input_columns(columns: ColumnRoles) -> tuple[str, ...]:
     """Names of all columns that are read from the input: those of the id, and the others."""
     return (*columns.ids, *_other_columns(columns))
 
 
-def _other_columns(columns: Columns) -> tuple[str, ...]:
+def _other_columns(columns: ColumnRoles) -> tuple[str, ...]:
     roles = (columns.sort, columns.kind)
     return (*(name for name in roles if name is not None), *columns.values)
 
@@ -152,7 +153,7 @@ def file_name(source: Source, index: int) -> str:
 
 
 def read_span(
-    source: Source, span: Span, columns: Sequence[str], rows: int | None = None
+    source: Source, span: GroupSpan, columns: Sequence[str], rows: int | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Stream columns of some groups of one file, in batches of at most ``rows`` rows.
 
@@ -168,7 +169,7 @@ def read_span(
             yield _with_key(batch, roles, columns)
 
 
-def _with_key(batch: pa.RecordBatch, roles: Columns, columns: Sequence[str]) -> pa.RecordBatch:
+def _with_key(batch: pa.RecordBatch, roles: ColumnRoles, columns: Sequence[str]) -> pa.RecordBatch:
     """The batch with its columns of ids joined into one."""
     ids = join_ids([batch.column(name) for name in roles.ids], roles.ids)
     arrays = [ids if name == roles.key else batch.column(name) for name in columns]
@@ -176,7 +177,7 @@ def _with_key(batch: pa.RecordBatch, roles: Columns, columns: Sequence[str]) -> 
 
 
 def _read_rows(
-    source: Source, span: Span, columns: Sequence[str], rows: int | None
+    source: Source, span: GroupSpan, columns: Sequence[str], rows: int | None
 ) -> Iterator[pa.RecordBatch]:
     if source.window is None:
         yield from _read_span(source, span, columns, rows)
@@ -188,7 +189,7 @@ def _read_rows(
 
 
 def _read_span(
-    source: Source, span: Span, columns: Sequence[str], rows: int | None
+    source: Source, span: GroupSpan, columns: Sequence[str], rows: int | None
 ) -> Iterator[pa.RecordBatch]:
     rows = rows or batch_rows(source)
     name = file_name(source, span.file)
@@ -295,7 +296,7 @@ def _complete_tables(source: Source, part: Part) -> Iterator[tuple[str, pa.Table
     for span in part.spans:
         where = file_name(source, span.file)
         for group in range(span.first, span.last):
-            rows = _group_rows(source, Span(span.file, group, group + 1), part)
+            rows = _group_rows(source, GroupSpan(span.file, group, group + 1), part)
             if rows is None:
                 continue
             below, last, key = _split_last(rows, source.columns.key)
@@ -310,7 +311,7 @@ def _complete_tables(source: Source, part: Part) -> Iterator[tuple[str, pa.Table
         yield where, pa.concat_tables(closed + open_)
 
 
-def _group_rows(source: Source, span: Span, part: Part) -> pa.Table | None:
+def _group_rows(source: Source, span: GroupSpan, part: Part) -> pa.Table | None:
     """The rows of one row group whose ids lie in the part's range; None if there are none."""
     names = used_columns(source.columns)
     kept: list[pa.RecordBatch] = []

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tidemill.model.plan import Source, Span
+from tidemill.model.plan import GroupSpan
 from tidemill.model.policies import Policies
 from tidemill.model.series import Batch
+from tidemill.model.source import Source
 from tidemill.sources.files.read import (
     file_name,
     located,
@@ -89,7 +90,7 @@ def _may_hold(group: Group, chosen: KeyArray) -> bool:
 
 
 def _batches(source: Source, group: Group) -> Iterator[pa.RecordBatch]:
-    span = Span(group.file, group.group, group.group + 1)
+    span = GroupSpan(group.file, group.group, group.group + 1)
     with located(file_name(source, group.file)):
         yield from read_span(source, span, used_columns(source.columns))
 

@@ -25,7 +25,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tidemill.errors import ResourceError
-from tidemill.model.plan import Part, Plan, Source, Span
+from tidemill.model.plan import GroupSpan, Part, Plan
+from tidemill.model.source import Source
 from tidemill.storage.stores import Store
 
 __all__ = [
@@ -169,7 +170,7 @@ def text_width(source: Source) -> int:
     return 12 if several == 1 else 16 * several
 
 
-def map_tasks(source: Source, task_bytes: int = TASK_BYTES) -> tuple[tuple[Span, ...], ...]:
+def map_tasks(source: Source, task_bytes: int = TASK_BYTES) -> tuple[tuple[GroupSpan, ...], ...]:
     """The spans that each map task reads: about ``task_bytes`` in memory, in the input's order.
 
     Rows are taken to lie evenly over a file's row groups, so the tasks follow from the source.
@@ -183,7 +184,7 @@ def map_tasks(source: Source, task_bytes: int = TASK_BYTES) -> tuple[tuple[Span,
     >>> [[(s.file, s.first, s.last) for s in task] for task in map_tasks(source, 16 * 150)]
     [[(0, 0, 4), (1, 0, 2)], [(1, 2, 4), (2, 0, 4)]]
     """
-    tasks: list[list[Span]] = [[]]
+    tasks: list[list[GroupSpan]] = [[]]
     room = float(task_bytes)
     width = row_width(source)
     for index, file in enumerate(source.files):
@@ -197,22 +198,22 @@ def map_tasks(source: Source, task_bytes: int = TASK_BYTES) -> tuple[tuple[Span,
     return tuple(tuple(task) for task in tasks)
 
 
-def _append(spans: list[Span], file: int, group: int) -> None:
+def _append(spans: list[GroupSpan], file: int, group: int) -> None:
     if spans and spans[-1].file == file and spans[-1].last == group:
-        spans[-1] = Span(file, spans[-1].first, group + 1)
+        spans[-1] = GroupSpan(file, spans[-1].first, group + 1)
     else:
-        spans.append(Span(file, group, group + 1))
+        spans.append(GroupSpan(file, group, group + 1))
 
 
-def merge_groups(groups: Sequence[tuple[int, int]]) -> tuple[Span, ...]:
+def merge_groups(groups: Sequence[tuple[int, int]]) -> tuple[GroupSpan, ...]:
     """Spans of (file, group) pairs, in their order; neighbours become one span.
 
     Examples
     --------
     >>> merge_groups([(0, 1), (0, 2), (1, 0)])
-    (Span(file=0, first=1, last=3), Span(file=1, first=0, last=1))
+    (GroupSpan(file=0, first=1, last=3), GroupSpan(file=1, first=0, last=1))
     """
-    spans: list[Span] = []
+    spans: list[GroupSpan] = []
     for file, group in groups:
         _append(spans, file, group)
     return tuple(spans)

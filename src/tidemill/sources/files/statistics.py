@@ -20,8 +20,10 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import DataError
+from tidemill.model.id_types import from_key, parse_type
 from tidemill.model.ids import decode, encode
-from tidemill.model.plan import Source, Span
+from tidemill.model.plan import GroupSpan
+from tidemill.model.source import Source
 from tidemill.sources.files.fingerprint import in_threads
 from tidemill.sources.files.read import (
     counts,
@@ -31,7 +33,6 @@ from tidemill.sources.files.read import (
     read_span,
 )
 from tidemill.sources.files.spill_files import row_width, text_width
-from tidemill.sources.rows.casts import from_key, parse_type
 from tidemill.sources.rows.id_keys import KeyArray, Keys, merge_counts, plain, read_keys, sums
 from tidemill.storage.stores import Store
 
@@ -259,7 +260,7 @@ def _scanned(source: Source, index: int, groups: Iterable[int]) -> Iterator[Grou
 def _stream_keys(source: Source, index: int, group: int) -> Iterator[tuple[int, Keys]]:
     name = source.columns.key
     with located(file_name(source, index)):
-        for batch in read_span(source, Span(index, group, group + 1), [name], 2**20):
+        for batch in read_span(source, GroupSpan(index, group, group + 1), [name], 2**20):
             if batch.num_rows:
                 yield batch.num_rows, read_keys(batch.column(name), name)
 

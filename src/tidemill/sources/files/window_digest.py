@@ -9,7 +9,8 @@ from dataclasses import asdict, replace
 import pyarrow as pa
 
 from tidemill.model.digests import RowSum, table_sum
-from tidemill.model.plan import Source, Span
+from tidemill.model.plan import GroupSpan
+from tidemill.model.source import Source
 from tidemill.sources.files.fingerprint import in_threads
 from tidemill.sources.files.open import kinds_of, with_kinds
 from tidemill.sources.files.read import input_columns, read_span
@@ -40,7 +41,7 @@ def read_window(source: Source) -> Source:
 def _scan_window(source: Source, index: int) -> tuple[RowSum, set[str]]:
     total, kinds = RowSum(), pa.array([], pa.string())
     column = source.columns.kind
-    span = Span(index, 0, source.files[index].groups)
+    span = GroupSpan(index, 0, source.files[index].groups)
     for batch in read_span(source, span, input_columns(source.columns)):
         total += table_sum(batch)
         if column is not None:

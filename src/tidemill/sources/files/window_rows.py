@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError
-from tidemill.model.plan import Columns, Window
+from tidemill.model.source import ColumnRoles, Window
 from tidemill.sources.rows.clocks import NANOSECONDS
 
 __all__ = ["covers", "inside", "make_window", "touches", "with_time"]
 
 
-def make_window(schema: pa.Schema, columns: Columns, first: int, stop: int) -> Window:
+def make_window(schema: pa.Schema, columns: ColumnRoles, first: int, stop: int) -> Window:
     """The window of the times from ``first`` up to, not including, ``stop`` (UTC nanoseconds).
 
     Raises
@@ -61,7 +61,7 @@ def covers(window: Window, group: pq.RowGroupMetaData, column: str) -> bool | No
     return True if low - slack >= window.first and high + slack < window.stop else None
 
 
-def touches(window: Window, columns: Columns, metadata: pq.FileMetaData | None) -> bool:
+def touches(window: Window, columns: ColumnRoles, metadata: pq.FileMetaData | None) -> bool:
     """Whether a file may hold rows of the window; without a footer nobody knows."""
     if metadata is None:
         return True
@@ -79,14 +79,14 @@ def _naive(bound: Any) -> Any:
     return bound.astimezone(UTC).replace(tzinfo=None) if bound.tzinfo else bound
 
 
-def with_time(names: Sequence[str], columns: Columns) -> list[str]:
+def with_time(names: Sequence[str], columns: ColumnRoles) -> list[str]:
     """The names to read: the sort column decides which rows count."""
     assert columns.sort is not None, "a window is one of the sort column"
     return [*names] if columns.sort in names else [*names, columns.sort]
 
 
 def inside(
-    window: Window, batches: Iterator[pa.RecordBatch], names: Sequence[str], columns: Columns
+    window: Window, batches: Iterator[pa.RecordBatch], names: Sequence[str], columns: ColumnRoles
 ) -> Iterator[pa.RecordBatch]:
     """The rows of the window, with the columns ``names``.
 

@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, InputError
+from tidemill.model.id_types import id_type
 from tidemill.model.ids import encode
 from tidemill.sources.frames.frame_columns import read_ids
-from tidemill.sources.rows.casts import check_ids, id_type
+from tidemill.sources.rows.casts import check_ids
 from tidemill.sources.rows.composite_ids import join_ids
 
 __all__ = ["find_ids", "id_dtype", "read_keys", "to_index"]

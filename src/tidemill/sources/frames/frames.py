@@ -26,9 +26,9 @@ import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, SourceError, shorten
 from tidemill.model.ids import id_labels
-from tidemill.model.plan import Columns
 from tidemill.model.policies import Policies
 from tidemill.model.series import Batch, SeriesBlock
+from tidemill.model.source import ColumnRoles
 from tidemill.sources.frames.frame_columns import read_kinds, read_sort, to_arrow
 from tidemill.sources.frames.frame_ids import read_keys, to_index
 from tidemill.sources.rows.assemble import assemble
@@ -59,12 +59,12 @@ class _Roles:
     kind: Label
     values: tuple[Hashable, ...]
 
-    def names(self) -> Columns:
+    def names(self) -> ColumnRoles:
         """Name the columns for messages."""
         sort, kind = (None if one is None else str(one) for one in (self.sort, self.kind))
         ids = tuple(map(str, self.ids))
         values = tuple(map(str, self.values))
-        return Columns(ids[0] if len(ids) == 1 else ids, sort, kind, values)
+        return ColumnRoles(ids[0] if len(ids) == 1 else ids, sort, kind, values)
 
 
 def read_frame(

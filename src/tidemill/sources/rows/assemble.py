@@ -18,8 +18,8 @@ import pyarrow.types as pt
 
 from tidemill.errors import DataError, InputError, SourceError, shorten
 from tidemill.model.ids import id_name
-from tidemill.model.plan import Columns
 from tidemill.model.series import Batch, Quarantined, SeriesBlock
+from tidemill.model.source import ColumnRoles
 from tidemill.sources.rows.casts import (
     as_float64,
     check_nulls,
@@ -59,7 +59,7 @@ SHOWN = 10
 class _Rows:
     """What is known of the rows before their values are read."""
 
-    names: Columns
+    names: ColumnRoles
     ids: pa.Array  # [k], ascending and unique, as the sink holds them; composite ids as structs
     kinds: tuple[str, ...]  # of the segments of one id; empty in the wide format
     layout: Layout
@@ -98,7 +98,7 @@ def assemble(
     needs_times: bool,
     where: str,
     times: Column | None = None,
-    names: Columns | None = None,
+    names: ColumnRoles | None = None,
     for_windows: bool = False,
     id_types: Sequence[pa.DataType] = (),
 ) -> Batch:
@@ -156,8 +156,8 @@ def assemble(
 
 def _default_names(
     sort: Column | None, kind: Column | None, values: Mapping[str, Column]
-) -> Columns:
-    return Columns(
+) -> ColumnRoles:
+    return ColumnRoles(
         id="id",
         sort=None if sort is None else "sort",
         kind=None if kind is None else "kind",
@@ -179,7 +179,7 @@ def _arranged(
     sort: Column | None,
     kind: Column | None,
     kinds: tuple[str, ...],
-    names: Columns,
+    names: ColumnRoles,
     id_types: Sequence[pa.DataType],
 ) -> _Rows:
     """Check the keys and find the segments."""
@@ -290,7 +290,7 @@ def _compacted(
     return before[starts], before[stops]
 
 
-def _clock(times: Column | None, sort: Column | None, names: Columns) -> npt.NDArray[np.int64]:
+def _clock(times: Column | None, sort: Column | None, names: ColumnRoles) -> npt.NDArray[np.int64]:
     """Read times as nanoseconds since the epoch, in the order of the input."""
     source, name = (times, "times") if times is not None else (sort, str(names.sort))
     if source is None or not is_time(source.type):

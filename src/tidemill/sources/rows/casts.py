@@ -16,10 +16,10 @@ import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, DataError, SourceError, shorten
 from tidemill.model import feature_names as columns
-from tidemill.model.ids import encode
+from tidemill.model.id_types import id_type, integer_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 __all__ = [
     "as_float64",
@@ -27,12 +27,8 @@ __all__ = [
     "check_kinds",
     "check_nulls",
     "contiguous",
-    "from_key",
-    "id_key",
-    "id_type",
     "normal_ids",
     "ordinals",
-    "parse_type",
     "sound_ids",
 ]
 
@@ -43,22 +39,6 @@ STRING_BYTES = 2**31 - 1
 #: Days since 1970 of the first of January of the years 1 and 10000.
 FIRST_DAY, END_DAY = -719_162, 2_932_897
 DAY_MICROSECONDS = 86_400_000_000
-
-_UTC_MICROSECONDS = pa.timestamp("us", "UTC")
-_ID_TYPES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], pa.DataType]], ...]
-_ID_TYPES = (
-    (pt.is_unsigned_integer, lambda _: pa.int64()),
-    (pt.is_signed_integer, lambda kept: kept),
-    (pt.is_boolean, lambda kept: kept),
-    (pt.is_floating, lambda _: pa.float64()),
-    (pt.is_string, lambda kept: kept),
-    (pt.is_large_string, lambda _: pa.string()),
-    (pt.is_string_view, lambda _: pa.string()),
-    (pt.is_date, lambda _: pa.date32()),
-    (pt.is_timestamp, lambda kept: _UTC_MICROSECONDS if kept.tz else pa.timestamp("us")),
-)
-_KEPT = (pa.bool_(), pa.string(), pa.float64(), pa.date32(), pa.timestamp("us"), _UTC_MICROSECONDS)
-_SINK_TYPES = {str(kept): kept for kept in (pa.int8(), pa.int16(), pa.int32(), pa.int64(), *_KEPT)}
 
 
 def contiguous(array: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -171,45 +151,6 @@ def _has_null_entry(array: pa.Array) -> bool:
     return pt.is_dictionary(array.type) and bool(array.dictionary.null_count)
 
 
-def id_type(type_: pa.DataType) -> pa.DataType:
-    """Give the Arrow type in which ids of ``type_`` are written.
-
-    A sink is a Delta table: it has no unsigned integers, no dictionaries, and timestamps in
-    microseconds, without zone or in UTC.
-
-    Raises
-    ------
-    SourceError
-        If such ids are not supported.
-
-    Examples
-    --------
-    >>> id_type(pa.dictionary(pa.int8(), pa.large_string()))
-    DataType(string)
-    >>> id_type(pa.timestamp("ns", "Europe/Berlin"))
-    TimestampType(timestamp[us, tz=UTC])
-    """
-    value_type = type_.value_type if pt.is_dictionary(type_) else type_
-    for test, kept in _ID_TYPES:
-        if test(value_type):
-            return kept(value_type)
-    raise SourceError(
-        f"ids of type {type_} are not supported: cast them to an integer, a string, a date or "
-        "a timestamp"
-    )
-
-
-def parse_type(text: str) -> pa.DataType:
-    """Read the type that :func:`id_type` gave from its text.
-
-    Examples
-    --------
-    >>> parse_type("timestamp[us, tz=UTC]") == pa.timestamp("us", "UTC")
-    True
-    """
-    return _SINK_TYPES[text]
-
-
 def check_ids(array: pa.Array | pa.ChunkedArray, column: str) -> pa.Array:
     """Refuse ids that are null or of an unsupported type; normalise the others.
 
@@ -298,48 +239,12 @@ def _check_years(ids: pa.Array, column: str) -> None:
     if not pt.is_temporal(ids.type) or not len(ids):
         return
     per_day = 1 if pt.is_date32(ids.type) else DAY_MICROSECONDS
-    numbers = ids.view(_integer_type(ids.type)).to_numpy(zero_copy_only=False)
+    numbers = ids.view(integer_type(ids.type)).to_numpy(zero_copy_only=False)
     if numbers.min() < FIRST_DAY * per_day or numbers.max() >= END_DAY * per_day:
         raise DataError(
             f"column {column!r} holds ids of type {ids.type} beyond the years 1 to 9999: mend or "
             "drop these rows, or cast them to strings"
         )
-
-
-def id_key(scalar: pa.Scalar) -> int | float | str:
-    """Turn an id into what JSON holds: timestamps and dates by their integer in Arrow's unit.
-
-    Keys order as the ids do; booleans are 0 and 1, composite ids their text.
-
-    Examples
-    --------
-    >>> import datetime
-    >>> id_key(pa.scalar(datetime.date(1970, 1, 3)))
-    2
-    """
-    if pt.is_struct(scalar.type):
-        return str(encode(pa.array([scalar]).flatten())[0])
-    if pt.is_temporal(scalar.type):
-        return int(scalar.value)
-    key: float | str = scalar.as_py()
-    return int(key) if pt.is_boolean(scalar.type) else key
-
-
-def from_key(key: float | str, type_: pa.DataType) -> pa.Scalar:
-    """Turn the key that :func:`id_key` gave back into an id of ``type_``.
-
-    Examples
-    --------
-    >>> from_key(2, pa.date32())
-    <pyarrow.Date32Scalar: datetime.date(1970, 1, 3)>
-    """
-    if pt.is_temporal(type_):
-        return pa.array([key], _integer_type(type_)).view(type_)[0]
-    return pa.scalar(bool(key) if pt.is_boolean(type_) else key, type_)
-
-
-def _integer_type(type_: pa.DataType) -> pa.DataType:
-    return pa.int32() if pt.is_date32(type_) or pt.is_time32(type_) else pa.int64()
 
 
 def ordinals(array: pa.Array) -> npt.NDArray[Any] | None:
@@ -355,7 +260,7 @@ def ordinals(array: pa.Array) -> npt.NDArray[Any] | None:
     if pt.is_boolean(array.type):
         array = array.cast(pa.uint8())
     elif pt.is_temporal(array.type) and not pt.is_interval(array.type):
-        array = array.view(_integer_type(array.type))
+        array = array.view(integer_type(array.type))
     elif not (pt.is_integer(array.type) or pt.is_floating(array.type)):
         return None
     return np.asarray(array.to_numpy(zero_copy_only=False))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tidemill.model.plan import IdKey
+from tidemill.model.aliases import IdKey
 from tidemill.sources.rows.casts import normal_ids, ordinals, sound_ids
 
 __all__ = ["KeyArray", "Keys", "merge_counts", "plain", "read_keys", "sums"]

@@ -17,8 +17,8 @@ from tidemill.calculators import batches as matrix
 from tidemill.calculators import calculator
 from tidemill.errors import CalculationError, SinkError
 from tidemill.execution import reduce as reduction
+from tidemill.execution.carryover import MISSING, KeptRows
 from tidemill.execution.job import Job, extract_here
-from tidemill.planning.carryover import MISSING, KeptRows
 from tidemill.planning.prepare import make_plan
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import examine, make_table_request
