@@ -21,6 +21,7 @@ from tidemill.execution.spill import run_spill_task, spill_tasks
 from tidemill.model.plan import GroupSpan, Plan
 from tidemill.model.policies import Policies
 from tidemill.planning.parts import make_parts
+from tidemill.planning.plan_json import plan_from_json, plan_to_json
 from tidemill.sources.files.open import open_source
 from tidemill.sources.files.read import read_part, read_span
 from tidemill.sources.files.statistics import gather_statistics
@@ -30,8 +31,9 @@ def make_plan(location, part_bytes=2000, **roles):
     source = open_source(location, **{"column_id": "id"} | roles)
     statistics = gather_statistics(source)
     layout, parts = make_parts(source, statistics, lambda *_: 0.0, part_bytes=part_bytes)
-    plan = Plan("key", source, {}, Policies(), layout, parts, ())
-    return Plan.from_json(plan.to_json())
+    settings = {"*": [["mean", {}]]}
+    plan = Plan("key", source, settings, Policies(), layout, parts, (), {})
+    return plan_from_json(plan_to_json(plan))
 
 
 def read_series(plan, spill_dir, **options):
@@ -262,9 +264,9 @@ def test_an_id_range_without_rows_gives_no_batch(tmp_path):
 PEAK = """
 import json, resource, sys
 from tidemill.execution.spill import run_spill_task, spill_tasks
-from tidemill.model.plan import Plan
+from tidemill.planning.plan_json import plan_from_json
 from tidemill.sources.files.read import read_part
-plan = Plan.from_json(open(sys.argv[1]).read())
+plan = plan_from_json(open(sys.argv[1]).read())
 rows = 0
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for task in spill_tasks(plan):
@@ -290,7 +292,7 @@ def test_memory_stays_flat_with_one_giant_row_group(tmp_path, layout):
         pq.write_table(table.slice(0, 1000), tmp_path / "b.parquet")
     plan = make_plan(tmp_path, part_bytes=2**26)
     assert plan.layout == layout
-    (tmp_path / "plan.json").write_text(plan.to_json())
+    (tmp_path / "plan.json").write_text(plan_to_json(plan))
     command = [sys.executable, "-c", PEAK, tmp_path / "plan.json", tmp_path / "spill"]
     rows, mebibytes = json.loads(subprocess.check_output(command))
     assert rows == sum(file.rows for file in plan.source.files)
