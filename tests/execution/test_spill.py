@@ -41,7 +41,7 @@ def make_plan(folder, part_bytes=1000, **roles):
     source = open_source(folder, column_id="id", column_sort="time", **roles)
     statistics = gather_statistics(source)
     layout, parts = make_parts(source, statistics, lambda *_: 0.0, part_bytes=part_bytes)
-    return Plan("key", source, {}, Policies(), layout, parts, ())
+    return Plan("key", source, {}, Policies(), layout, parts, (), {})
 
 
 @pytest.fixture

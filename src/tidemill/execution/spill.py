@@ -70,7 +70,7 @@ def spill_tasks(plan: Plan) -> list[int]:
     >>> from tidemill.model.policies import Policies
     >>> source = Source("/d", "parquet", (), Columns("id", None, None, ("x",)), "int64", ("x",),
     ...                 {}, "")
-    >>> spill_tasks(Plan("key", source, {}, Policies(), "clustered", (), ()))
+    >>> spill_tasks(Plan("key", source, {}, Policies(), "clustered", (), (), {}))
     []
     """
     return list(range(len(map_tasks(plan.source)))) if plan.layout == "spilled" else []

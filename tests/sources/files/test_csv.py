@@ -21,7 +21,7 @@ def read_series(location, spill_dir, **roles):
     source = open_source(location, column_id="id", **roles)
     statistics = gather_statistics(source)
     layout, parts = make_parts(source, statistics, lambda *_: 0.0, part_bytes=3000)
-    plan = Plan("key", source, {}, Policies(), layout, parts, ())
+    plan = Plan("key", source, {}, Policies(), layout, parts, (), {})
     for task in spill_tasks(plan):
         run_spill_task(plan, task, str(spill_dir))
     return {

@@ -46,7 +46,7 @@ def plan_of(folder, layout):
     layout_, parts = make_parts(source, found, lambda *_: 0.0, part_bytes=24 * N_ROWS)
     assert layout_ == layout
     assert len(parts) >= N_FILES
-    return Plan("key", source, {}, Policies(on_duplicate="first"), layout, parts, ())
+    return Plan("key", source, {}, Policies(on_duplicate="first"), layout, parts, (), {})
 
 
 @pytest.fixture(params=[2**31, 0], ids=["by content", "by version"])
@@ -197,7 +197,7 @@ def test_every_row_is_counted_by_one_part_before_policies_drop_it(tmp_path, shuf
     layout, parts = make_parts(source, found, lambda *_: 0.0, part_bytes=5000)
     assert (layout, len(parts) > 5) == ("spilled" if shuffled else "clustered", True)
     policies = Policies(on_nan=on_nan, on_duplicate="first")
-    plan = Plan("key", source, {}, policies, layout, parts, ())
+    plan = Plan("key", source, {}, policies, layout, parts, (), {})
     for task in partition.spill_tasks(plan):
         run_spill_task(plan, task, str(tmp_path / "spill"))
     assert read_rows(plan, str(tmp_path / "spill")) == source.rows == 3000
@@ -218,7 +218,7 @@ def test_wrong_statistics_in_a_footer_show_in_the_rows(tmp_path):
         source, gather_statistics(source), lambda *_: 0.0, part_bytes=20 * 16
     )
     assert (layout, len(parts)) == ("clustered", 4)
-    plan = Plan("key", source, {}, Policies(), layout, parts, ())
+    plan = Plan("key", source, {}, Policies(), layout, parts, (), {})
     assert (read_rows(plan), source.rows) == (70, 80)
 
 

@@ -285,7 +285,7 @@ def test_parts_and_spill_in_object_storage(tmp_path, bucket):
     source = open_source(f"{bucket}/time", column_id="id", column_sort="time")
     found = gather_statistics(source)
     layout, parts = make_parts(source, found, lambda *_: 0.0, part_bytes=400)
-    plan = Plan("key", source, {}, Policies(), layout, parts, ())
+    plan = Plan("key", source, {}, Policies(), layout, parts, (), {})
     assert (layout, len(parts)) == ("spilled", 30)
     run_spill_task(plan, 0, f"{bucket}/work")
     (batch,) = read_part(plan, parts[3], f"{bucket}/work", needs_times=False)
