@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tidemill.errors import ArgumentError
 from tidemill.execution import checks
-from tidemill.execution.checks import CHECKS, Facts, failures, find, parse_checks
+from tidemill.execution.checks import CHECKS, ResultCounts, failures, find
+from tidemill.planning.check_limits import parse_checks
 
-GOOD = Facts(rows=1_000, columns=10, nan_cells=500)
+GOOD = ResultCounts(rows=1_000, columns=10, nan_cells=500)
 DEFAULTS = parse_checks()
 
 
@@ -56,24 +57,24 @@ def test_a_good_run_has_no_findings():
     ],
 )
 def test_default_limits(facts, expected):
-    found = find(DEFAULTS, Facts(**{**asdict(GOOD), **facts}), GOOD)
+    found = find(DEFAULTS, ResultCounts(**{**asdict(GOOD), **facts}), GOOD)
     assert levels(found) == expected
     assert list(levels(found)) == [name for name in CHECKS if name in expected]
     assert levels(failures(found)) == {k: v for k, v in expected.items() if v == "fail"}
 
 
-@pytest.mark.parametrize("before", [None, Facts(0, 10), Facts(0, 0)])
+@pytest.mark.parametrize("before", [None, ResultCounts(0, 10), ResultCounts(0, 0)])
 def test_with_nothing_to_compare_with_nothing_is_found(before):
-    assert find(DEFAULTS, Facts(rows=1, columns=10, nan_cells=10), before) == []
+    assert find(DEFAULTS, ResultCounts(rows=1, columns=10, nan_cells=10), before) == []
 
 
 def test_a_result_without_cells_has_no_shares():
-    empty = Facts(rows=0, columns=10)
+    empty = ResultCounts(rows=0, columns=10)
     assert find(DEFAULTS, empty, empty) == find(DEFAULTS, empty) == []
 
 
 def test_sentences_say_the_figures_and_the_limit():
-    bad = Facts(rows=300, columns=10, quarantined=1_200, failed_cells=60, nan_cells=1_000)
+    bad = ResultCounts(rows=300, columns=10, quarantined=1_200, failed_cells=60, nan_cells=1_000)
     assert [finding.sentence for finding in find(DEFAULTS, bad, GOOD)] == [
         "1,200 series quarantined, without a row; more than 0 is a warning",
         "60 of 3,000 cells (2%) are NaN because their calculator failed; more than 0% is a warning",
@@ -83,7 +84,7 @@ def test_sentences_say_the_figures_and_the_limit():
 
 
 def test_findings_and_limits_are_json_values():
-    found = find(DEFAULTS, Facts(rows=300, columns=10, quarantined=2), GOOD)
+    found = find(DEFAULTS, ResultCounts(rows=300, columns=10, quarantined=2), GOOD)
     for value in (DEFAULTS, [asdict(finding) for finding in found]):
         assert json.loads(json.dumps(value)) == value
 
@@ -91,7 +92,10 @@ def test_findings_and_limits_are_json_values():
 @given(st.integers(1, 10**6), st.integers(0, 10**6), st.integers(0, 99))
 def test_a_figure_equal_to_its_limit_is_no_finding(rows, gone, percent):
     limits = parse_checks({"rows_drop": {"fail": percent / 100, "warn": "off"}})
-    now, before = Facts(rows=100 * rows - min(gone, 100 * rows), columns=1), Facts(100 * rows, 1)
+    now, before = (
+        ResultCounts(rows=100 * rows - min(gone, 100 * rows), columns=1),
+        ResultCounts(100 * rows, 1),
+    )
     is_above = (before.rows - now.rows) * 100 > percent * before.rows
     assert levels(find(limits, now, before)) == ({"rows_drop": "fail"} if is_above else {})
 
@@ -99,7 +103,9 @@ def test_a_figure_equal_to_its_limit_is_no_finding(rows, gone, percent):
 @given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 99))
 def test_a_difference_of_shares_is_not_rounded(now, before, percent):
     limits = parse_checks({"nan_rise": {"fail": percent / 100, "warn": "off"}})
-    found = find(limits, Facts(20, 10, nan_cells=2 * now), Facts(10, 10, nan_cells=before))
+    found = find(
+        limits, ResultCounts(20, 10, nan_cells=2 * now), ResultCounts(10, 10, nan_cells=before)
+    )
     assert bool(found) == (now - before > percent)
 
 
@@ -124,7 +130,7 @@ def test_limits(given, name, expected):
 
 def test_a_failure_hides_the_warning_of_the_same_check():
     limits = parse_checks({"failed_cells": {"warn": 0, "fail": 0}})
-    assert levels(find(limits, Facts(10, 10, failed_cells=1))) == {"failed_cells": "fail"}
+    assert levels(find(limits, ResultCounts(10, 10, failed_cells=1))) == {"failed_cells": "fail"}
 
 
 @pytest.mark.parametrize(

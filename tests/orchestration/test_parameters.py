@@ -15,13 +15,14 @@ from prefect.utilities.schema_tools import validate
 from tidemill.calculators.settings import Settings
 from tidemill.cli.main import cli
 from tidemill.errors import ArgumentError, InputError
-from tidemill.execution.checks import CHECKS, parse_checks
+from tidemill.execution.checks import CHECKS
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
 from tidemill.orchestration.cluster import parse_cluster
 from tidemill.orchestration.deploy.entrypoints import parameter_form
 from tidemill.orchestration.deploy.project_file import project_file, read_project
+from tidemill.planning.check_limits import parse_checks
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import find_interval
 from tidemill.storage.options import check_options

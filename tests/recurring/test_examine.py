@@ -26,11 +26,11 @@ from tidemill.errors import (
     SourceError,
 )
 from tidemill.execution import acceptance, job
-from tidemill.execution.checks import parse_checks
 from tidemill.execution.job import extract_here
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.model.policies import Policies
 from tidemill.planning import prepare as preparation
+from tidemill.planning.check_limits import parse_checks
 from tidemill.planning.request import make_request
 from tidemill.planning.settings_change import alteration
 from tidemill.recurring import examine as recurring

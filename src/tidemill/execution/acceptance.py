@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidemill.errors import CheckError, SinkError
-from tidemill.execution.checks import Facts, Finding, failures, find, measure
+from tidemill.execution.checks import CheckResult, ResultCounts, failures, find, measure
 from tidemill.execution.drift import Figures, Gatherer, all_nan, most_nan, moves
 from tidemill.model.ids import id_fields, tuple_text
 from tidemill.model.plan import Plan
@@ -39,11 +39,11 @@ NAMED = 1_000
 class Acceptance:
     """What is known of an interval's new rows before anybody sees them."""
 
-    facts: Facts
+    facts: ResultCounts
     figures: Figures  # of its columns
     features: Mapping[str, Any]  # that moved most, and that have the most NaN: JSON values
     measures: Mapping[str, Any]  # what each check measured, and its limits: JSON values
-    findings: Sequence[Finding] = ()
+    findings: Sequence[CheckResult] = ()
     replaced: str = ""  # id of the run whose rows they replace
     changes: Mapping[str, Any] = field(default_factory=dict)  # added, removed, altered: ids
     settings_change: str = ""  # in words: what the replaced rows were made with otherwise
@@ -79,7 +79,7 @@ def accept(
     figures = _figures(run, plan, markers)
     facts = _facts(figures, markers, failed_cells)
     before = latest_interval(run.layout, interval)
-    known = Facts(**before.facts) if before else None
+    known = ResultCounts(**before.facts) if before else None
     findings = find(plan.checks, facts, known)
     if bad := failures(findings):
         raise CheckError(
@@ -101,8 +101,8 @@ def accept(
     return replace(accepted, replaced=replaced.run_id, changes=changes, settings_change=change.text)
 
 
-def _facts(figures: Figures, markers: Sequence[Marker], failed_cells: int) -> Facts:
-    return Facts(
+def _facts(figures: Figures, markers: Sequence[Marker], failed_cells: int) -> ResultCounts:
+    return ResultCounts(
         rows=sum(marker.rows for marker in markers),
         columns=len(figures.columns),
         quarantined=sum(len(marker.quarantined) for marker in markers),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["Interval", "utc"]
+__all__ = ["MOST_INTERVALS", "Interval", "utc"]
+
+#: Intervals in one request.
+MOST_INTERVALS = 100_000
 
 _NAME = "%Y%m%dT%H%M%SZ"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -32,12 +32,10 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import check_sink
 
 __all__ = [
-    "check_door",
     "find_interval_files",
-    "make_plan",
-    "open_request",
     "prepare",
     "result_key",
+    "validate_request",
     "warning_of",
 ]
 
@@ -45,8 +43,13 @@ __all__ = [
 WRITE_SECONDS = 3e-8
 
 
-def check_door(request: Request) -> None:
-    """Find what is wrong with a request before anything is started for it; writes nothing.
+def validate_request(request: Request) -> Request:
+    """Check a request against its sink and its input, before anything is started; writes nothing.
+
+    Returns
+    -------
+    Request
+        The same, with its input opened: a run that gets it does not check again.
 
     Raises
     ------
@@ -55,41 +58,31 @@ def check_door(request: Request) -> None:
     """
     layout = SinkLayout.of(request.sink, request.storage_options)
     check_sink(layout, request.locations, intervals=request.interval is not None)
-    _, settings = open_request(request)
-    _identities(settings.canonical())
-
-
-def open_request(request: Request) -> tuple[Source, Settings]:
-    """The input of a request, and its settings, which fit it.
-
-    Raises
-    ------
-    InputError
-        If files, columns, kinds or settings cannot be used.
-    """
     source = _open(request)
-    settings = Settings.from_any(request.settings)
-    settings.columns(source.kinds)
-    _check_times(settings, source)
-    return source, settings
-
-
-def make_plan(request: Request) -> Plan:
-    """Look at the input and plan the request; writes nothing.
-
-    Raises
-    ------
-    InputError
-        If files, columns, kinds or settings cannot be used.
-    """
-    return prepare(request)[0]
+    request.settings.check_kinds(source.kinds)
+    _check_times(request.settings, source)
+    _identities(request.settings.canonical())
+    return replace(request, examined=source)
 
 
 def prepare(request: Request) -> tuple[Plan, Statistics]:
-    """As :func:`make_plan`, with the statistics of the input that the plan rests on."""
-    source, settings = open_request(request)
+    """Read the input's statistics and plan the request; writes nothing.
+
+    Returns
+    -------
+    Plan, Statistics
+        The statistics of the input are what the plan rests on.
+
+    Raises
+    ------
+    InputError
+        If files, columns, kinds or settings cannot be used.
+    """
+    settings, source = request.settings, _open(request)
+    _check_times(settings, source)
     columns = settings.columns(source.kinds)
-    facts = settings.canonical(), asdict(request.policies), request.interval, request.recalculates
+    canonical = settings.canonical()
+    facts = canonical, asdict(request.policies), request.interval, request.recalculates
     key = partial(result_key, source, *facts)
     kept = _kept(request, source, key)
     statistics = gather_statistics(source)
@@ -99,7 +92,7 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
     plan = Plan(
         result_key=key(kept.result_key if kept else ""),
         source=source,
-        settings=settings.canonical(),
+        settings=canonical,
         policies=request.policies,
         layout=layout,
         parts=parts,
@@ -168,6 +161,8 @@ def _identities(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _open(request: Request) -> Source:
+    if request.interval is None and request.examined is not None:
+        return request.examined
     if request.interval is None:
         return open_source(
             request.locations,
@@ -211,7 +206,7 @@ def _kept(request: Request, source: Source, key_of: Callable[[str], str]) -> Kep
     if request.interval is None or request.on_settings_change != "append" or request.recalculates:
         return None
     layout = SinkLayout.of(request.sink, request.storage_options)
-    name, asked = request.interval.name, (request.settings, request.policies)
+    name, asked = request.interval.name, (request.settings.canonical(), request.policies)
     return find_kept(layout, name, source, *asked, key_of)
 
 

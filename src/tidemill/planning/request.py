@@ -1,19 +1,23 @@
-"""What a caller asks for, as one frozen, JSON-serialisable value."""
+"""What a caller asks for, checked once and frozen."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from tidemill.calculators.custom import import_modules
 from tidemill.calculators.settings import Settings
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
 from tidemill.model.interval import Interval
 from tidemill.model.policies import Limits, OnSettingsChange, Policies
 from tidemill.model.source import Source
+from tidemill.planning.check_limits import parse_checks
+from tidemill.planning.doors import EXTRACT, Door, check_number
+from tidemill.storage.delta import INTERVAL
 from tidemill.storage.options import check_options
 
 __all__ = ["DEMO_SOURCE", "Request", "make_request"]
@@ -28,7 +32,7 @@ class Request:
 
     source: str | tuple[str, ...]  # path, folder, glob or URL, or several
     sink: str  # path or URL
-    settings: Mapping[str, Any]  # canonical, see Settings.canonical
+    settings: Settings
     column_id: str | tuple[str, ...]
     column_sort: str | None = None
     column_kind: str | None = None
@@ -41,7 +45,7 @@ class Request:
     isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
     interval: Interval | None = None  # only the rows of its window count
     checks: Limits = field(default_factory=dict)  # of an interval
-    examined: Source | None = None  # the interval's window, if its rows were read already
+    examined: Source | None = None  # the input, if it was opened, and its window counted, already
     on_settings_change: OnSettingsChange = "refuse"  # where the table has other settings
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
     reason: str = ""  # why an interval is calculated, for the record
@@ -57,58 +61,68 @@ class Request:
         return (self.source,) if isinstance(self.source, str) else self.source
 
 
-def make_request(
-    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    sink: str | os.PathLike[str],
-    *,
-    settings: Any = None,
-    kind_to_settings: Mapping[str, Any] | None = None,
-    column_id: str | Sequence[str] | None = None,
-    column_sort: str | None = None,
-    column_kind: str | None = None,
-    column_value: str | Sequence[str] | None = None,
-    on_nan: str = "raise",
-    on_duplicate: str = "raise",
-    on_error: str = "raise",
-    work_dir: str | os.PathLike[str] | None = None,
-    storage_options: Mapping[str, str] | None = None,
-    modules: Sequence[str] = (),
-    part_bytes: int | None = None,
-    isolation_seconds: float = 300.0,
-) -> Request:
+def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) -> Request:
     """Check what can be checked without looking at the input, and freeze it.
+
+    Parameters
+    ----------
+    source, sink : as the parameters of these names
+    door : the flow whose parameters are given; parameters that are left out get its defaults
+    given : parameters of the door by name; those that do not concern a request are only checked
 
     Raises
     ------
     ArgumentError, SettingsError
         If an argument's type or value is not allowed.
-    """
-    ids = _ids(column_id)
-    for argument, name in {"column_sort": column_sort, "column_kind": column_kind}.items():
-        _check_column(argument, name)
-    values = None if column_value is None else _one_or_several("column_value", column_value)
-    if part_bytes is not None and part_bytes <= 0:
-        raise ArgumentError(f"part_bytes={part_bytes} is not allowed; give bytes above 0, or None")
-    if isolation_seconds <= 0:
-        raise ArgumentError(f"isolation_seconds={isolation_seconds} is not allowed; give > 0")
-    from tidemill.calculators.custom import import_modules
 
+    Examples
+    --------
+    >>> make_request("in.parquet", "matrix", column_id="buoy").column_id
+    'buoy'
+    """
+    values = door.complete({"source": source, "sink": sink, "column_id": None, **given})
+    for name in values:
+        check_number(name, values[name])
+    ids = _ids(values["column_id"])
+    sort_role = "column_time" if "column_time" in door else "column_sort"
+    for role in (sort_role, "column_kind"):
+        _check_column(role, values[role])
+    kinds = values["column_value"]
+    modules = values["modules"] or ()
     import_modules(modules)
-    return Request(
+    work_dir = values["work_dir"]
+    made = Request(
         source=_locations(source),
         sink=_location(sink, "sink"),
-        settings=Settings.from_any(settings, kind_to_settings).canonical(),
+        settings=Settings.from_any(values["settings"], values["kind_to_settings"]),
         column_id=ids,
-        column_sort=column_sort,
-        column_kind=column_kind,
-        column_value=values,
-        policies=Policies(on_nan, on_duplicate, on_error),  # type: ignore[arg-type]
+        column_sort=values[sort_role],
+        column_kind=values["column_kind"],
+        column_value=None if kinds is None else _one_or_several("column_value", kinds),
+        policies=Policies(values["on_nan"], values["on_duplicate"], values["on_error"]),
         work_dir=None if work_dir is None else _location(work_dir, "work_dir"),
-        storage_options=check_options(storage_options),
+        storage_options=check_options(values["storage_options"]),
         modules=tuple(modules),
-        part_bytes=part_bytes,
-        isolation_seconds=isolation_seconds,
+        part_bytes=values["part_bytes"],
+        isolation_seconds=values["isolation_seconds"],
     )
+    return _of_table(made, values) if "table" in door.groups else made
+
+
+def _of_table(request: Request, values: Mapping[str, Any]) -> Request:
+    """Add what concerns a table of intervals."""
+    choice = values["on_settings_change"]
+    if choice not in (allowed := get_args(OnSettingsChange)):
+        raise ArgumentError(
+            f"on_settings_change={choice!r} is not allowed; choose one of "
+            f"{', '.join(map(repr, allowed))}"
+        )
+    if INTERVAL in request.ids:
+        raise ArgumentError(
+            f"column_id={INTERVAL!r} is also the name of the table's column of intervals: rename "
+            "the column"
+        )
+    return replace(request, checks=parse_checks(values["checks"]), on_settings_change=choice)
 
 
 def _ids(column_id: Any) -> str | tuple[str, ...]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tidemill.model.interval import Interval
+from tidemill.model.interval import MOST_INTERVALS, Interval
 from tidemill.planning.request import Request
-from tidemill.recurring.calendars import MOST, Calendar, rules_of
+from tidemill.recurring.calendars import Calendar, rules_of
 from tidemill.recurring.intervals import local_text
 
 __all__ = ["OPTIONS", "fill_commands"]
@@ -88,7 +88,7 @@ def _is_path(name: str, value: str) -> bool:
 
 def _spans(calendar: Calendar, holes: Sequence[Interval]) -> Iterator[tuple[int, int]]:
     """Spans of time that hold the holes, each of no more intervals than one backfill takes."""
-    longest = MOST * rules_of(calendar).step
+    longest = MOST_INTERVALS * rules_of(calendar).step
     start = end = None
     for hole in holes:
         if start is None or end is None:

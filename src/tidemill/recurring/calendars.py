@@ -19,12 +19,11 @@ from zoneinfo import ZoneInfo
 
 from tidemill.errors import ArgumentError
 from tidemill.model.durations import parse_duration
-from tidemill.model.interval import utc
+from tidemill.model.interval import MOST_INTERVALS, utc
 
 __all__ = [
     "EARLIEST",
     "LATEST",
-    "MOST",
     "Calendar",
     "Rules",
     "moment",
@@ -37,8 +36,6 @@ __all__ = [
 #: The years of times that people may give: with the longest window before them, and the longest
 #: step on either side, they fit into int64 nanoseconds (1677 to 2262).
 EARLIEST, LATEST = 1800, 2249
-#: Intervals in one request.
-MOST = 100_000
 _SECOND = 10**9
 _DAY = 86_400 * _SECOND
 _LONGEST = {"every": 366, "window": 36_600}  # days
@@ -201,16 +198,18 @@ def _step(value: Any) -> _Span:
 def _earlier(lookback: Any, window: _Span, every: _Span) -> int:
     if lookback is None:
         steps = -(-window.nanoseconds // every.nanoseconds)
-        if steps <= MOST:
+        if steps <= MOST_INTERVALS:
             return steps
         raise refusal(
             "lookback",
             lookback,
             f"window is {steps:,} times as long as every, too much for the "
-            f"default; give a number of intervals from 0 to {MOST:,}",
+            f"default; give a number of intervals from 0 to {MOST_INTERVALS:,}",
         )
-    if type(lookback) is not int or not 0 <= lookback <= MOST:
-        raise refusal("lookback", lookback, f"give a number of intervals from 0 to {MOST:,}")
+    if type(lookback) is not int or not 0 <= lookback <= MOST_INTERVALS:
+        raise refusal(
+            "lookback", lookback, f"give a number of intervals from 0 to {MOST_INTERVALS:,}"
+        )
     return lookback
 
 

@@ -12,10 +12,9 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from tidemill.model.interval import Interval, utc
+from tidemill.model.interval import MOST_INTERVALS, Interval, utc
 from tidemill.recurring.calendars import (
     EARLIEST,
-    MOST,
     Calendar,
     moment,
     read_times,
@@ -171,12 +170,12 @@ def between(calendar: Calendar, start: Any, end: Any) -> list[Interval]:
     if stop <= first.start:
         raise refusal("end", end, f"give a time after start={shown(start)}")
     expected = (stop - first.start) // rules_of(calendar).step
-    if expected > MOST:
+    if expected > MOST_INTERVALS:
         raise refusal(
             "end",
             end,
             f"about {expected:,} intervals lie between start={shown(start)} and it; "
-            f"ask for at most {MOST:,} at a time",
+            f"ask for at most {MOST_INTERVALS:,} at a time",
         )
     return list(_forwards(calendar, first, stop))
 

@@ -48,7 +48,7 @@ class IntervalRecord:
     settings: Mapping[str, Any]  # canonical
     policies: Mapping[str, str]
     columns: Mapping[str, Any]  # roles of the input's columns
-    facts: Mapping[str, int] = field(default_factory=dict)  # see tidemill.execution.checks.Facts
+    facts: Mapping[str, int] = field(default_factory=dict)  # see execution.checks.ResultCounts
     time_zone_of_input: str = ""  # of the sort column, or that it has none and counts as UTC
 
     @classmethod

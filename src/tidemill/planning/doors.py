@@ -1,0 +1,153 @@
+"""Which parameters each flow and its command take, and how their values are completed.
+
+A flow is a :class:`Door`: it names the groups of :mod:`tidemill.planning.parameters` that it takes,
+and where its defaults and help differ from the table. A parameter that is added to a group appears
+at every door that takes the group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tidemill.errors import ArgumentError
+from tidemill.planning.parameters import PARAMETERS, Parameter
+
+__all__ = ["BACKFILL", "DOORS", "EXTRACT", "EXTRACT_INTERVAL", "GROUPS", "Door", "check_number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The parameters of one flow and its command: groups of the table, and what differs."""
+
+    name: str  # of the flow and of the command
+    groups: tuple[str, ...]  # keys of :data:`GROUPS`
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # other than the table's
+    helps: Mapping[str, str] = field(default_factory=dict)  # likewise
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """All parameters: the required ones first, otherwise in the order of the groups."""
+        listed = [self._own(name) for group in self.groups for name in GROUPS[group]]
+        return tuple(sorted(listed, key=lambda one: not one.is_required))
+
+    def _own(self, name: str) -> Parameter:
+        parameter = PARAMETERS[name]
+        return replace(
+            parameter,
+            default=self.defaults.get(name, parameter.default),
+            help=self.helps.get(name, parameter.help),
+        )
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All values: those given, and the defaults of the others.
+
+        Raises
+        ------
+        TypeError
+            If a name is no parameter of the door, or a required one is missing.
+
+        Examples
+        --------
+        >>> EXTRACT.complete({"source": "in", "sink": "out", "column_id": "id"})["cluster"]
+        'threads'
+        """
+        known = {one.name: one for one in self.parameters}
+        unknown = given.keys() - known.keys()
+        if unknown:
+            raise TypeError(f"{self.name} has no parameter {min(unknown)!r}; it has {list(known)}")
+        required = [name for name, one in known.items() if one.is_required and name not in given]
+        if required:
+            raise TypeError(f"{self.name} needs a value for {required[0]!r}")
+        return {name: given.get(name, one.default) for name, one in known.items()}
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self.parameters)
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in GROUPS[group] for group in self.groups)
+
+
+def check_number(name: str, value: float | None) -> None:
+    """Refuse a number below the least that a parameter may have.
+
+    Raises
+    ------
+    ArgumentError
+        If it is too small, or no number.
+
+    Examples
+    --------
+    >>> check_number("part_bytes", 0)
+    Traceback (most recent call last):
+    tidemill.errors.ArgumentError: part_bytes=0 is not allowed; give 1 or more
+    """
+    rule = PARAMETERS[name].forms[0].rule
+    if value is None and PARAMETERS[name].default is None:
+        return
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if "minimum" in rule and not (is_number and value is not None and value >= rule["minimum"]):
+        raise ArgumentError(f"{name}={value!r} is not allowed; give {rule['minimum']} or more")
+    above = rule.get("exclusiveMinimum")
+    if above is not None and not (is_number and value is not None and value > above):
+        raise ArgumentError(f"{name}={value!r} is not allowed; give a number above {above}")
+
+
+#: What a door may take, in the order in which a person would ask for it.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "data": ("source", "sink"),
+    "id": ("column_id",),
+    "sort": ("column_sort",),
+    "time": ("column_time",),
+    "values": ("column_kind", "column_value"),
+    "features": ("settings", "kind_to_settings"),
+    "span": ("start", "end"),
+    "calendar": ("every", "timezone", "anchor", "window", "lag"),
+    "latest": ("lookback", "interval_start"),
+    "many": ("order", "concurrency", "dry_run"),
+    "again": ("recalculate",),
+    "empty": ("on_empty", "max_wait"),
+    "policies": ("on_nan", "on_duplicate", "on_error"),
+    "table": ("on_settings_change", "checks"),
+    "cluster": ("cluster",),
+    "repeating": ("retries", "retry_delay_seconds"),
+    "running": (
+        "wait_for_sink", "work_dir", "storage_options", "modules", "part_bytes",
+        "isolation_seconds",
+    ),
+}  # fmt: skip
+
+EXTRACT = Door(
+    "extract",
+    ("data", "id", "sort", "values", "features", "policies", "cluster", "running"),
+    defaults={"wait_for_sink": 0.0},
+)
+_OF_TABLES: dict[str, Any] = {"on_nan": "quarantine", "on_error": "nan"}
+_TABLE_SINK = "Folder or URL of the Delta table. Each interval is a partition of it."
+EXTRACT_INTERVAL = Door(
+    "extract-interval",
+    (
+        "data", "id", "time", "values", "features", "calendar", "latest", "again", "empty",
+        "policies", "table", "cluster", "repeating", "running",
+    ),
+    defaults=_OF_TABLES,
+    helps={"sink": _TABLE_SINK},
+)  # fmt: skip
+BACKFILL = Door(
+    "backfill",
+    (
+        "data", "id", "time", "values", "features", "span", "calendar", "many", "again",
+        "policies", "table", "cluster", "repeating", "running",
+    ),
+    defaults=_OF_TABLES,
+    helps={
+        "sink": _TABLE_SINK,
+        "lag": "How long after its end an interval counts as closed, such as 0s, 5min or 2h. "
+        "Intervals that are not closed are left out.",
+        "recalculate": "Calculate complete intervals as well.",
+        "retries": "How often an interval is repeated after an error that may pass, 0 or more.",
+    },
+)  # fmt: skip
+#: The flows, by name.
+DOORS: Mapping[str, Door] = {door.name: door for door in (EXTRACT, EXTRACT_INTERVAL, BACKFILL)}

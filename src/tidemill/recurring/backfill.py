@@ -1,0 +1,112 @@
+"""A backfill: the intervals of a span of time that are missing or out of date."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from tidemill.execution.job import stop_jobs
+from tidemill.execution.ordered_pool import Turn, in_turns
+from tidemill.model.interval import Interval
+from tidemill.model.progress import Board
+from tidemill.planning.request import Request
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.examine import Finding, examine_all, update_file_list
+from tidemill.recurring.intervals import between, is_closed
+from tidemill.recurring.latest import OpenRunner, Runner, request_for
+from tidemill.recurring.reports import BackfillReport, BackfillRow
+from tidemill.recurring.retry import repeated
+from tidemill.recurring.table_checks import check_table
+
+__all__ = ["BackfillRun", "chosen_intervals"]
+
+log = logging.getLogger(__name__)
+
+
+def chosen_intervals(
+    calendar: Calendar, start: Any, end: Any, order: str, now: datetime
+) -> list[Interval]:
+    """The closed intervals between two times, in the order in which they are worked on.
+
+    Raises
+    ------
+    ArgumentError
+        As :func:`tidemill.recurring.intervals.between`.
+    """
+    chosen = [one for one in between(calendar, start, end) if is_closed(calendar, one, now)]
+    return chosen[::-1] if order == "newest first" else chosen
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillRun:
+    """One backfill."""
+
+    request: Request
+    calendar: Calendar
+    intervals: Sequence[Interval]  # in the order in which they are worked on
+    open_runner: OpenRunner
+    board: Board
+    given: Mapping[str, Any]  # parameters of the door, completed
+
+    def carry_out(self) -> BackfillReport:
+        """Examine the intervals, and calculate those that are due unless it is a dry run.
+
+        An interval that fails does not keep the others from being calculated.
+
+        Raises
+        ------
+        SettingsError, SinkError
+            If the table does not fit the request.
+        """
+        dry_run = self.given["dry_run"]
+        check_table(self.request, self.calendar)
+        recalculated = self.intervals if self.given["recalculate"] else ()
+        concurrency = self.given["concurrency"]
+        findings = examine_all(self.request, self.intervals, recalculated, concurrency)
+        rows = [BackfillRow.planned(self.calendar, finding) for finding in findings]
+        for row in rows:
+            log.info("interval %s: %s, %s", row.interval, row.result, row.reason)
+        if not dry_run:
+            done = self._calculate([finding for finding in findings if finding.is_due], findings)
+            rows = [done.get(row.interval, row) for row in rows]
+        return BackfillReport(self.request.sink, dry_run, rows)
+
+    def _calculate(
+        self, due: Sequence[Finding], findings: Sequence[Finding]
+    ) -> dict[str, BackfillRow]:
+        """What happened to each interval that was due, by its name."""
+        for finding in findings:
+            update_file_list(self.request, finding)
+        self.board.expect(finding.interval.name for finding in due)
+        if not due:
+            return {}
+
+        def work(finding: Finding, turn: Turn) -> BackfillRow:
+            row = self._calculate_one(finding, run, turn)
+            self.board.finish(finding.interval.name)
+            return row
+
+        def stop() -> None:
+            stop_jobs(self.request.sink, "the backfill was stopped")
+
+        with self.open_runner() as run:
+            done = in_turns(work, due, self.given["concurrency"], stop)
+        return {row.interval: row for row in done}
+
+    def _calculate_one(self, finding: Finding, run: Runner, turn: Turn) -> BackfillRow:
+        """What happened to an interval that was due."""
+        row = BackfillRow.planned(self.calendar, finding)
+        retries, delay = self.given["retries"], self.given["retry_delay_seconds"]
+        about = request_for(self.request, finding)
+        try:
+            summary = repeated(lambda: run(about, turn), retries, delay, turn.sleep)
+        except Exception as error:
+            if turn.stopped.is_set():  # not every CancelledError: a lost Dask future raises one too
+                raise
+            log.exception("interval %s: failed", row.interval)
+            return replace(row, result="failed", reason=f"{type(error).__name__}: {error}")
+        log.info("interval %s: published, %d rows", row.interval, summary["rows"])
+        return replace(row, result="published", rows=summary["rows"], digest=summary["digest"])

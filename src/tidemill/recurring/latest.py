@@ -1,0 +1,170 @@
+"""A recurring run: the latest closed interval, and earlier ones whose data changed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tidemill.errors import IntervalsError, NoRowsError
+from tidemill.execution.ordered_pool import Turn
+from tidemill.model.interval import Interval
+from tidemill.model.progress import Board
+from tidemill.planning.request import Request
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.examine import Finding, examine_all, update_file_list
+from tidemill.recurring.intervals import candidates
+from tidemill.recurring.reports import FindingRow, LatestReport, Summary
+from tidemill.recurring.retry import may_pass, repeated
+from tidemill.recurring.table_checks import check_findings, check_table, check_vanished
+from tidemill.recurring.unpublished import (
+    needs_backfill,
+    outdated_intervals,
+    unpublished_intervals,
+)
+
+__all__ = ["LatestRun", "OpenRunner", "Runner", "request_for"]
+
+log = logging.getLogger(__name__)
+
+#: Carries out a request about one interval, in its turn; the summary in JSON values.
+Runner = Callable[[Request, Turn | None], Summary]
+#: Gives a runner for as long as it is needed: a run with nothing to do never opens one.
+OpenRunner = Callable[[], AbstractContextManager[Runner]]
+
+#: Seconds between two looks at a window that has no rows yet.
+EMPTY_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class LatestRun:
+    """One recurring run, with what it found and did so far, over all attempts."""
+
+    request: Request
+    calendar: Calendar
+    last: Interval  # that the run is about
+    open_runner: OpenRunner
+    board: Board
+    given: Mapping[str, Any]  # parameters of the door, completed
+    findings: list[Finding] = field(default_factory=list)  # of the last attempt, oldest first
+    made: list[tuple[Finding, Summary]] = field(default_factory=list)  # by all attempts
+
+    def carry_out(self) -> LatestReport:
+        """Examine the intervals and calculate those that are due; the report.
+
+        Raises
+        ------
+        NoRowsError
+            If the interval's window is empty and ``on_empty`` does not allow that.
+        CheckError
+            If the rows of published intervals are gone.
+        SettingsError, SinkError
+            If the table does not fit the request.
+        IntervalsError
+            If several intervals were due and some failed.
+        """
+        retries, delay = self.given["retries"], self.given["retry_delay_seconds"]
+        return repeated(self._attempt, retries, delay)
+
+    def report(self) -> LatestReport:
+        """What was found and done so far."""
+        looked_at = [finding.interval for finding in self.findings]
+        calculated = {finding.interval: finding for finding, _ in self.made}
+        latest = [calculated.get(finding.interval, finding) for finding in self.findings]
+        unpublished = unpublished_intervals(self.request, self.calendar, looked_at)
+        if unpublished:
+            log.warning("%d older intervals were never published", len(unpublished))
+        outdated = outdated_intervals(self.request, self.calendar, looked_at)
+        about = self.request, self.given, self.calendar
+        return LatestReport(
+            interval=self.last.name,
+            sink=self.request.sink,
+            findings=[FindingRow.of(self.calendar, finding) for finding in latest],
+            summaries=[summary for _, summary in self.made],
+            holes=needs_backfill(*about, unpublished),
+            outdated=needs_backfill(*about, outdated),
+        )
+
+    def _attempt(self) -> LatestReport:
+        self.findings = self._wait_for_rows()
+        due = [finding for finding in self.findings if finding.is_due]
+        self.board.expect(finding.interval.name for finding in due)
+        self._calculate(due)
+        check_vanished(self.request, self.findings)
+        return self.report()
+
+    def _wait_for_rows(self) -> list[Finding]:
+        """Examine until the last interval has rows, if ``on_empty`` says so."""
+        on_empty, max_wait = self.given["on_empty"], self.given["max_wait"]
+        began = time.monotonic()
+        while True:
+            findings = self._examine()
+            if findings[-1].state != "empty" or on_empty == "skip":
+                return findings
+            waited = time.monotonic() - began
+            if on_empty == "fail" or waited >= max_wait:
+                raise NoRowsError(
+                    f"interval {findings[-1].interval.name}: {findings[-1].reason}, after "
+                    f"{waited:.0f} s; nothing was changed. Provide the data, or choose "
+                    "on_empty='skip'"
+                )
+            time.sleep(min(EMPTY_SECONDS, max_wait - waited))
+
+    def _examine(self) -> list[Finding]:
+        """What is to be done about the interval and the ones before, oldest first."""
+        check_table(self.request, self.calendar)
+        recalculated = [self.last] if self.given["recalculate"] else ()
+        found = examine_all(self.request, candidates(self.calendar, self.last), recalculated)
+        for finding in found:
+            update_file_list(self.request, finding)
+            log.info("interval %s: %s, %s", finding.interval.name, finding.state, finding.reason)
+        check_findings(found)
+        return found
+
+    def _calculate(self, due: Sequence[Finding]) -> None:
+        """Calculate what is due; an interval that fails does not keep the others from it."""
+        if not due:
+            return
+        failed: list[tuple[str, Exception]] = []
+        with self.open_runner() as run:
+            for finding in due:
+                try:
+                    summary = run(request_for(self.request, finding), None)
+                except Exception as error:
+                    if len(due) == 1:
+                        raise
+                    log.exception("interval %s: failed", finding.interval.name)
+                    failed.append((finding.interval.name, error))
+                else:
+                    self.made.append((finding, summary))
+                    self.board.finish(finding.interval.name)
+        if failed:
+            raise _most_telling(failed, len(due))
+
+
+def request_for(request: Request, finding: Finding) -> Request:
+    """The request for the interval of a finding that is due."""
+    return replace(
+        request,
+        interval=finding.interval,
+        examined=finding.source,
+        recalculates=finding.replaces if finding.state == "recalculated" else "",
+        reason=finding.reason,
+    )
+
+
+def _most_telling(failed: Sequence[tuple[str, Exception]], due: int) -> Exception:
+    """An error that may pass, so that the run is repeated; or else one about the first failure."""
+    for _, error in failed:
+        if may_pass(error):
+            return error
+    name, error = failed[0]
+    summed_up = IntervalsError(
+        f"{len(failed)} of {due} intervals failed, first {name}: {type(error).__name__}: "
+        f"{error}. The others are published; the next run tries these again"
+    )
+    summed_up.__cause__ = error
+    return summed_up

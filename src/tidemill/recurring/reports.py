@@ -1,0 +1,97 @@
+"""What runs over intervals report: values that flows return as JSON, and pages are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.examine import Finding
+from tidemill.recurring.intervals import local_text
+from tidemill.recurring.unpublished import NeedsBackfill
+
+__all__ = ["BackfillReport", "BackfillRow", "FindingRow", "LatestReport"]
+
+#: A run's summary in JSON values, see :class:`tidemill.execution.reduce.RunSummary`.
+Summary = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """What was found about one interval."""
+
+    interval: str  # its name
+    start: str  # local
+    state: str
+    reason: str
+
+    @classmethod
+    def of(cls, calendar: Calendar, finding: Finding) -> FindingRow:
+        """The row of a finding."""
+        start = local_text(calendar, finding.interval.start)
+        return cls(finding.interval.name, start, finding.state, finding.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class LatestReport:
+    """What a recurring run found and did."""
+
+    interval: str  # that the run is about
+    sink: str
+    findings: Sequence[FindingRow]
+    summaries: Sequence[Summary]  # of what was calculated
+    holes: NeedsBackfill  # older intervals that were never published
+    outdated: NeedsBackfill  # older intervals with other settings
+
+    def to_json(self) -> dict[str, Any]:
+        """The report in JSON values."""
+        return _json(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillRow:
+    """What happened to one interval of a backfill."""
+
+    interval: str  # its name
+    start: str  # local
+    state: str
+    reason: str
+    result: str  # "due", "skipped", "refused"; after the work "published" or "failed"
+    rows: int | None = None  # published
+    digest: str | None = None
+
+    @classmethod
+    def planned(cls, calendar: Calendar, finding: Finding) -> BackfillRow:
+        """The row before the interval is worked on."""
+        found = FindingRow.of(calendar, finding)
+        result = "refused" if finding.state == "refused" else "skipped"
+        result = "due" if finding.is_due else result
+        return cls(found.interval, found.start, found.state, found.reason, result)
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillReport:
+    """What a backfill did, or would do."""
+
+    sink: str
+    dry_run: bool
+    intervals: Sequence[BackfillRow]
+
+    @property
+    def failed(self) -> list[BackfillRow]:
+        """The intervals that are not published as they should be."""
+        return [row for row in self.intervals if row.result in {"failed", "refused"}]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report in JSON values; rows and digests only where there are any."""
+        rows = (asdict(row) for row in self.intervals)
+        shown = [{name: value for name, value in row.items() if value is not None} for row in rows]
+        return {"sink": self.sink, "dry_run": self.dry_run, "intervals": shown}
+
+
+def _json(value: Any) -> Any:
+    """Tuples as lists."""
+    if isinstance(value, dict):
+        return {name: _json(one) for name, one in value.items()}
+    return [_json(one) for one in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,72 @@
+"""Repeating work after errors that may pass. Prefect's own retries would repeat all others, too."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from tidemill.errors import ClusterError, SinkBusyError, UnfitWorkerError
+from tidemill.storage.transient import is_transient
+
+__all__ = ["may_pass", "repeated"]
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+
+def repeated(
+    attempt: Callable[[], R],
+    retries: int,
+    delay: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> R:
+    """Call ``attempt`` until it succeeds, as long as its errors may pass.
+
+    Parameters
+    ----------
+    attempt : what to do
+    retries : repetitions after the first attempt, 0 or more
+    delay : seconds before each of them
+    sleep : waits; may raise to end the repetitions
+
+    Raises
+    ------
+    Exception
+        What the last attempt raised, or the first error that does not pass.
+
+    Examples
+    --------
+    >>> answers = iter([ConnectionError("lost"), "done"])
+    >>> def attempt():
+    ...     answer = next(answers)
+    ...     if isinstance(answer, Exception):
+    ...         raise answer
+    ...     return answer
+    >>> repeated(attempt, retries=1, delay=0.0)
+    'done'
+    """
+    for left in range(retries, 0, -1):
+        try:
+            return attempt()
+        except Exception as error:
+            if not may_pass(error):
+                raise
+            log.warning("%s: %s; %d more attempts", type(error).__name__, error, left)
+            sleep(delay)
+    return attempt()
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether an error of a run may be gone at the next attempt.
+
+    Examples
+    --------
+    >>> may_pass(ClusterError("no worker")), may_pass(UnfitWorkerError("numpy is 1.26"))
+    (True, False)
+    """
+    if isinstance(error, UnfitWorkerError):
+        return False
+    return is_transient(error) or isinstance(error, ClusterError | SinkBusyError)

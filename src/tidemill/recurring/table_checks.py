@@ -1,0 +1,124 @@
+"""Whether a request fits the table it is about, and whether what was found may be calculated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from tidemill.errors import CheckError, SettingsError, shorten
+from tidemill.model.interval import Interval
+from tidemill.planning.prepare import find_interval_files
+from tidemill.planning.request import Request
+from tidemill.planning.settings_change import alteration
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.examine import REMEDY, Finding
+from tidemill.recurring.intervals import interval_at, last_closed
+from tidemill.storage.intervals import IntervalRecord, latest_interval
+from tidemill.storage.layout import SinkLayout
+from tidemill.storage.publish import check_sink
+
+__all__ = ["check_findings", "check_table", "check_vanished", "validate_table_request"]
+
+log = logging.getLogger(__name__)
+
+#: Intervals that a message names.
+NAMED = 10
+
+
+def validate_table_request(request: Request, calendar: Calendar) -> None:
+    """Check a request against its table and its input, before anything is started; writes nothing.
+
+    Raises
+    ------
+    InputError, SinkError
+        As the run itself would.
+    """
+    check_table(request, calendar)
+    find_interval_files(replace(request, interval=last_closed(calendar, datetime.now(UTC))))
+
+
+def check_table(request: Request, calendar: Calendar) -> None:
+    """Refuse sinks that are not interval tables or whose features or policies differ.
+
+    Raises
+    ------
+    SinkError
+        If the sink is one file, holds something else, or a table without intervals.
+    SettingsError
+        If settings or policies are others than those of the table's latest interval, and
+        ``on_settings_change`` does not allow that.
+    """
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    check_sink(layout, request.locations, intervals=True)
+    latest, choice = latest_interval(layout), request.on_settings_change
+    if latest is None:
+        return
+    _check_ids(request, latest)
+    interval = _check_calendar(request, calendar, latest)
+    if choice == "recalculate":
+        return
+    change = alteration(request.settings.canonical(), request.policies, latest, interval)
+    if change and not (choice == "append" and change.only_gains):
+        raise SettingsError(f"the table {request.sink} was made otherwise: {change.text}. {REMEDY}")
+
+
+def _check_ids(request: Request, record: IntervalRecord) -> None:
+    """A table has the id columns it was made with."""
+    before, now = record.columns.get("id"), request.column_id
+    before = tuple(before) if isinstance(before, list) else before
+    if before not in {None, now}:
+        raise SettingsError(
+            f"the table {request.sink} was made with column_id={before!r}, not {now!r}: give the "
+            "columns of before, or another sink"
+        )
+
+
+def _check_calendar(request: Request, calendar: Calendar, record: IntervalRecord) -> Interval:
+    """A table has the intervals it was made with; the one of the record, as it would be now."""
+    interval = interval_at(calendar, record.start)
+    if (interval.start, interval.end) != (record.start, record.end):
+        raise SettingsError(
+            f"the table {request.sink} has other intervals than those of every={calendar.every!r}, "
+            f"timezone={calendar.timezone!r} and anchor={calendar.anchor!r}, such as "
+            f"{record.name} of {(record.end - record.start) / 3_600e9:.4g} hours: give the "
+            "calendar of before, or another sink"
+        )
+    return interval
+
+
+def check_findings(findings: Iterable[Finding]) -> None:
+    """Refuse to go on if an interval cannot be calculated with these settings.
+
+    Raises
+    ------
+    SettingsError
+        Naming the interval, the difference and the remedy.
+    """
+    for finding in findings:
+        if finding.state == "refused":
+            raise SettingsError(f"interval {finding.interval.name}: {finding.reason}")
+
+
+def check_vanished(request: Request, findings: Iterable[Finding]) -> None:
+    """Apply the check ``rows_drop`` to published intervals whose rows are all gone.
+
+    Raises
+    ------
+    CheckError
+        If the check fails; the rows that are published stay.
+    """
+    gone = [one.interval.name for one in findings if one.state == "empty" and one.replaces]
+    if not gone:
+        return
+    told = (
+        f"all input rows of {len(gone)} published intervals are gone: {shorten(gone, NAMED)}. What "
+        "is published stays"
+    )
+    if request.checks["rows_drop"].get("fail", 1.0) < 1.0:
+        raise CheckError(
+            f"{told}; bring the rows back, or, if it is meant, choose a smaller lookback or "
+            '{"rows_drop": "off"} in checks'
+        )
+    log.warning("%s", told)

@@ -1,0 +1,76 @@
+"""Older intervals that need a backfill: never published, or made with other settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidemill.model.interval import Interval
+from tidemill.planning.request import Request
+from tidemill.planning.settings_change import alteration
+from tidemill.recurring.backfill_command import fill_commands
+from tidemill.recurring.calendars import Calendar
+from tidemill.recurring.intervals import interval_at, missing
+from tidemill.storage.intervals import interval_names, read_intervals
+from tidemill.storage.layout import SinkLayout
+
+__all__ = ["NeedsBackfill", "needs_backfill", "outdated_intervals", "unpublished_intervals"]
+
+#: Intervals that a report names.
+NAMED = 10
+#: Intervals before those looked at whose settings are compared.
+SCANNED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsBackfill:
+    """Intervals that need a backfill, and the commands that carry it out."""
+
+    count: int
+    names: tuple[str, ...]  # the first of them
+    commands: tuple[str, ...]
+
+
+def needs_backfill(
+    request: Request, given: Mapping[str, Any], calendar: Calendar, intervals: Sequence[Interval]
+) -> NeedsBackfill:
+    """What a report says of intervals that need a backfill.
+
+    Parameters
+    ----------
+    request : of the run that found them
+    given : the parameters of its flow
+    calendar : how time is cut
+    intervals : oldest first
+    """
+    return NeedsBackfill(
+        len(intervals),
+        tuple(one.name for one in intervals[:NAMED]),
+        tuple(fill_commands(request, given, calendar, intervals)),
+    )
+
+
+def outdated_intervals(
+    request: Request, calendar: Calendar, looked_at: Sequence[Interval]
+) -> list[Interval]:
+    """Intervals older than those looked at that have other settings, oldest first.
+
+    Only the newest :data:`SCANNED` are compared, and none where settings may not change.
+    """
+    if request.on_settings_change == "refuse":
+        return []
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    names = [name for name in interval_names(layout) if name < looked_at[0].name][-SCANNED:]
+    records = read_intervals(layout, names).values()
+    pairs = [(interval_at(calendar, one.start), one) for one in records]
+    asked = request.settings.canonical(), request.policies
+    return [interval for interval, one in pairs if alteration(*asked, one, interval)]
+
+
+def unpublished_intervals(
+    request: Request, calendar: Calendar, looked_at: Sequence[Interval]
+) -> list[Interval]:
+    """Intervals that were never published and are older than those looked at."""
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    return missing(calendar, interval_names(layout), looked_at[0])
