@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tidemill.execution.chunk import run_chunk
-from tidemill.orchestration.steps import engine_logs
+from tidemill.orchestration.server import engine_logs
 from tidemill.storage.run_address import Run
 from tidemill.tasks.options import as_task
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tidemill.execution.job import partition as partition_run
-from tidemill.orchestration.cluster import parse_cluster
+from tidemill.orchestration.cluster import cluster_in_use
 from tidemill.orchestration.dispatch import map_on_workers
-from tidemill.orchestration.steps import current_client, engine_logs
+from tidemill.orchestration.server import engine_logs
+from tidemill.orchestration.steps import current_client
 from tidemill.storage.run_address import Run
 from tidemill.tasks.options import as_task
 
@@ -22,7 +23,7 @@ def partition_on_workers(run: dict[str, Any], cluster: str) -> dict[str, Any]:
     dict
         ``layout``, ``tasks`` and ``reused`` (spill files) and ``bytes`` of spill.
     """
-    client = current_client(parse_cluster(cluster))
+    client = current_client(cluster_in_use(cluster))
     with engine_logs():
         return partition_run(Run(**run), map_on_workers(client))
 

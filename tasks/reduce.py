@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidemill.execution.reduce import reduce as reduce_run
-from tidemill.orchestration.steps import engine_logs
+from tidemill.orchestration.server import engine_logs
 from tidemill.storage.run_address import Run
 from tidemill.tasks.options import as_task
 

@@ -16,7 +16,7 @@ from tidemill.calculators.settings import Settings
 from tidemill.errors import ArgumentError
 from tidemill.orchestration.cluster import parse_cluster
 from tidemill.orchestration.deploy.project_file import read_project
-from tidemill.planning.prepare import check_door
+from tidemill.planning.prepare import validate_request
 from tidemill.planning.request import make_request
 from tidemill.storage.read_matrix import read_matrix
 
@@ -138,7 +138,7 @@ def test_the_engine_accepts_the_parameters(name, tmp_path, monkeypatch):
     chosen = {key: value for key, value in parameters.items() if key not in OF_THE_RUN}
     request = make_request(chosen.pop("source"), chosen.pop("sink"), **chosen)
     assert request.sink == str(tmp_path / "tidemill/demo/feature_matrix")
-    check_door(request)
+    validate_request(request)
 
 
 @each_deployment

@@ -19,9 +19,11 @@ from tidemill.errors import CalculationError, SinkError
 from tidemill.execution import reduce as reduction
 from tidemill.execution.carryover import MISSING, KeptRows
 from tidemill.execution.job import Job, extract_here
-from tidemill.planning.prepare import make_plan
+from tidemill.planning.doors import EXTRACT_INTERVAL
+from tidemill.planning.prepare import prepare
+from tidemill.planning.request import make_request
 from tidemill.recurring.calendars import Calendar
-from tidemill.recurring.examine import examine, make_table_request
+from tidemill.recurring.examine import examine
 from tidemill.recurring.intervals import find_interval
 from tidemill.storage import part_writer as parts
 from tidemill.storage.intervals import read_intervals
@@ -58,8 +60,9 @@ def table(tmp_path) -> Path:
 
 
 def request(source, table, settings, choice="refuse", day=DAY, **options):
-    made = make_table_request(
-        source, table, column_time="time", settings=settings, on_settings_change=choice,
+    made = make_request(
+        source, table, door=EXTRACT_INTERVAL, on_nan="raise", on_error="raise",
+        column_time="time", settings=settings, on_settings_change=choice,
         checks={"failed_cells": "off"}, **{"column_id": "id"} | options,
     )  # fmt: skip
     return replace(made, interval=find_interval(Calendar("1d"), day))
@@ -346,7 +349,7 @@ def test_published_rows_that_were_altered_are_refused(source, table):
 def test_ids_without_published_rows_are_named(source, table):
     run(source, table, BEFORE)
     about = request(source, table, AFTER, "append")
-    plan = make_plan(about)
+    plan, _ = prepare(about)
     store = SinkLayout.of(table).home
     kept = KeptRows(store, plan, plan.parts[0], ("x__mean", "y__mean"))
     ids, tile, missing = kept.join(pa.array([-1, 0, 4]), np.array([[1.0, 2], [3, 4], [5, 6]]))

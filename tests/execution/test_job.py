@@ -7,7 +7,7 @@ import pytest
 
 import tidemill
 from tidemill.errors import CalculationError, LeaseLostError, SinkBusyError, SinkError
-from tidemill.execution.chunk import run_chunk
+from tidemill.execution.chunk import load_plan, run_chunk
 from tidemill.execution.job import (
     PartsWatch,
     choose_chunks,
@@ -78,7 +78,7 @@ def test_parts_of_a_started_run_stay_as_they_were_cut(series, sink):
     with opened(series, sink) as job:
         run_chunk(job.run, [0])
     with opened(series, sink, part_bytes=10**9) as job:
-        assert len(job.run.read_plan().parts) == 6
+        assert len(load_plan(job.run).parts) == 6
         assert missing_parts(job.run) == [1, 2, 3, 4, 5]
 
 

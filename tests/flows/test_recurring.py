@@ -28,9 +28,9 @@ from tidemill.errors import (
     SourceError,
     UnfitWorkerError,
 )
-from tidemill.flows import recurring
+from tidemill.flows import on_dask, recurring
 from tidemill.flows.recurring import extract_interval
-from tidemill.orchestration import steps as operations
+from tidemill.orchestration import server
 
 from ..support import programs
 from ..support.inputs import make_days
@@ -109,14 +109,14 @@ def test_only_what_may_pass_is_tried_again(error, attempts, extract, monkeypatch
         made.append(request.interval.name)
         raise error
 
-    monkeypatch.setattr(recurring, "carry_out", carry_out)
+    monkeypatch.setattr(on_dask, "carry_out", carry_out)
     with pytest.raises(type(error)):
         extract(lookback=0, retries=2, retry_delay_seconds=0.0)
     assert made == ["20261119T000000Z"] * attempts
 
 
 def test_an_attempt_that_succeeds_is_the_last(extract, monkeypatch):
-    real, made = recurring.carry_out, []
+    real, made = on_dask.carry_out, []
 
     def carry_out(*arguments):
         made.append(1)
@@ -124,7 +124,7 @@ def test_an_attempt_that_succeeds_is_the_last(extract, monkeypatch):
             raise ConnectionError("reset by peer")
         return real(*arguments)
 
-    monkeypatch.setattr(recurring, "carry_out", carry_out)
+    monkeypatch.setattr(on_dask, "carry_out", carry_out)
     report = extract(lookback=0, retries=2, retry_delay_seconds=0.0)
     assert (len(made), report["summaries"][0]["rows"]) == (2, 4)
 
@@ -255,7 +255,7 @@ def test_several_columns_of_values(extract, source, sink):
 def test_the_command_refuses_before_a_server_is_started(
     options, sentence, source, sink, monkeypatch
 ):
-    monkeypatch.setattr(operations, "start_server", lambda: pytest.fail("a server is started"))
+    monkeypatch.setattr(server, "start_server", lambda: pytest.fail("a server is started"))
     given = ["--column-id=id", "--column-time=time", "--settings=minimal", *options]
     told = CliRunner().invoke(cli, ["extract-interval", str(source), str(sink), *given])
     assert sentence in f"{told.exception} {told.output}"

@@ -24,7 +24,7 @@ from prefect.runtime import flow_run
 
 import tidemill
 from tidemill.errors import IntervalsError
-from tidemill.flows import recurring
+from tidemill.flows import on_dask
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
@@ -169,7 +169,7 @@ def test_a_run_that_fails_says_what_it_did_and_why(prefect_server, source, sink)
 
 
 def test_the_report_knows_what_earlier_attempts_made(shown, source, sink, monkeypatch):
-    real, seen = recurring.carry_out, []
+    real, seen = on_dask.carry_out, []
 
     def carry_out(request, *rest):
         seen.append(request.interval.name)
@@ -177,7 +177,7 @@ def test_the_report_knows_what_earlier_attempts_made(shown, source, sink, monkey
             raise ConnectionError("reset by peer")
         return real(request, *rest)
 
-    monkeypatch.setattr(recurring, "carry_out", carry_out)
+    monkeypatch.setattr(on_dask, "carry_out", carry_out)
     retried = {"lookback": 1, "retries": 1, "retry_delay_seconds": 0.0}
     found, report = shown(extract_interval, **of_interval(source, sink, DAYS[1], **retried))
     assert len(seen) == 3

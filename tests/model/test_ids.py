@@ -23,12 +23,14 @@ from tidemill.execution.job import Job, extract_here
 from tidemill.frames.feature_costs import file_costs
 from tidemill.model.digests import RowSum, table_sum
 from tidemill.model.ids import decode, encode
+from tidemill.planning.doors import EXTRACT_INTERVAL
 from tidemill.planning.plan_json import plan_from_json, plan_to_json
-from tidemill.planning.prepare import make_plan
+from tidemill.planning.prepare import prepare
 from tidemill.planning.request import make_request
 from tidemill.recurring.calendars import Calendar
-from tidemill.recurring.examine import check_request, examine, make_table_request
+from tidemill.recurring.examine import examine
 from tidemill.recurring.intervals import find_interval
+from tidemill.recurring.table_checks import check_table
 from tidemill.sources.files.open import open_source
 from tidemill.sources.files.statistics import gather_statistics
 from tidemill.sources.rows.composite_ids import join_ids, split_ids
@@ -205,7 +207,7 @@ def digest_of_parts(sink: Path, source: Path) -> RowSum:
 def layout_of(frame, tmp_path, row_group_size):
     source = write(frame, tmp_path / "in" / "rows.parquet", row_group_size)
     options = {"settings": "efficient", "column_sort": "time"}
-    return make_plan(make_request(source, tmp_path / "out", column_id=IDS, **options)).layout
+    return prepare(make_request(source, tmp_path / "out", column_id=IDS, **options))[0].layout
 
 
 def test_ascending_row_groups_are_read_as_they_lie(tmp_path):
@@ -313,7 +315,7 @@ def test_what_cannot_be_an_id_is_refused(column_id, error, message, tmp_path):
 def test_a_list_of_one_is_the_column(tmp_path):
     source = write(make_frame(60), tmp_path / "in" / "rows.parquet")
     both = [
-        make_plan(make_request(source, tmp_path / "out", column_id=one, column_value="x"))
+        prepare(make_request(source, tmp_path / "out", column_id=one, column_value="x"))
         for one in ("one", ["one"])
     ]
     assert both[0].result_key == both[1].result_key
@@ -359,7 +361,7 @@ def test_late_rows_of_one_tuple_alter_its_row(tmp_path):
     whole = tidemill.read_matrix(table)
     assert whole.index.names == ["interval", *IDS]
     with pytest.raises(SettingsError, match=r"made with column_id=\('plant', 'sensor'\), not"):
-        check_request(interval_request(source, table, days[0], "sensor"), Calendar("1d"))
+        check_table(interval_request(source, table, days[0], "sensor"), Calendar("1d"))
 
 
 # Frames
@@ -424,6 +426,10 @@ def test_a_dict_of_frames_has_one_id_column():
 @pytest.mark.parametrize("column_id", ["interval", ["plant", "interval"]])
 def test_the_column_of_the_intervals_is_taken(column_id, tmp_path):
     with pytest.raises(ArgumentError, match="rename the column"):
-        make_table_request(
-            tmp_path / "in", tmp_path / "out", column_time="time", checks=None, column_id=column_id
+        make_request(
+            tmp_path / "in",
+            tmp_path / "out",
+            door=EXTRACT_INTERVAL,
+            column_time="time",
+            column_id=column_id,
         )

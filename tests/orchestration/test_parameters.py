@@ -15,14 +15,13 @@ from prefect.utilities.schema_tools import validate
 from tidemill.calculators.settings import Settings
 from tidemill.cli.main import cli
 from tidemill.errors import ArgumentError, InputError
-from tidemill.execution.checks import CHECKS
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
 from tidemill.orchestration.cluster import parse_cluster
 from tidemill.orchestration.deploy.entrypoints import parameter_form
 from tidemill.orchestration.deploy.project_file import project_file, read_project
-from tidemill.planning.check_limits import parse_checks
+from tidemill.planning.check_limits import CHECK_LIMITS, parse_checks
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import find_interval
 from tidemill.storage.options import check_options
@@ -223,7 +222,7 @@ LIMITS = [
 def test_the_form_takes_the_checks_that_the_engine_takes(checks, accepted):
     assert refused("checks", checks) == (not accepted)
     if accepted:
-        assert parse_checks(checks).keys() == CHECKS.keys()
+        assert parse_checks(checks).keys() == CHECK_LIMITS.keys()
     else:
         with pytest.raises(ArgumentError):
             parse_checks(checks)

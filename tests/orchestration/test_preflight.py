@@ -12,8 +12,7 @@ import pytest
 from tidemill.errors import ArgumentError, ClusterError, UnfitWorkerError
 from tidemill.flows.extract import extract
 from tidemill.orchestration import cluster as clusters
-from tidemill.orchestration import dispatch
-from tidemill.orchestration import steps as operations
+from tidemill.orchestration import dispatch, steps
 
 from ..support import programs
 from ..support.inputs import make_input
@@ -83,7 +82,7 @@ def test_a_later_run_does_not_meet_the_checks_of_an_earlier_one(scheduler, run, 
 
 def test_no_worker_is_an_error_after_a_while(scheduler, run, monkeypatch, sink):
     monkeypatch.setattr(
-        operations, "wait_for_workers", lambda client: clusters.wait_for_workers(client, 1.0)
+        steps, "wait_for_workers", lambda client: clusters.wait_for_workers(client, 1.0)
     )
     with pytest.raises(
         ClusterError, match=f"no worker for 1 s; start one with: dask worker {scheduler}"

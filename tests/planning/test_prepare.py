@@ -11,7 +11,7 @@ from tidemill.calculators import calculator
 from tidemill.errors import SettingsError
 from tidemill.execution.chunk import run_chunk
 from tidemill.execution.job import extract_here, missing_parts
-from tidemill.planning.prepare import check_door, make_plan
+from tidemill.planning.prepare import prepare, validate_request
 from tidemill.planning.request import make_request
 
 from ..support.inputs import make_input
@@ -50,7 +50,7 @@ def declare_two():
 
 
 def key(series, sink, settings=OWN):
-    return make_plan(request_of(series, sink, settings)).result_key
+    return prepare(request_of(series, sink, settings))[0].result_key
 
 
 def test_changed_code_of_a_calculator_makes_another_result(series, sink):
@@ -94,7 +94,7 @@ def test_parts_of_older_code_are_not_gone_on_with(series, sink):
         assert missing_parts(job.run) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("look", [check_door, make_plan])
+@pytest.mark.parametrize("look", [validate_request, prepare])
 def test_code_that_cannot_be_read_is_found_at_the_door(look, series, sink):
     calculator(name="mine")(math.fsum)
     with pytest.raises(SettingsError, match=r"calculator 'mine' .*give it a version"):

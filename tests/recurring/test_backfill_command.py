@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shlex
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,11 @@ from tidemill.cli.main import cli
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
-from tidemill.model.interval import Interval
+from tidemill.model.interval import MOST_INTERVALS, Interval
+from tidemill.planning.doors import BACKFILL
 from tidemill.planning.request import make_request
-from tidemill.recurring.backfill_command import OPTIONS, fill_commands
-from tidemill.recurring.calendars import MOST, Calendar
+from tidemill.recurring.backfill_command import fill_commands
+from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import find_interval
 
 CALENDAR = Calendar("1d", "Europe/Berlin")
@@ -38,8 +40,20 @@ def hole(day: str) -> Interval:
     return find_interval(CALENDAR, day)
 
 
-def test_no_option_of_the_command_is_forgotten():
-    assert {option.name for option in cli.commands["backfill"].params} - OWN == set(OPTIONS)
+def test_every_option_of_the_command_is_passed_on_but_those_of_its_own(request_of):
+    """Given a value for each parameter, as the run's report is."""
+    values = {one.name: _value_of(one) for one in BACKFILL}
+    (command,) = fill_commands(request_of(), values, CALENDAR, [hole("2026-11-20")])
+    flags = {word for word in shlex.split(command) if word.startswith("--")}
+    options = {option.opts[0]: option.name for option in cli.commands["backfill"].params}
+    wanted = {flag for flag, name in options.items() if flag.startswith("--") and name not in OWN}
+    assert flags == wanted | {"--start", "--end"}
+
+
+def _value_of(parameter):
+    """Some value that is not empty."""
+    type_ = parameter.forms[0].type
+    return {dict[str, str]: {"a": "B"}, dict[str, Any]: {"a": {}}, list[str]: ["a"]}.get(type_, 7)
 
 
 @pytest.mark.parametrize("flow", [extract, extract_interval, backfill])
@@ -79,7 +93,7 @@ def test_one_command_spans_all_holes_unless_they_are_too_many(request_of):
         "--start", "2026-10-20T00:00:00+02:00", "--end", "2026-11-19T00:00:00+01:00",
     ]  # fmt: skip
     hourly, hour = Calendar("1h"), 3_600 * 10**9
-    far = [Interval(start, start + hour, start) for start in (0, hour, MOST * hour)]
+    far = [Interval(start, start + hour, start) for start in (0, hour, MOST_INTERVALS * hour)]
     texts = [shlex.split(one)[-3::2] for one in fill_commands(request_of(), {}, hourly, far)]
     assert [text[0][:13] for text in texts] == ["1970-01-01T00", "1981-05-29T16"]
     assert texts[0][1][:13] == "1970-01-01T02"

@@ -26,6 +26,7 @@ from tidemill.errors import (
     SourceError,
 )
 from tidemill.execution import acceptance, job
+from tidemill.execution.drift import Figures
 from tidemill.execution.job import extract_here
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.model.policies import Policies
@@ -35,8 +36,9 @@ from tidemill.planning.request import make_request
 from tidemill.planning.settings_change import alteration
 from tidemill.recurring import examine as recurring
 from tidemill.recurring.calendars import Calendar
-from tidemill.recurring.examine import check_findings, check_request, examine, remember
+from tidemill.recurring.examine import examine, update_file_list
 from tidemill.recurring.intervals import candidates, find_interval
+from tidemill.recurring.table_checks import check_findings, check_table
 from tidemill.reports.markdown import interval_page
 from tidemill.storage import intervals
 from tidemill.storage.intervals import interval_names, read_figures, read_intervals
@@ -89,7 +91,7 @@ def known(table):
 def look(source, table, day, *, recalculate=False, **options):
     about = request(source, table, day, **options)
     found = examine(about, known(table).get(about.interval.name), recalculate=recalculate)
-    remember(about, found)
+    update_file_list(about, found)
     return found
 
 
@@ -283,7 +285,7 @@ def test_the_figures_of_columns_are_those_of_the_matrix(source, table):
     run(source, table, DAYS[0])
     assert known(table)["20261117T000000Z"].facts["nan_cells"] == 0
     features = run(source, table, DAYS[1], part_bytes=500).acceptance["features"]
-    found = read_figures(SinkLayout.of(table), "20261118T000000Z")
+    found = Figures.from_bytes(read_figures(SinkLayout.of(table), "20261118T000000Z"))
     old, new = (tidemill.read_matrix(table, f"{day.replace('-', '')}T000000Z") for day in DAYS[:2])
     assert found.columns == tuple(new.columns)
     np.testing.assert_allclose(found.mean, new.mean(), rtol=1e-14)
@@ -376,9 +378,9 @@ def test_other_settings_and_policies_are_refused_with_the_difference(source, tab
         match=r"new features skewness; features left out .* on_nan='omit' instead of 'raise'. "
         r"Choose on_settings_change='recalculate', or 'append' where features are only added",
     ):
-        check_request(about, DAILY)
-    check_request(request(source, table, DAYS[1]), DAILY)
-    check_request(replace(about, on_settings_change="recalculate"), DAILY)
+        check_table(about, DAILY)
+    check_table(request(source, table, DAYS[1]), DAILY)
+    check_table(replace(about, on_settings_change="recalculate"), DAILY)
 
 
 def test_another_window_is_as_another_setting(source, table):
@@ -386,9 +388,9 @@ def test_another_window_is_as_another_setting(source, table):
     longer = Calendar("1d", window="2d")
     about = request(source, table, DAYS[1], longer)
     with pytest.raises(SettingsError, match=r"made otherwise: a window of 48 instead of 24 hours"):
-        check_request(about, longer)
+        check_table(about, longer)
     anew = replace(about, on_settings_change="recalculate")
-    check_request(anew, longer)
+    check_table(anew, longer)
     found = examine(anew, known(table)[about.interval.name], recalculate=False)
     assert (found.state, found.is_due) == ("changed", True)
     assert "a window of 48 instead of 24 hours" in found.reason
@@ -406,7 +408,7 @@ def test_other_intervals_are_refused(calendar, source, table):
     run(source, table, DAYS[0])
     about = request(source, table, DAYS[1], on_settings_change="recalculate")
     with pytest.raises(SettingsError, match="has other intervals than those of every="):
-        check_request(about, calendar)
+        check_table(about, calendar)
 
 
 def test_other_columns_of_the_same_files_are_a_change(source, table):
@@ -423,12 +425,10 @@ def test_other_columns_of_the_same_files_are_a_change(source, table):
 @pytest.mark.parametrize("options", [{"settings": FEWER}, {"settings": MORE, "on_nan": "omit"}])
 def test_append_refuses_what_is_more_than_new_features(options, source, table):
     run(source, table, DAYS[0])
-    check_request(
-        request(source, table, DAYS[1], on_settings_change="append", settings=MORE), DAILY
-    )
+    check_table(request(source, table, DAYS[1], on_settings_change="append", settings=MORE), DAILY)
     about = request(source, table, DAYS[1], on_settings_change="append", **options)
     with pytest.raises(SettingsError, match=r"features left out|on_nan='omit' instead"):
-        check_request(about, DAILY)
+        check_table(about, DAILY)
 
 
 @pytest.mark.parametrize(
@@ -510,9 +510,9 @@ def test_a_table_is_one_of_intervals_or_not(source, table):
     with pytest.raises(SinkError, match="has intervals: it is one for tidemill extract-interval"):
         extract_here(make_request(source, table, **roles), threads=1)
     with pytest.raises(SinkError, match="has no intervals: it is one for tidemill extract;"):
-        check_request(request(source, plain, DAYS[0]), DAILY)
+        check_table(request(source, plain, DAYS[0]), DAILY)
     with pytest.raises(SinkError, match="is one file, which cannot be divided into intervals"):
-        check_request(request(source, table.with_suffix(".parquet"), DAYS[0]), DAILY)
+        check_table(request(source, table.with_suffix(".parquet"), DAYS[0]), DAILY)
     assert len(tidemill.read_matrix(table)) == 5
     assert len(tidemill.read_matrix(plain)) == 5
 
@@ -574,7 +574,7 @@ def test_what_was_noted_meanwhile_of_an_interval_stays(source, table):
     frame.assign(x=1.5).to_parquet(source / f"{DAYS[0]}.parquet", index=False)
     run(source, table, DAYS[0])  # by the schedule, while a backfill examines other intervals
     before = known(table)
-    remember(about, found)
+    update_file_list(about, found)
     assert known(table) == before
 
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,19 +12,16 @@ import click
 
 from tidemill import __version__
 from tidemill.cli.options import (
-    BACKFILL_OPTIONS,
-    COSTS_OPTIONS,
-    INTERVAL_OPTIONS,
-    JOB_OPTIONS,
     MODULE_OPTION,
     STORAGE_OPTION,
-    with_options,
+    given_of,
+    pairs,
+    takes_options,
 )
 from tidemill.errors import ArgumentError, TidemillError
+from tidemill.planning.doors import BACKFILL, COSTS, EXTRACT, EXTRACT_INTERVAL
 
 __all__ = ["main"]
-
-_STARTED = time.perf_counter()
 
 
 def main() -> None:
@@ -54,77 +47,70 @@ def cli() -> None:
 
 
 @cli.command()
-@with_options(JOB_OPTIONS)
-@click.option(
-    "--wait-for-sink",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    help="Seconds to wait for another run.",
-)
+@takes_options(EXTRACT)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the log of Prefect and of the engine.")
 def extract(as_json: bool, verbose: bool, **options: Any) -> None:
     """Calculate the feature matrix of the time series in INPUT into OUTPUT."""
-    summary = run_extraction(options, verbose=verbose, quiet=as_json)
-    click.echo(json.dumps(summary, indent=2) if as_json else _summary_text(summary))
+    from tidemill.cli.running import run_extraction
+    from tidemill.reports.text import summary_text
+
+    summary = run_extraction(given_of(EXTRACT, options), verbose=verbose, quiet=as_json)
+    click.echo(json.dumps(summary, indent=2) if as_json else summary_text(summary))
 
 
 @cli.command("extract-interval")
-@with_options(INTERVAL_OPTIONS)
+@takes_options(EXTRACT_INTERVAL)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the log of Prefect and of the engine.")
 def extract_interval(as_json: bool, verbose: bool, **options: Any) -> None:
     """Calculate the interval that closed last, and earlier ones whose data changed."""
-    _quieten(verbose)
-    given = _checked(options)
-    from tidemill.flows.recurring import extract_interval as flow
-    from tidemill.orchestration.steps import start_server
+    from tidemill.cli.running import run_on_table
     from tidemill.reports.markdown import interval_page
 
-    start_server()
-    report = flow(**given)
+    report = run_on_table(EXTRACT_INTERVAL, given_of(EXTRACT_INTERVAL, options), verbose=verbose)
     click.echo(json.dumps(report, indent=2) if as_json else interval_page(report))
 
 
 @cli.command()
-@with_options(BACKFILL_OPTIONS)
+@takes_options(BACKFILL)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the log of Prefect and of the engine.")
 def backfill(as_json: bool, verbose: bool, **options: Any) -> None:
     """Calculate the intervals between two times that are missing or whose data changed."""
-    _quieten(verbose)
-    given = _checked(options)
-    from tidemill.flows.backfill import backfill as flow
-    from tidemill.orchestration.steps import start_server
+    from tidemill.cli.running import run_on_table
     from tidemill.reports.markdown import backfill_page
 
-    start_server()
-    report = flow(**given)
+    report = run_on_table(BACKFILL, given_of(BACKFILL, options), verbose=verbose)
     click.echo(json.dumps(report, indent=2) if as_json else backfill_page(report))
 
 
 @cli.command()
-@with_options(JOB_OPTIONS)
+@takes_options(EXTRACT)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def plan(as_json: bool, cluster: str, **options: Any) -> None:
+def plan(as_json: bool, **options: Any) -> None:
     """Print what extract would do with the same arguments; runs nothing."""
     from tidemill.cli.forecast import forecast, forecast_text
+    from tidemill.planning.request import make_request
 
-    figures = forecast(_request(options), cluster)
+    given = given_of(EXTRACT, options)
+    figures = forecast(make_request(**given), given["cluster"])
     click.echo(json.dumps(asdict(figures), indent=2) if as_json else forecast_text(figures))
 
 
 @cli.command()
-@with_options(COSTS_OPTIONS)
+@takes_options(COSTS)
 @click.option("--sample", type=int, help="Ids to calculate; default: those of about 0.3 s.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def costs(sample: int | None, as_json: bool, **options: Any) -> None:
     """Measure what every calculator costs on some of the time series in INPUT."""
     from tidemill.frames.feature_costs import file_costs
+    from tidemill.planning.request import make_request
     from tidemill.reports.text import costs_text
 
-    # Nothing is written, so there is nothing at the output.
-    rows, measured = file_costs(_request({**options, "sink": "nowhere"}), sample)
+    # Nothing is written, so the sink does not matter.
+    request = make_request(**given_of(COSTS, options), sink="nowhere")
+    rows, measured = file_costs(request, sample)
     click.echo(
         json.dumps([asdict(row) for row in rows], indent=2)
         if as_json
@@ -143,7 +129,7 @@ def inspect(output: str, runs: int, storage_options: tuple[str, ...], as_json: b
     from tidemill.storage.layout import SinkLayout
     from tidemill.storage.record import history
 
-    records = history(SinkLayout.of(output, _pairs(storage_options)), runs)
+    records = history(SinkLayout.of(output, pairs(storage_options)), runs)
     if not records:
         raise ArgumentError(f"{output!r} has no run record; nothing was extracted into it yet")
     if as_json:
@@ -189,13 +175,15 @@ def warmup(settings: str | None, modules: tuple[str, ...]) -> None:
 def demo(output: str, cluster: str, verbose: bool) -> None:
     """Run the main job on bundled real data: a year of sea surface temperatures."""
     from tidemill.cli.demo import demo_options, draw_pictures
+    from tidemill.cli.running import run_extraction
+    from tidemill.reports.text import summary_text
 
     folder = Path(output).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    options = {**demo_options(folder), "cluster": cluster}
-    click.echo(f"One series per day: {options['source']}")
-    summary = run_extraction(options, verbose=verbose)
-    click.echo(_summary_text(summary))
+    given = EXTRACT.complete({**demo_options(folder), "cluster": cluster})
+    click.echo(f"One series per day: {given['source']}")
+    summary = run_extraction(given, verbose=verbose)
+    click.echo(summary_text(summary))
     for picture in draw_pictures(summary, folder):
         click.echo(f"Picture         {picture}")
 
@@ -219,121 +207,9 @@ def deploy(file: str | None, dry_run: bool, work_pool: str | None) -> None:
     FILE is a prefect.yaml; default: that of this folder, or else of the package. Deployments that
     were not made from it are left alone.
     """
-    _quieten(verbose=False)
+    from tidemill.cli.running import quieten
+
+    quieten(verbose=False)
     from tidemill.orchestration.deploy.apply import deploy as apply
 
     click.echo(apply(file, work_pool, dry_run=dry_run))
-
-
-def run_file(command: str) -> None:
-    """Run a flow's file as a script: the arguments are those of the command of its name."""
-    sys.argv.insert(1, command)
-    main()
-
-
-def run_extraction(
-    options: dict[str, Any], *, verbose: bool = False, quiet: bool = False
-) -> dict[str, Any]:
-    """Run ``extract`` with a progress bar; ``cluster="none"`` goes without Prefect."""
-    from tidemill.model.progress import listening
-    from tidemill.orchestration.cluster import parse_cluster
-    from tidemill.planning.prepare import check_door
-
-    cluster = options.get("cluster", "threads")
-    _quieten(verbose)
-    parse_cluster(cluster)
-    check_door(_request(options))
-    with _bar(quiet) as listener, listening(listener):
-        if cluster == "none":
-            from tidemill.execution.job import extract_here
-
-            wait = options.get("wait_for_sink", 0.0)
-            summary = extract_here(_request(options), wait_for_sink=wait).to_json()
-        else:
-            summary = _flow()(**_flow_parameters(options))
-    return {**summary, "seconds_in_all": time.perf_counter() - _STARTED}
-
-
-def _flow() -> Any:
-    from tidemill.flows.extract import extract as flow
-    from tidemill.orchestration.steps import start_server
-
-    start_server()
-    return flow
-
-
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of a recurring flow; what is wrong is said before a server is started."""
-    from tidemill.orchestration.cluster import parse_cluster
-    from tidemill.recurring.examine import check_table_door
-
-    given = _flow_parameters(options)
-    parse_cluster(given["cluster"])
-    check_table_door(given)
-    return given
-
-
-def _flow_parameters(options: dict[str, Any]) -> dict[str, Any]:
-    given = {name: value for name, value in options.items() if value is not None}
-    if isinstance(given["source"], tuple):
-        given["source"] = list(given["source"]) if given["source"][1:] else given["source"][0]
-    given |= {name: _from_json(name, given[name]) for name in _JSON & given.keys()}
-    given["storage_options"] = _pairs(options.get("storage_options") or ())
-    given["modules"] = list(options.get("modules") or ())
-    return given
-
-
-def _request(options: dict[str, Any]) -> Any:
-    from tidemill.planning.request import make_request
-
-    dropped = {"cluster", "wait_for_sink"}
-    chosen = {name: value for name, value in options.items() if name not in dropped}
-    chosen["settings"] = _from_json("settings", chosen["settings"])
-    chosen["storage_options"] = _pairs(options.get("storage_options") or ())
-    chosen["modules"] = tuple(options.get("modules") or ())
-    return make_request(chosen.pop("source"), chosen.pop("sink"), **chosen)
-
-
-#: Options that may be objects in JSON.
-_JSON = {"settings", "checks"}
-
-
-def _from_json(name: str, text: Any) -> Any:
-    if not (isinstance(text, str) and text.lstrip().startswith("{")):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise click.BadParameter(f"--{name} {text!r} is not valid JSON: {error}") from None
-
-
-def _pairs(given: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for text in given:
-        key, equals, variable = text.partition("=")
-        if not (equals and key and variable):
-            raise click.BadParameter(f"--storage-option {text!r} is not of the form KEY=VARIABLE")
-        pairs[key] = variable
-    return pairs
-
-
-def _quieten(verbose: bool) -> None:
-    """Keep Prefect's console lines out of the progress bar, unless they are asked for."""
-    if not verbose:
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-
-
-def _summary_text(summary: dict[str, Any]) -> str:
-    from tidemill.reports.text import summary_text
-
-    return summary_text(summary)
-
-
-@contextmanager
-def _bar(quiet: bool) -> Iterator[Callable[[Any], None]]:
-    from tidemill.reports.text import progress_bar
-
-    with progress_bar(visible=not quiet) as listener:
-        yield listener

@@ -1,173 +1,123 @@
-"""Arguments and options of the command's subcommands."""
+"""Arguments and options of the subcommands, made from the table of parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
-__all__ = [
-    "BACKFILL_OPTIONS",
-    "COSTS_OPTIONS",
-    "INTERVAL_OPTIONS",
-    "JOB_OPTIONS",
-    "MODULE_OPTION",
-    "STORAGE_OPTION",
-    "with_options",
-]
+from tidemill.planning.doors import Door
+from tidemill.planning.parameters import PARAMETERS, Parameter
+
+__all__ = ["MODULE_OPTION", "STORAGE_OPTION", "given_of", "pairs", "takes_options"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-
-def _one_or_several(_context: Any, _option: Any, given: tuple[str, ...]) -> Any:
-    return list(given) if len(given) > 1 else next(iter(given), None)
-
-
-STORAGE_OPTION = click.option(
-    "--storage-option",
-    "storage_options",
-    multiple=True,
-    metavar="KEY=VARIABLE",
-    help="Option of the object store, and the environment variable that holds its value.",
-)
-INPUT_OPTIONS = (
-    click.argument("source", metavar="INPUT"),
-    click.option(
-        "--column-id",
-        required=True,
-        multiple=True,
-        callback=_one_or_several,
-        help="Which series a row belongs to; given several times, the columns together say it.",
-    ),
-    click.option("--column-sort", help="Orders the rows of a series."),
-    click.option("--column-kind", help="Names the kind of each row (long format)."),
-    click.option(
-        "--column-value",
-        multiple=True,
-        callback=_one_or_several,
-        help="Values; default: every other column is a kind. May be given several times.",
-    ),
-)
-SETTINGS_OPTION = click.option(
-    "--settings",
-    default="comprehensive",
-    show_default=True,
-    help="minimal, efficient, comprehensive, a settings file, or settings as JSON.",
-)
+#: Parameters that are arguments and have no option, and their names in the command's help.
+_ARGUMENTS = {"source": "INPUT", "sink": "OUTPUT"}
 
 
-def _policy_options(on_nan: str, on_error: str) -> tuple[Decorator, ...]:
-    """The policies for data, with the defaults of the flow that they are for."""
-    return tuple(
-        click.option(name, type=click.Choice(choices), default=default, show_default=True)
-        for name, choices, default in (
-            ("--on-nan", ["raise", "omit", "quarantine"], on_nan),
-            ("--on-duplicate", ["raise", "first", "last", "mean"], "raise"),
-            ("--on-error", ["raise", "nan"], on_error),
-        )
-    )
-
-
-POLICY_OPTIONS = _policy_options("raise", "raise")
-MODULE_OPTION = click.option(
-    "--module", "modules", multiple=True, help="Module that registers custom calculators."
-)
-CLUSTER_OPTION = click.option(
-    "--cluster",
-    default="threads",
-    show_default=True,
-    help="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
-)
-PLACE_OPTIONS = (
-    click.option("--work-dir", help="For temporary data; default: beside OUTPUT."),
-    STORAGE_OPTION,
-    MODULE_OPTION,
-    click.option("--part-bytes", type=int, help="Bytes of input per part."),
-)
-JOB_OPTIONS: tuple[Decorator, ...] = (
-    INPUT_OPTIONS[0],
-    click.argument("sink", metavar="OUTPUT"),
-    *INPUT_OPTIONS[1:],
-    SETTINGS_OPTION,
-    CLUSTER_OPTION,
-    *POLICY_OPTIONS,
-    *PLACE_OPTIONS,
-)
-TABLE_OPTIONS: tuple[Decorator, ...] = (
-    click.argument("source", metavar="INPUT...", nargs=-1, required=True),
-    click.argument("sink", metavar="OUTPUT"),
-    INPUT_OPTIONS[1],
-    click.option("--column-time", required=True, help="Column of timestamps."),
-    *INPUT_OPTIONS[3:],
-    SETTINGS_OPTION,
-    click.option("--every", default="1d", show_default=True, help="Length of an interval."),
-    click.option("--timezone", default="UTC", show_default=True, help="Whose days count."),
-    click.option("--anchor", help="A time at which an interval starts; default: midnight."),
-    click.option("--window", help="History that each row sees; default: the interval."),
-    click.option("--lag", default="0s", show_default=True, help="Until an interval is closed."),
-    click.option("--recalculate", is_flag=True, help="Even if nothing changed."),
-    click.option("--checks", metavar="JSON", help='Limits, as {"rows_drop": {"fail": 0.3}}.'),
-    click.option("--retries", type=click.IntRange(min=0), help="After errors that may pass."),
-    click.option(
-        "--retry-delay-seconds", type=click.FloatRange(min=0), help="Before each of them."
-    ),
-    click.option(
-        "--wait-for-sink", type=click.FloatRange(min=0), help="Seconds to wait for another run."
-    ),
-    click.option(
-        "--on-settings-change",
-        type=click.Choice(["refuse", "append", "recalculate"]),
-        default="refuse",
-        show_default=True,
-        help="If the table was made with other settings; append calculates new features only.",
-    ),
-    CLUSTER_OPTION,
-    *_policy_options("quarantine", "nan"),
-    *PLACE_OPTIONS,
-)
-INTERVAL_OPTIONS: tuple[Decorator, ...] = (
-    *TABLE_OPTIONS,
-    click.option("--lookback", type=int, help="Earlier intervals that are looked at again."),
-    click.option("--interval-start", help="Default: the interval that closed last."),
-    click.option(
-        "--on-empty",
-        type=click.Choice(["wait", "skip", "fail"]),
-        default="fail",
-        show_default=True,
-        help="If the window has no row.",
-    ),
-)
-BACKFILL_OPTIONS: tuple[Decorator, ...] = (
-    *TABLE_OPTIONS,
-    click.option("--start", required=True, help="Start of the first interval: 2026-11-01."),
-    click.option("--end", required=True, help="End of the last interval."),
-    click.option(
-        "--order",
-        type=click.Choice(["oldest first", "newest first"]),
-        default="oldest first",
-        show_default=True,
-    ),
-    click.option(
-        "--concurrency",
-        type=click.IntRange(min=1),
-        default=2,
-        show_default=True,
-        help="Intervals that are worked on at once. They are published in order.",
-    ),
-    click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
-)
-COSTS_OPTIONS: tuple[Decorator, ...] = (
-    *INPUT_OPTIONS, SETTINGS_OPTION, *POLICY_OPTIONS, STORAGE_OPTION, MODULE_OPTION,
-)  # fmt: skip
-
-
-def with_options(options: Sequence[Decorator]) -> Decorator:
-    """Add arguments and options to a command, in their order."""
+def takes_options(door: Door) -> Decorator:
+    """Add the arguments and options of a door to a command."""
+    listed = [_decorator(parameter, door) for parameter in door]
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        for decorate in reversed(options):
+        for decorate in reversed(listed):
             command = decorate(command)
         return command
 
     return add
+
+
+def _decorator(parameter: Parameter, door: Door) -> Decorator:
+    name = _ARGUMENTS.get(parameter.name)
+    if name is None:
+        return _option(parameter)
+    if parameter.name == "source" and "table" in door.groups:  # as in the commands of reports
+        return click.argument("source", metavar=f"{name}...", nargs=-1, required=True)
+    return click.argument(parameter.name, metavar=name)
+
+
+def _option(parameter: Parameter) -> Decorator:
+    default = None if parameter.is_required else parameter.default
+    keywords: dict[str, Any] = {
+        "help": parameter.short,
+        "default": default,
+        "show_default": default is not None,
+        "required": parameter.is_required,
+    }
+    if parameter.forms[0].type is bool:
+        return click.option(parameter.flag, parameter.name, is_flag=True, help=parameter.short)
+    if parameter.is_repeated:
+        keywords |= {"multiple": True, "default": (), "show_default": False}
+    if parameter.choices:
+        keywords["type"] = click.Choice(parameter.choices)
+    elif parameter.forms[0].type in {int, float}:
+        keywords["type"] = parameter.forms[0].type
+    if parameter.name == "storage_options":
+        keywords["metavar"] = "KEY=VARIABLE"
+    elif _is_mapping_only(parameter):
+        keywords["metavar"] = "JSON"
+    return click.option(parameter.flag, parameter.name, **keywords)
+
+
+def _is_mapping_only(parameter: Parameter) -> bool:
+    return "dict" in repr(parameter.forms[0].type)
+
+
+STORAGE_OPTION = _option(PARAMETERS["storage_options"])
+MODULE_OPTION = _option(PARAMETERS["modules"])
+
+
+def given_of(door: Door, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All values of a door, from what click made of the command line.
+
+    Raises
+    ------
+    click.BadParameter
+        If a text is not of its option's form.
+    """
+    given = {name: _value(name, value) for name, value in options.items() if name in door}
+    return door.complete({name: value for name, value in given.items() if value is not None})
+
+
+def _value(name: str, value: Any) -> Any:
+    """A value of the type that flows take; None if it was not given."""
+    if name == "storage_options":
+        return pairs(value) or None
+    if name == "modules":
+        return list(value) or None
+    if isinstance(value, tuple):
+        return list(value) if len(value) > 1 else next(iter(value), None)
+    return _from_json(name, value)
+
+
+def _from_json(name: str, text: Any) -> Any:
+    """The object that a text describes, where the parameter may be one."""
+    may_be = any("dict" in repr(form.type) for form in PARAMETERS[name].forms)
+    if not (may_be and isinstance(text, str) and text.lstrip().startswith("{")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        flag = PARAMETERS[name].flag
+        raise click.BadParameter(f"{flag} {text!r} is not valid JSON: {error}") from None
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """Storage options from texts of the form KEY=VARIABLE.
+
+    Raises
+    ------
+    click.BadParameter
+        If a text is of another form.
+    """
+    found = {}
+    for text in given:
+        key, equals, variable = text.partition("=")
+        if not (equals and key and variable):
+            raise click.BadParameter(f"--storage-option {text!r} is not of the form KEY=VARIABLE")
+        found[key] = variable
+    return found

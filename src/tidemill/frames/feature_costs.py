@@ -27,7 +27,7 @@ from tidemill.errors import ArgumentError
 from tidemill.frames.extract_features import OTHER_KINDS, read_settings, warn_of_long_series
 from tidemill.model.policies import OnError, Policies
 from tidemill.model.series import Batch
-from tidemill.planning.prepare import open_request
+from tidemill.planning.prepare import open_input
 from tidemill.planning.request import Request
 from tidemill.sources.files.sampling import read_sample
 from tidemill.sources.files.statistics import gather_statistics
@@ -162,7 +162,7 @@ def file_costs(request: Request, sample: int | None = None) -> tuple[list[Cost],
         If files, columns or settings cannot be used.
     """
     check_sample(sample)
-    source, settings = open_request(request)
+    source, settings = open_input(request), request.settings
     found = gather_statistics(source)
     features = {kind: settings.features_for(kind) for kind in source.kinds}
     if sample is None:

@@ -19,6 +19,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,32 @@ def parse_cluster(cluster: str | os.PathLike[str]) -> ClusterSpec:
     if Path(text).suffix in {".yaml", ".yml", ".json"}:
         return ClusterSpec(text, "file", keywords=_read_file(Path(text)))
     raise ArgumentError(f"cluster={text!r} is not known; {_REMEDY}")
+
+
+_in_use: ContextVar[ClusterSpec | None] = ContextVar("tidemill_cluster", default=None)
+
+
+@contextmanager
+def using(spec: ClusterSpec) -> Iterator[None]:
+    """Let :func:`cluster_in_use` find ``spec`` in this context."""
+    token = _in_use.set(spec)
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
+
+
+def cluster_in_use(text: str) -> ClusterSpec:
+    """The cluster that this context uses, if ``text`` means that one; else it is parsed.
+
+    Examples
+    --------
+    >>> with using(parse_cluster("threads:2")):
+    ...     cluster_in_use("threads:2").size
+    2
+    """
+    spec = _in_use.get()
+    return spec if spec is not None and spec.text == text else parse_cluster(text)
 
 
 def _local_keywords(kind: str, size: int | None) -> dict[str, Any]:

@@ -1,65 +1,42 @@
-"""Types of the flows' parameters: what Prefect's run form shows and refuses, in one place.
+"""Flow signatures, docstrings and Prefect's run form, made from the table of parameters.
 
-A rule here goes into the JSON schema that the form, the server and `tidemill deploy` check. In
-Python the engine's own checks speak, whose errors say what to do; so a rule refuses nothing that
-they allow.
+:func:`takes` turns a function of all values into one with the flat signature of its door. Type
+checkers and editors cannot read a signature that is made at run time; for them
+:mod:`tidemill.orchestration.signatures` holds the same as text, which this module writes:
+``python -m tidemill.orchestration.parameters`` prints it, and a test keeps it equal.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
-from typing import Annotated, Any, Literal, get_args
+import textwrap
+from collections.abc import Callable, Mapping
+from functools import reduce, wraps
+from operator import or_
+from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    GetJsonSchemaHandler,
-    ValidationInfo,
-)
+from pydantic import AfterValidator, BeforeValidator, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema
 
 from tidemill.errors import ArgumentError
-from tidemill.execution.checks import CHECKS, Check
-from tidemill.model.policies import Level, OnDuplicate, OnError, OnNan, OnSettingsChange
-from tidemill.recurring.calendars import MOST
+from tidemill.planning.doors import DOORS, Door, check_number
+from tidemill.planning.parameters import Form, Parameter
 
-__all__ = [
-    "Anchor",
-    "Bytes",
-    "Checks",
-    "Cluster",
-    "Column",
-    "Columns",
-    "Concurrency",
-    "Lag",
-    "Location",
-    "Locations",
-    "Lookback",
-    "Modules",
-    "OnDuplicate",
-    "OnEmpty",
-    "OnError",
-    "OnNan",
-    "OnSettingsChange",
-    "Order",
-    "PositiveSeconds",
-    "Retries",
-    "Seconds",
-    "SettingsChoice",
-    "Span",
-    "StorageOptions",
-    "Time",
-    "TimeZone",
-]
+__all__ = ["docstring_of", "signature_of", "signatures_text", "takes"]
 
-OnEmpty = Literal["wait", "skip", "fail"]
-Order = Literal["oldest first", "newest first"]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Locations, whose type a frame could be taken for.
+_LOCATIONS = {"source", "sink"}
+_WIDTH = 100
 
 
 class _Rule:
     """Keywords of JSON schema for a type; pydantic itself does not check them."""
 
-    def __init__(self, **keywords: Any) -> None:
+    def __init__(self, keywords: Mapping[str, Any]) -> None:
         self.keywords = keywords
 
     def __get_pydantic_json_schema__(
@@ -68,8 +45,79 @@ class _Rule:
         return {**handler(schema), **self.keywords}
 
 
+def takes(
+    door: Door, like: Callable[P, Any]
+) -> Callable[[Callable[[dict[str, Any]], R]], Callable[P, R]]:
+    """Give a function of all values of a door, by name, the door's own signature and docstring.
+
+    Parameters
+    ----------
+    door : whose parameters the result takes, by position or name
+    like : the function of :mod:`tidemill.orchestration.signatures` that type checkers read
+
+    Examples
+    --------
+    >>> from tidemill.orchestration import signatures
+    >>> from tidemill.planning.doors import EXTRACT
+    >>> @takes(EXTRACT, signatures.extract)
+    ... def cluster_of(given):
+    ...     return given["cluster"]
+    >>> cluster_of("in", "out", "id")
+    'threads'
+    """
+    del like  # its type is all that counts
+
+    def wrap(function: Callable[[dict[str, Any]], R]) -> Callable[P, R]:
+        signature = signature_of(door)
+
+        @wraps(function)
+        def call(*arguments: P.args, **keywords: P.kwargs) -> R:
+            return function(door.complete(signature.bind(*arguments, **keywords).arguments))
+
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        call.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
+        call.__doc__ = docstring_of(door, function.__doc__ or "")
+        return call
+
+    return wrap
+
+
+def signature_of(door: Door) -> inspect.Signature:
+    """The signature of a flow, whose annotations carry the rules of the form."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                one.name,
+                kind,
+                default=inspect.Parameter.empty if one.is_required else one.default,
+                annotation=_annotation(one),
+            )
+            for one in door
+        ],
+        return_annotation=dict[str, Any],
+    )
+
+
+def _annotation(parameter: Parameter) -> Any:
+    """The type that Prefect validates values with, and makes the form's field from."""
+    one = reduce(or_, (_of_form(form) for form in parameter.forms))
+    if parameter.name in _LOCATIONS:
+        one = Annotated[one, BeforeValidator(_refuse_frames)]
+    if _NUMBERS & parameter.forms[0].rule.keys():
+        one = Annotated[one, AfterValidator(_check_number)]
+    return one | None if parameter.default is None else one
+
+
+_NUMBERS = {"minimum", "exclusiveMinimum"}
+
+
+def _of_form(form: Form) -> Any:
+    return Annotated[form.type, _Rule(form.rule)] if form.rule else form.type
+
+
 def _refuse_frames(value: Any) -> Any:
-    """Name the remedy; the server's model would take a frame for the list of its columns."""
+    """Name the remedy; pydantic would take a frame for the list of its columns."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if not isinstance(value, str | list | tuple):
@@ -80,91 +128,91 @@ def _refuse_frames(value: Any) -> Any:
     return value
 
 
-def _refuse_negative(value: float, info: ValidationInfo) -> float:
-    """What only flows take, no check of the engine sees."""
-    if not value >= 0:  # NaN too
-        raise ArgumentError(f"{info.field_name}={value} is not allowed; give 0 or more")
+def _check_number(value: float, info: ValidationInfo) -> float:
+    check_number(info.field_name or "", value)
     return value
 
 
-_FILLED = _Rule(minLength=1)
-_Path = Annotated[str, _FILLED]
-Location = Annotated[str, BeforeValidator(_refuse_frames), _FILLED]
-Locations = Annotated[
-    Annotated[_Path, _Rule(title="one")] | Annotated[list[_Path], _Rule(title="list", minItems=1)],
-    BeforeValidator(_refuse_frames),
-]
-Column = Annotated[str, _FILLED]
-Columns = (
-    Annotated[Column, _Rule(title="one")]
-    | Annotated[list[Column], _Rule(title="several", minItems=2)]
-)
+def docstring_of(door: Door, text: str) -> str:
+    """A flow's docstring: its own text, with the parameters before what it returns.
 
-# What parse_duration, Calendar and read_times take, as far as a pattern can say it.
-_DAYS = r"(\s*\d+\s*[dDwW])+\s*"
-_CLOCK = r"(\s*\d+(\.\d+)?\s*([mM][sS]|[mM][iI][nN]|[sShH]))+\s*"
-_LENGTH = r"(\s*\d+(\.\d+)?\s*([mM][sS]|[mM][iI][nN]|[sShHdDwW]))+\s*"
-_TIME = (
-    r"\d{4}-?\d{2}-?\d{2}"
-    r"([T ]\d{2}(:?\d{2}(:?\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
-)
-Span = Annotated[str, _Rule(pattern=f"^(?=.*[1-9])({_DAYS}|{_CLOCK})$")]
-Lag = Annotated[str, _Rule(pattern=f"^{_LENGTH}$")]
-Time = Annotated[str, _Rule(pattern=f"^{_TIME}$")]
-Anchor = Annotated[str, _Rule(pattern=f"^({_LENGTH}|{_TIME})$")]
-TimeZone = Annotated[str, _Rule(pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")]
-Lookback = Annotated[int, _Rule(minimum=0, maximum=MOST)]
-
-Concurrency = Annotated[int, _Rule(minimum=1)]
-Retries = Annotated[int, AfterValidator(_refuse_negative), _Rule(minimum=0)]
-Seconds = Annotated[float, AfterValidator(_refuse_negative), _Rule(minimum=0)]
-PositiveSeconds = Annotated[float, _Rule(exclusiveMinimum=0)]
-Bytes = Annotated[int, _Rule(minimum=1)]
-
-SettingsChoice = (
-    Annotated[Literal["minimal", "efficient", "comprehensive"], _Rule(title="preset")]
-    | Annotated[str, _Rule(title="file", pattern=r"\.([yY][aA]?[mM][lL]|[jJ][sS][oO][nN])$")]
-    | Annotated[dict[str, Any], _Rule(title="mapping")]
-)
-Cluster = Annotated[
-    str,
-    _Rule(
-        pattern=r"^(none|(threads|processes)(:0*[1-9]\d*)?|(tcp|tls)://[^/]+:\d+"
-        r"|.*\.(yaml|yml|json))$"
-    ),
-]
-Modules = list[Annotated[str, _Rule(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")]]
-#: Names of environment variables: the server would keep a secret that is typed into the form.
-StorageOptions = dict[
-    str,
-    Annotated[str, _Rule(pattern=r"^(?!A[A-Z]{3}[A-Z0-9]{16}$)[A-Z_][A-Z0-9_]{0,127}$")],
-]
+    Prefect's form reads descriptions from Google's ``Args:`` only, and cannot group fields: so each
+    description begins with its group.
+    """
+    about, _, returns = inspect.cleandoc(text).partition("\n\nReturns:\n")
+    listed = [
+        textwrap.fill(
+            f"{one.name}: {one.group}. {one.help}",
+            _WIDTH,
+            initial_indent=" " * 4,
+            subsequent_indent=" " * 8,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for one in door
+    ]
+    parts = [about, "Args:\n" + "\n".join(listed), *([f"Returns:\n{returns}"] if returns else [])]
+    return "\n\n".join(parts)
 
 
-def _checks_form() -> dict[str, Any]:
-    """What :func:`tidemill.execution.checks.parse_checks` takes, with a field for every limit."""
-    properties = {name: _check_form(check) for name, check in CHECKS.items()}
-    return {"title": "limits", "properties": properties, "additionalProperties": False}
+def signatures_text() -> str:
+    """The source of :mod:`tidemill.orchestration.signatures`."""
+    head = '''"""The flows' signatures as type checkers and editors read them.
+
+Written by ``python -m tidemill.orchestration.parameters`` from the table of parameters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+__all__ = [{names}]
+'''
+    names = sorted(_function_name(door) for door in DOORS.values())
+    doors = sorted(DOORS.values(), key=_function_name)
+    listed = ", ".join(f'"{name}"' for name in names)
+    return "\n\n".join([head.replace("{names}", listed), *map(_function_text, doors)])
 
 
-def _check_form(check: Check) -> dict[str, Any]:
-    share = {"title": "share", "type": "number", "minimum": 0, "exclusiveMaximum": 1}
-    count = {"title": "number", "type": "integer", "minimum": 0}
-    off = {"title": "off", "type": "string", "enum": ["off"]}
-    limit = share if check.is_share else count
-    levels = {
-        level: {
-            "title": level,
-            "description": f"Default: {check.defaults.get(level, 'off')}.",
-            "anyOf": [limit, off],
-        }
-        for level in get_args(Level)
-    }
-    mapping = {
-        "title": "limits", "type": "object", "properties": levels, "additionalProperties": False,
-    }  # fmt: skip
-    about = f"Limits of the {check.summary}."
-    return {"title": check.name, "description": about, "anyOf": [mapping, off]}
+def _function_name(door: Door) -> str:
+    return door.name.replace("-", "_")
 
 
-Checks = Annotated[dict[str, Any], _Rule(**_checks_form())]
+def _function_text(door: Door) -> str:
+    lines = [f"    {one.name}: {_type_text(one)}{_default_text(one)}," for one in door]
+    body = f'    """See the flow ``{door.name}``."""\n    raise NotImplementedError\n'
+    return "\n".join([f"def {_function_name(door)}(", *lines, ") -> dict[str, Any]:", body])
+
+
+def _type_text(parameter: Parameter) -> str:
+    types = [form.type for form in parameter.forms]
+    if str in types:  # which a choice is, too
+        types = [one for one in types if "Literal" not in repr(one)]
+    texts = list(dict.fromkeys(map(_text_of, types)))
+    return " | ".join([*texts, *(["None"] if parameter.default is None else [])])
+
+
+def _text_of(type_: Any) -> str:
+    if type_ is Any:
+        return "Any"
+    origin, arguments = get_origin(type_), get_args(type_)
+    if origin is None:
+        return str(type_.__name__)
+    if "Literal" in repr(type_):
+        return f"Literal[{', '.join(_quoted(one) for one in arguments)}]"
+    return f"{origin.__name__}[{', '.join(map(_text_of, arguments))}]"
+
+
+def _default_text(parameter: Parameter) -> str:
+    if parameter.is_required:
+        return ""
+    default = parameter.default
+    return f" = {_quoted(default)}" if isinstance(default, str) else f" = {default!r}"
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+if __name__ == "__main__":
+    print(signatures_text(), end="")  # noqa: T201

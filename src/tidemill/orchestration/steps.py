@@ -1,32 +1,20 @@
-"""Prefect's side of a run: one server, a cluster of our own, and the steps on it."""
+"""The steps of a run on a Dask cluster, as Prefect tasks call them."""
 
 from __future__ import annotations
 
 import logging
-import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
-from tempfile import TemporaryDirectory
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
-from uuid import UUID
 
-import dask
 import distributed
-from prefect import Flow
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
-from prefect.logging.handlers import APILogHandler
-from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Cancelled, State
-from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
 
-from tidemill.errors import ClusterError, ServerError
+from tidemill.errors import ClusterError
 from tidemill.execution.chunk import announce_kernels, load_plan
 from tidemill.execution.job import PartsWatch, stop_workers
 from tidemill.execution.memory import check_memory
@@ -35,181 +23,21 @@ from tidemill.model.versions import versions
 from tidemill.orchestration.cluster import (
     NO_WORKER_SECONDS,
     ClusterSpec,
-    check_scheduler,
+    cluster_in_use,
     count_threads,
     fit_workers,
-    parse_cluster,
     unreachable,
     wait_for_workers,
 )
 from tidemill.orchestration.dispatch import OTHER_TASK_RUNS, run_chunks
 from tidemill.orchestration.preflight import WorkerCheck
+from tidemill.orchestration.server import api_url
 from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 
-__all__ = [
-    "Steps",
-    "api_url",
-    "cancel_interrupted",
-    "current_client",
-    "engine_logs",
-    "one_api",
-    "shared_cluster",
-    "start_server",
-    "task_runner",
-]
+__all__ = ["Steps", "current_client"]
 
 log = logging.getLogger(__name__)
-
-
-class _EngineLogHandler(APILogHandler):
-    """Sends the engine's log lines to the run they belong to, and drops those outside of one."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's own name
-        """Never let a log line fail the work."""
-
-
-@contextmanager
-def engine_logs() -> Iterator[None]:
-    """Send the engine's log lines to the log of the current run, in whatever process this is."""
-    engine = logging.getLogger("tidemill")
-    if not any(isinstance(handler, _EngineLogHandler) for handler in engine.handlers):
-        engine.addHandler(_EngineLogHandler(logging.INFO))
-        if engine.getEffectiveLevel() > logging.INFO:
-            engine.setLevel(logging.INFO)
-    yield
-
-
-def cancel_interrupted(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001  Prefect's names
-    """A hook: a run that somebody stopped is cancelled, where Prefect calls it crashed.
-
-    It does so after Ctrl-C, and if the worker's signal is there before its word that the run is
-    cancelled. After Ctrl-C a run of a deployment stays crashed: its worker was stopped, and
-    another may go on with it.
-    """
-    by_hand = isinstance(sys.exc_info()[1], KeyboardInterrupt) and flow_run.deployment_id is None
-    with get_client(sync_client=True) as client:
-        if by_hand or _was_cancelling(client, flow_run.id):
-            cancelled: State[Any] = Cancelled(message="stopped on request")
-            client.set_flow_run_state(flow_run.id, cancelled, force=True)
-
-
-def _was_cancelling(client: SyncPrefectClient, run: UUID) -> bool:
-    """Whether somebody asked the server to cancel this attempt, or the run that it belongs to."""
-    outer = FlowRunContext.get()
-    for one in {run, outer.flow_run.id if outer and outer.flow_run else run}:
-        states = sorted(client.read_flow_run_states(one), key=lambda state: state.timestamp)
-        if any(state.is_cancelling() for state in states[-2:]):
-            return True
-    return False
-
-
-def api_url() -> str:
-    """URL of the Prefect API that this run talks to, also of an embedded server."""
-    with get_client(sync_client=True) as client:
-        return str(client.api_url).rstrip("/")
-
-
-def start_server() -> None:
-    """Start Prefect's embedded server, unless another is configured, deaf to Ctrl-C.
-
-    A terminal tells the whole group, and a flow that is stopped waits a minute for a server that
-    is gone. A child keeps the signals blocked that its parent had blocked; at the end it is told
-    by another one.
-
-    Raises
-    ------
-    ServerError
-        If one is configured that does not answer.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        with get_client(sync_client=True) as client:
-            fault = client.api_healthcheck()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if fault:
-        raise ServerError.unreachable(PREFECT_API_URL.value() or "", fault)
-
-
-@contextmanager
-def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
-    """The task runner for ``spec``, with one API URL for this process and all workers.
-
-    Without it every worker process would start a Prefect server of its own.
-
-    Raises
-    ------
-    ClusterError
-        If a Dask client that is the default of this process would be used instead.
-    """
-    check_scheduler(spec)
-    url = api_url()
-    scratch = _own_scratch() if spec.address is None else nullcontext()
-    with temporary_settings({PREFECT_API_URL: url}), scratch:
-        yield task_runner(spec, url)
-
-
-@contextmanager
-def shared_cluster(spec: ClusterSpec) -> Iterator[ClusterSpec]:
-    """Start the cluster once for several runs; the specification of where it is reached.
-
-    Parameters
-    ----------
-    spec : ``none`` and a scheduler's address need no start, and are what they were
-
-    Raises
-    ------
-    ClusterError
-        As :func:`one_api`.
-    """
-    check_scheduler(spec)
-    if spec.kind == "none" or spec.address is not None:
-        yield spec
-        return
-    with one_api(spec) as runner, runner:
-        assert isinstance(runner, DaskTaskRunner)
-        client = runner.client
-        assert client.scheduler is not None
-        # This client is the default of the process: by it the runs' task runners find the cluster.
-        yield replace(spec, keywords={"address": client.scheduler.address})
-
-
-@contextmanager
-def _own_scratch() -> Iterator[None]:
-    """A folder for Dask that goes with the run; it would leave one behind for good."""
-    option = "temporary-directory"
-    with (
-        TemporaryDirectory(
-            prefix="tidemill-dask-", dir=dask.config.get(option), ignore_cleanup_errors=True
-        ) as folder,
-        dask.config.set({option: folder}),
-    ):
-        yield
-
-
-def task_runner(spec: ClusterSpec, url: str) -> DaskTaskRunner:
-    """A ``DaskTaskRunner`` for a parsed ``cluster`` argument."""
-    _refuse_ambient_client(spec)
-    logging.getLogger("distributed").setLevel(logging.WARNING)
-    keywords: dict[str, Any] = dict(spec.keywords)
-    if spec.kind == "processes" and "cluster_kwargs" in keywords:
-        environment = {"PREFECT_API_URL": url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-        keywords["cluster_kwargs"] = {**keywords["cluster_kwargs"], "env": environment}
-    return DaskTaskRunner(**keywords)
-
-
-def _refuse_ambient_client(spec: ClusterSpec) -> None:
-    try:
-        ambient = distributed.get_client()
-    except ValueError:
-        return
-    address = ambient.scheduler.address if ambient.scheduler else None
-    if spec.address is None or address != spec.address:
-        raise ClusterError(
-            f"a Dask client connected to {address} is the default of this process and would be "
-            f"used instead of cluster={spec.text!r}; close it, or pass its address as cluster"
-        )
 
 
 def current_client(spec: ClusterSpec) -> distributed.Client:
@@ -293,7 +121,7 @@ class Steps:
             If there is no worker, or one is not fit.
         """
         began = time.perf_counter()
-        address, spec = Run(**run), parse_cluster(cluster)
+        address, spec = Run(**run), cluster_in_use(cluster)
         client = current_client(spec)
         wait_for_workers(client)
         tell(Progress("preflight and kernels"))

@@ -14,7 +14,16 @@ from typing import Any
 from tidemill.errors import ArgumentError
 from tidemill.planning.parameters import PARAMETERS, Parameter
 
-__all__ = ["BACKFILL", "DOORS", "EXTRACT", "EXTRACT_INTERVAL", "GROUPS", "Door", "check_number"]
+__all__ = [
+    "BACKFILL",
+    "COSTS",
+    "DOORS",
+    "EXTRACT",
+    "EXTRACT_INTERVAL",
+    "GROUPS",
+    "Door",
+    "check_number",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,8 @@ def check_number(name: str, value: float | None) -> None:
 
 #: What a door may take, in the order in which a person would ask for it.
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "data": ("source", "sink"),
+    "source": ("source",),
+    "sink": ("sink",),
     "id": ("column_id",),
     "sort": ("column_sort",),
     "time": ("column_time",),
@@ -112,15 +122,16 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "table": ("on_settings_change", "checks"),
     "cluster": ("cluster",),
     "repeating": ("retries", "retry_delay_seconds"),
-    "running": (
-        "wait_for_sink", "work_dir", "storage_options", "modules", "part_bytes",
-        "isolation_seconds",
-    ),
-}  # fmt: skip
+    "places": ("wait_for_sink", "work_dir"),
+    "workers": ("storage_options", "modules"),
+    "parts": ("part_bytes", "isolation_seconds"),
+}
 
+_DATA = ("source", "sink", "id")
+_RUNNING = ("places", "workers", "parts")
 EXTRACT = Door(
     "extract",
-    ("data", "id", "sort", "values", "features", "policies", "cluster", "running"),
+    (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING),
     defaults={"wait_for_sink": 0.0},
 )
 _OF_TABLES: dict[str, Any] = {"on_nan": "quarantine", "on_error": "nan"}
@@ -128,8 +139,8 @@ _TABLE_SINK = "Folder or URL of the Delta table. Each interval is a partition of
 EXTRACT_INTERVAL = Door(
     "extract-interval",
     (
-        "data", "id", "time", "values", "features", "calendar", "latest", "again", "empty",
-        "policies", "table", "cluster", "repeating", "running",
+        *_DATA, "time", "values", "features", "calendar", "latest", "again", "empty",
+        "policies", "table", "cluster", "repeating", *_RUNNING,
     ),
     defaults=_OF_TABLES,
     helps={"sink": _TABLE_SINK},
@@ -137,8 +148,8 @@ EXTRACT_INTERVAL = Door(
 BACKFILL = Door(
     "backfill",
     (
-        "data", "id", "time", "values", "features", "span", "calendar", "many", "again",
-        "policies", "table", "cluster", "repeating", "running",
+        *_DATA, "time", "values", "features", "span", "calendar", "many", "again",
+        "policies", "table", "cluster", "repeating", *_RUNNING,
     ),
     defaults=_OF_TABLES,
     helps={
@@ -149,5 +160,7 @@ BACKFILL = Door(
         "retries": "How often an interval is repeated after an error that may pass, 0 or more.",
     },
 )  # fmt: skip
+#: The command `costs`, which is no flow.
+COSTS = Door("costs", ("source", "id", "sort", "values", "features", "policies", "workers"))
 #: The flows, by name.
 DOORS: Mapping[str, Door] = {door.name: door for door in (EXTRACT, EXTRACT_INTERVAL, BACKFILL)}

@@ -33,6 +33,7 @@ from tidemill.storage.publish import check_sink
 
 __all__ = [
     "find_interval_files",
+    "open_input",
     "prepare",
     "result_key",
     "validate_request",
@@ -58,11 +59,23 @@ def validate_request(request: Request) -> Request:
     """
     layout = SinkLayout.of(request.sink, request.storage_options)
     check_sink(layout, request.locations, intervals=request.interval is not None)
-    source = _open(request)
-    request.settings.check_kinds(source.kinds)
-    _check_times(request.settings, source)
+    source = open_input(request)
     _identities(request.settings.canonical())
     return replace(request, examined=source)
+
+
+def open_input(request: Request) -> Source:
+    """The input of a request, which fits its settings.
+
+    Raises
+    ------
+    InputError
+        If files, columns, kinds or settings cannot be used.
+    """
+    source = _open(request)
+    request.settings.columns(source.kinds)
+    _check_times(request.settings, source)
+    return source
 
 
 def prepare(request: Request) -> tuple[Plan, Statistics]:
@@ -78,8 +91,7 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
     InputError
         If files, columns, kinds or settings cannot be used.
     """
-    settings, source = request.settings, _open(request)
-    _check_times(settings, source)
+    settings, source = request.settings, open_input(request)
     columns = settings.columns(source.kinds)
     canonical = settings.canonical()
     facts = canonical, asdict(request.policies), request.interval, request.recalculates

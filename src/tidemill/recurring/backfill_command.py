@@ -9,21 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.model.interval import MOST_INTERVALS, Interval
+from tidemill.planning.doors import BACKFILL
 from tidemill.planning.request import Request
 from tidemill.recurring.calendars import Calendar, rules_of
 from tidemill.recurring.intervals import local_text
 
-__all__ = ["OPTIONS", "fill_commands"]
+__all__ = ["fill_commands"]
 
-#: The parameters of the recurring flow that ``tidemill backfill`` takes by the same name.
-OPTIONS = (
-    "column_id", "column_time", "column_kind", "column_value", "settings", "every", "timezone",
-    "anchor", "window", "lag", "checks", "retries", "retry_delay_seconds", "cluster", "on_nan",
-    "on_duplicate", "on_error", "on_settings_change", "work_dir", "storage_options", "modules",
-    "part_bytes", "wait_for_sink",
-)  # fmt: skip
-#: Options that are given once for each value.
-_REPEATED = {"storage_options": "--storage-option", "modules": "--module"}
+#: Parameters that the command takes by their place, or that are those of the backfill itself.
+_PLACED = {"source", "sink", "start", "end", "order", "concurrency"}
 #: Parameters that may be the path of a file.
 _PATHS = {"settings", "cluster", "work_dir"}
 
@@ -56,13 +50,12 @@ def fill_commands(
 
 
 def _options(given: Mapping[str, Any]) -> Iterator[str]:
-    for name in OPTIONS:
-        value = given.get(name)
-        if value is None or value in ([], {}):
+    for parameter in BACKFILL:
+        name, value = parameter.name, given.get(parameter.name)
+        if name in _PLACED or value is None or isinstance(value, bool) or value in ([], {}):
             continue
-        option = _REPEATED.get(name, f"--{name.replace('_', '-')}")
         for text in _texts(name, value):
-            yield from (option, text)
+            yield from (parameter.flag, text)
 
 
 def _texts(name: str, value: Any) -> Iterator[str]:

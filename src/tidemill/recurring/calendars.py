@@ -11,7 +11,8 @@ whatever a time zone's law has been.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ __all__ = [
     "LATEST",
     "Calendar",
     "Rules",
+    "calendar_of",
     "moment",
     "read_times",
     "refusal",
@@ -93,6 +95,22 @@ class Calendar:
     def earlier(self) -> int:
         """How many intervals before the last closed one are looked at again."""
         return rules_of(self).earlier
+
+
+def calendar_of(given: Mapping[str, Any]) -> Calendar:
+    """The calendar that a flow's parameters describe; others among them are ignored.
+
+    Raises
+    ------
+    ArgumentError
+        If a value is not allowed.
+
+    Examples
+    --------
+    >>> calendar_of({"every": "6h", "timezone": "UTC", "sink": "table"})
+    Calendar(every='6h', timezone='UTC', anchor=None, window=None, lag='0s', lookback=None)
+    """
+    return Calendar(**{one.name: given[one.name] for one in fields(Calendar) if one.name in given})
 
 
 class _Span(NamedTuple):

@@ -46,7 +46,8 @@ class LatestReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report in JSON values."""
-        return _json(asdict(self))
+        found: dict[str, Any] = _json(asdict(self))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,74 @@
+"""The flow inside every flow: the steps of one run, on the Dask cluster of its task runner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from prefect import flow
+
+from tidemill.execution.job import Job, extract_here, take_turn
+from tidemill.execution.ordered_pool import Turn
+from tidemill.orchestration.cluster import ClusterSpec, using
+from tidemill.orchestration.dead_runs import INNER
+from tidemill.orchestration.server import cancel_interrupted, engine_logs
+from tidemill.orchestration.steps import Steps
+from tidemill.orchestration.task_runners import one_api, shared_cluster
+from tidemill.planning.request import Request
+from tidemill.tasks import calculate_chunk_size, calculate_features, partition, reduce
+
+__all__ = ["carry_out", "extract_on_dask", "runner_on"]
+
+
+def runner_on(spec: ClusterSpec, wait_for_sink: float) -> Callable[[], Any]:
+    """What opens a runner for several requests: one cluster serves them all.
+
+    Parameters
+    ----------
+    spec : the cluster
+    wait_for_sink : seconds to wait while another run is the writer
+    """
+
+    @contextmanager
+    def opened() -> Iterator[Callable[[Request, Turn | None], dict[str, Any]]]:
+        with shared_cluster(spec) as shared:
+            yield lambda request, turn: carry_out(request, shared, wait_for_sink, turn)
+
+    return opened
+
+
+def carry_out(
+    request: Request, spec: ClusterSpec, wait_for_sink: float, turn: Turn | None = None
+) -> dict[str, Any]:
+    """Carry out a request inside a flow: in this process, or as a subflow on a Dask cluster."""
+    if spec.kind == "none":
+        return extract_here(request, wait_for_sink=wait_for_sink, turn=turn).to_json()
+    with (
+        Job.open(request, wait_for_sink, spec.text, turn) as job,
+        one_api(spec) as runner,
+        using(spec),
+    ):
+        name = job.run.interval or job.run.run_id
+        on_dask = extract_on_dask.with_options(task_runner=runner, flow_run_name=name)
+        return on_dask(asdict(job.run), spec.text)
+
+
+@flow(name=INNER, persist_result=False, on_crashed=[cancel_interrupted])
+def extract_on_dask(run: dict[str, Any], cluster: str) -> dict[str, Any]:
+    """Carry out the steps of a run on the Dask cluster of this flow's task runner.
+
+    Args:
+        run: Address of the run, made by the flow that called this one.
+        cluster: The cluster, as given to that flow.
+
+    Returns:
+        The summary of the run.
+    """
+    with engine_logs(), Steps.start(run, cluster) as steps:
+        chunks = steps.time("calculate_chunk_size", calculate_chunk_size, run, steps.threads)
+        steps.time("partition", partition, run, cluster)
+        steps.time("calculate_features", steps.run_chunks, chunks["chunks"], calculate_features)
+        take_turn(steps.run)
+        return reduce(run, steps.facts())

@@ -1,0 +1,89 @@
+"""Calling the flows from the command line: check first, then start what the run needs."""
+
+from __future__ import annotations
+
+import os
+import time
+from importlib import import_module
+from typing import Any
+
+from tidemill.planning.doors import EXTRACT, Door
+
+__all__ = ["quieten", "run_extraction", "run_on_table"]
+
+_STARTED = time.perf_counter()
+#: Modules of the flows over tables, each with a flow of the door's name.
+_FLOWS = {"extract-interval": "tidemill.flows.recurring", "backfill": "tidemill.flows.backfill"}
+
+
+def run_extraction(
+    given: dict[str, Any], *, verbose: bool = False, quiet: bool = False
+) -> dict[str, Any]:
+    """Run ``extract`` with a progress bar; ``cluster="none"`` goes without Prefect.
+
+    Parameters
+    ----------
+    given : all values of the door EXTRACT, by name
+    verbose : show the log of Prefect and of the engine
+    quiet : show no progress bar
+    """
+    from tidemill.model.progress import listening
+    from tidemill.orchestration.cluster import parse_cluster
+    from tidemill.planning.prepare import validate_request
+    from tidemill.planning.request import make_request
+    from tidemill.reports.text import progress_bar
+
+    quieten(verbose=verbose)
+    spec = parse_cluster(given["cluster"])
+    request = validate_request(make_request(**given))
+    with progress_bar(visible=not quiet) as listener, listening(listener):
+        if spec.kind == "none":
+            from tidemill.execution.job import extract_here
+
+            summary = extract_here(request, wait_for_sink=given["wait_for_sink"]).to_json()
+        else:
+            from tidemill.flows.extract import extract
+            from tidemill.orchestration.handover import HandedOver, hand_over
+            from tidemill.orchestration.server import start_server
+
+            start_server()
+            with hand_over(HandedOver(EXTRACT, given, request), spec):
+                summary = extract(**given)
+    return {**summary, "seconds_in_all": time.perf_counter() - _STARTED}
+
+
+def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) -> dict[str, Any]:
+    """Run a flow over intervals; what is wrong is reported before a server is started.
+
+    Parameters
+    ----------
+    door : of the flow
+    given : all of its values, by name
+    verbose : show the log of Prefect and of the engine
+    """
+    from tidemill.orchestration.cluster import parse_cluster
+    from tidemill.planning.request import make_request
+    from tidemill.recurring.calendars import calendar_of
+    from tidemill.recurring.table_checks import validate_table_request
+
+    quieten(verbose=verbose)
+    spec = parse_cluster(given["cluster"])
+    calendar = calendar_of(given)
+    request = make_request(**given, door=door)
+    validate_table_request(request, calendar)
+    flow = getattr(import_module(_FLOWS[door.name]), door.name.replace("-", "_"))
+    from tidemill.orchestration.handover import HandedOver, hand_over
+    from tidemill.orchestration.server import start_server
+
+    start_server()
+    with hand_over(HandedOver(door, given, request), spec):
+        report: dict[str, Any] = flow(**given)
+    return report
+
+
+def quieten(*, verbose: bool) -> None:
+    """Keep Prefect's console lines out of the progress bar, unless they are asked for."""
+    if not verbose:
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")

@@ -1,0 +1,102 @@
+"""Dask task runners for a ``cluster`` argument: with one API, and one cluster for several runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dask
+import distributed
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.task_runners import TaskRunner
+from prefect_dask import DaskTaskRunner
+
+from tidemill.errors import ClusterError
+from tidemill.orchestration.cluster import ClusterSpec, check_scheduler
+from tidemill.orchestration.server import api_url
+
+__all__ = ["one_api", "shared_cluster", "task_runner"]
+
+
+@contextmanager
+def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
+    """The task runner for ``spec``, with one API URL for this process and all workers.
+
+    Without it every worker process would start a Prefect server of its own.
+
+    Raises
+    ------
+    ClusterError
+        If a Dask client that is the default of this process would be used instead.
+    """
+    check_scheduler(spec)
+    url = api_url()
+    scratch = _own_scratch() if spec.address is None else nullcontext()
+    with temporary_settings({PREFECT_API_URL: url}), scratch:
+        yield task_runner(spec, url)
+
+
+@contextmanager
+def shared_cluster(spec: ClusterSpec) -> Iterator[ClusterSpec]:
+    """Start the cluster once for several runs; the specification of where it is reached.
+
+    Parameters
+    ----------
+    spec : ``none`` and a scheduler's address need no start, and are what they were
+
+    Raises
+    ------
+    ClusterError
+        As :func:`one_api`.
+    """
+    check_scheduler(spec)
+    if spec.kind == "none" or spec.address is not None:
+        yield spec
+        return
+    with one_api(spec) as runner, runner:
+        assert isinstance(runner, DaskTaskRunner)
+        client = runner.client
+        assert client.scheduler is not None
+        # This client is the default of the process: by it the runs' task runners find the cluster.
+        yield replace(spec, keywords={"address": client.scheduler.address})
+
+
+@contextmanager
+def _own_scratch() -> Iterator[None]:
+    """A folder for Dask that goes with the run; it would leave one behind for good."""
+    option = "temporary-directory"
+    with (
+        TemporaryDirectory(
+            prefix="tidemill-dask-", dir=dask.config.get(option), ignore_cleanup_errors=True
+        ) as folder,
+        dask.config.set({option: folder}),
+    ):
+        yield
+
+
+def task_runner(spec: ClusterSpec, url: str) -> DaskTaskRunner:
+    """A ``DaskTaskRunner`` for a parsed ``cluster`` argument."""
+    _refuse_ambient_client(spec)
+    logging.getLogger("distributed").setLevel(logging.WARNING)
+    keywords: dict[str, Any] = dict(spec.keywords)
+    if spec.kind == "processes" and "cluster_kwargs" in keywords:
+        environment = {"PREFECT_API_URL": url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+        keywords["cluster_kwargs"] = {**keywords["cluster_kwargs"], "env": environment}
+    return DaskTaskRunner(**keywords)
+
+
+def _refuse_ambient_client(spec: ClusterSpec) -> None:
+    try:
+        ambient = distributed.get_client()
+    except ValueError:
+        return
+    address = ambient.scheduler.address if ambient.scheduler else None
+    if spec.address is None or address != spec.address:
+        raise ClusterError(
+            f"a Dask client connected to {address} is the default of this process and would be "
+            f"used instead of cluster={spec.text!r}; close it, or pass its address as cluster"
+        )
