@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tidemill.calculators.custom import import_modules, run_chunk
+from tidemill.calculators.custom import import_modules
 from tidemill.errors import DataError, LeaseLostError, SourceError
+from tidemill.execution.chunk import run_chunk
 from tidemill.storage.markers import attempts, begin_attempt, committed
 
 from ..support.inputs import make_input, write_input
