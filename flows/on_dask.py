@@ -9,7 +9,8 @@ from typing import Any
 
 from prefect import flow
 
-from tidemill.execution.job import Job, extract_here, take_turn
+from tidemill.execution.in_process import extract_here
+from tidemill.execution.job import Job, take_turn
 from tidemill.execution.ordered_pool import Turn
 from tidemill.orchestration.cluster import ClusterSpec, using
 from tidemill.orchestration.dead_runs import INNER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidemill.execution.job import choose_chunks
+from tidemill.execution.steps import choose_chunks
 from tidemill.orchestration.server import engine_logs
 from tidemill.storage.run_address import Run
 from tidemill.tasks.options import as_task

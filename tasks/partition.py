@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidemill.execution.job import partition as partition_run
+from tidemill.execution.steps import partition as partition_run
 from tidemill.orchestration.cluster import cluster_in_use
 from tidemill.orchestration.dispatch import map_on_workers
 from tidemill.orchestration.server import engine_logs

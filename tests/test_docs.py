@@ -126,7 +126,7 @@ def test_the_api_page_lists_the_commands():
 
 
 def test_the_api_page_lists_what_the_flow_returns():
-    summary = importlib.import_module("tidemill.execution.reduce").RunSummary
+    summary = importlib.import_module("tidemill.execution.records").RunSummary
     page = text_of(DOCS / "api.md")
     (sentence,) = re.findall(r"It returns JSON values: (.*?)\.\n\n", page, re.DOTALL)
     assert re.findall(r"`(\w+)`", sentence) == list(summary.__dataclass_fields__)

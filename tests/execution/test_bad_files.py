@@ -23,7 +23,8 @@ from tidemill.errors import (
     SourceError,
 )
 from tidemill.execution.chunk import run_chunk
-from tidemill.execution.job import Job, choose_chunks, partition, reduce
+from tidemill.execution.job import Job, reduce
+from tidemill.execution.steps import choose_chunks, partition
 from tidemill.planning.request import make_request
 
 from ..support.series import ROLES, Watch, extract, visible, wide, write
@@ -419,7 +420,7 @@ def test_a_file_that_may_not_grow(tmp_path):
         f"""
         import resource, signal
         from tidemill.errors import ResourceError
-        from tidemill.execution.job import extract_here
+        from tidemill.execution.in_process import extract_here
         from tidemill.planning.request import make_request
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         request = make_request({str(source)!r}, {str(tmp_path / "matrix")!r}, settings="minimal",

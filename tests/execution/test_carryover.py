@@ -18,7 +18,8 @@ from tidemill.calculators import calculator
 from tidemill.errors import CalculationError, SinkError
 from tidemill.execution import reduce as reduction
 from tidemill.execution.carryover import MISSING, KeptRows
-from tidemill.execution.job import Job, extract_here
+from tidemill.execution.in_process import extract_here
+from tidemill.execution.job import Job
 from tidemill.planning.doors import EXTRACT_INTERVAL
 from tidemill.planning.prepare import prepare
 from tidemill.planning.request import make_request

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from tidemill.errors import CalculationError, DataError, LeaseLostError
 from tidemill.execution import isolation
-from tidemill.execution.chunk import load_kernels, run_chunk
+from tidemill.execution.chunk import run_chunk
 from tidemill.execution.isolation import Selection
+from tidemill.execution.kernels import load_kernels
 from tidemill.storage.markers import attempts, committed
 
 from ..support import programs

@@ -7,15 +7,12 @@ import pytest
 
 import tidemill
 from tidemill.errors import CalculationError, LeaseLostError, SinkBusyError, SinkError
-from tidemill.execution.chunk import load_plan, run_chunk
-from tidemill.execution.job import (
-    PartsWatch,
-    choose_chunks,
-    extract_here,
-    missing_parts,
-    stop_workers,
-)
+from tidemill.execution.chunk import run_chunk
+from tidemill.execution.in_process import extract_here
+from tidemill.execution.job import stop_workers
+from tidemill.execution.plans import load_plan, missing_parts
 from tidemill.execution.reduce import reduce
+from tidemill.execution.steps import PartsWatch, choose_chunks
 from tidemill.model.progress import listening
 from tidemill.planning.request import make_request
 

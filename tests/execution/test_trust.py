@@ -9,7 +9,8 @@ import pytest
 import tidemill
 from tidemill.errors import SinkError, SourceChangedError
 from tidemill.execution.chunk import run_chunk
-from tidemill.execution.job import extract_here, missing_parts
+from tidemill.execution.in_process import extract_here
+from tidemill.execution.plans import missing_parts
 from tidemill.execution.reduce import reduce
 from tidemill.planning.request import make_request
 from tidemill.storage.layout import SinkLayout

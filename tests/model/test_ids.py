@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 import tidemill
 from tidemill.calculators import calculator
 from tidemill.errors import ArgumentError, DataError, SettingsError, SourceError
-from tidemill.execution.chunk import load_plan
+from tidemill.execution.in_process import extract_here
 from tidemill.execution.isolation import Selection
-from tidemill.execution.job import Job, extract_here
+from tidemill.execution.job import Job
+from tidemill.execution.plans import load_plan
 from tidemill.frames.feature_costs import file_costs
 from tidemill.model.digests import RowSum, table_sum
 from tidemill.model.ids import decode, encode

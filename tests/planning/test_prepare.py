@@ -10,7 +10,8 @@ import tidemill
 from tidemill.calculators import calculator
 from tidemill.errors import SettingsError
 from tidemill.execution.chunk import run_chunk
-from tidemill.execution.job import extract_here, missing_parts
+from tidemill.execution.in_process import extract_here
+from tidemill.execution.plans import missing_parts
 from tidemill.planning.prepare import prepare, validate_request
 from tidemill.planning.request import make_request
 

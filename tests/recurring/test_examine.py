@@ -27,7 +27,7 @@ from tidemill.errors import (
 )
 from tidemill.execution import acceptance, job
 from tidemill.execution.drift import Figures
-from tidemill.execution.job import extract_here
+from tidemill.execution.in_process import extract_here
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.model.policies import Policies
 from tidemill.planning import prepare as preparation

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import tidemill
-from tidemill.execution.job import extract_here
-from tidemill.execution.reduce import RunSummary
+from tidemill.execution.in_process import extract_here
+from tidemill.execution.records import RunSummary
 from tidemill.planning.request import make_request
 
 ROLES = {"column_id": "id", "column_sort": "time"}

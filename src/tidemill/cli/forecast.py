@@ -9,7 +9,7 @@ from statistics import median
 import psutil
 
 from tidemill.calculators.costs import probe
-from tidemill.execution.job import disk_free, output_bytes
+from tidemill.execution.resources import disk_free, output_bytes
 from tidemill.execution.spill import spill_bytes
 from tidemill.model.plan import Part, Plan
 from tidemill.orchestration.cluster import ClusterSpec, parse_cluster

@@ -38,7 +38,7 @@ def run_extraction(
     request = validate_request(make_request(**given))
     with progress_bar(visible=not quiet) as listener, listening(listener):
         if spec.kind == "none":
-            from tidemill.execution.job import extract_here
+            from tidemill.execution.in_process import extract_here
 
             summary = extract_here(request, wait_for_sink=given["wait_for_sink"]).to_json()
         else:

@@ -7,24 +7,19 @@ earlier attempt died with its process is calculated in a process of its own.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
 from tidemill.calculators.batches import MatrixCalculator
 from tidemill.calculators.blas_threads import one_pool_thread
-from tidemill.calculators.custom import import_modules
-from tidemill.calculators.program import Program, warmup
-from tidemill.calculators.warmup import announce
 from tidemill.execution.carryover import KeptRows
 from tidemill.execution.isolation import Selection, calculate_isolated
+from tidemill.execution.plans import load_plan
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
-from tidemill.planning.plan_json import plan_from_json
 from tidemill.sources.files.fingerprint import check_part_unchanged
 from tidemill.sources.files.read import read_part
 from tidemill.storage.markers import (
@@ -90,40 +85,6 @@ def run_chunk(run: Run, parts: Sequence[int]) -> ChunkResult:
         result.rows += marker.rows
     result.seconds = time.perf_counter() - started
     return result
-
-
-def load_plan(run: Run) -> Plan:
-    """The plan of a run, read once per process; the modules of its custom calculators imported."""
-    return _load_plan(json.dumps(asdict(run)))
-
-
-@lru_cache(maxsize=4)
-def _load_plan(run: str) -> Plan:
-    key = Run(**json.loads(run)).key
-    plan = plan_from_json(key.state.read(key.plan))
-    import_modules(plan.modules)
-    return plan
-
-
-def load_kernels(run: Run) -> int:
-    """Load, or compile once per host, the kernels that a run needs, before anything is timed.
-
-    Returns
-    -------
-    int
-        Kernels that were compiled here.
-    """
-    from tidemill.calculators.jit.decorators import compiled_here
-
-    before = compiled_here()
-    for features in load_plan(run).features.values():
-        warmup(features)
-    return compiled_here() - before
-
-
-def announce_kernels(run: Run) -> str:
-    """Say that this process is about to compile kernels for a run; "" if it is not."""
-    return announce(Program(features) for features in load_plan(run).features.values())
 
 
 def _calculator(plan: Plan) -> MatrixCalculator:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.errors import TidemillError
-from tidemill.execution.memory import check_memory
+from tidemill.execution.resources import check_memory
 from tidemill.model.versions import versions
 from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
@@ -98,7 +98,7 @@ class WorkerCheck:
             ) from error
 
     def _read_source(self) -> None:
-        from tidemill.execution.chunk import load_plan
+        from tidemill.execution.plans import load_plan
         from tidemill.storage.stores import Store
 
         source = load_plan(self.run).source
@@ -130,11 +130,11 @@ class WorkerCheck:
         shutil.disk_usage(folder)
 
     def _memory(self) -> None:
-        from tidemill.execution.chunk import load_plan
+        from tidemill.execution.plans import load_plan
 
         check_memory(load_plan(self.run), _worker_threads())
 
     def _load_kernels(self) -> int:
-        from tidemill.execution.chunk import load_kernels
+        from tidemill.execution.kernels import load_kernels
 
         return load_kernels(self.run)

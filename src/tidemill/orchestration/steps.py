@@ -15,9 +15,11 @@ from prefect.context import FlowRunContext
 from prefect_dask import DaskTaskRunner
 
 from tidemill.errors import ClusterError
-from tidemill.execution.chunk import announce_kernels, load_plan
-from tidemill.execution.job import PartsWatch, stop_workers
-from tidemill.execution.memory import check_memory
+from tidemill.execution.job import stop_workers
+from tidemill.execution.kernels import announce_kernels
+from tidemill.execution.plans import load_plan
+from tidemill.execution.resources import check_memory
+from tidemill.execution.steps import PartsWatch
 from tidemill.model.progress import Progress, tell
 from tidemill.model.versions import versions
 from tidemill.orchestration.cluster import (

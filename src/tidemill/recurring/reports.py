@@ -13,7 +13,7 @@ from tidemill.recurring.unpublished import NeedsBackfill
 
 __all__ = ["BackfillReport", "BackfillRow", "FindingRow", "LatestReport"]
 
-#: A run's summary in JSON values, see :class:`tidemill.execution.reduce.RunSummary`.
+#: A run's summary in JSON values, see :class:`tidemill.execution.records.RunSummary`.
 Summary = Mapping[str, Any]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import tidemill
 from tidemill.errors import DataError
-from tidemill.execution.job import extract_here
+from tidemill.execution.in_process import extract_here
 from tidemill.model.policies import Policies
 from tidemill.planning.request import make_request
 from tidemill.sources.files.open import open_source

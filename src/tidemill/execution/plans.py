@@ -1,0 +1,89 @@
+"""The recorded plan of a run: written once, read by every process, and which parts are missing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, replace
+from functools import lru_cache
+
+from tidemill.calculators.custom import import_modules
+from tidemill.model.plan import Plan
+from tidemill.planning.plan_json import plan_from_json, plan_to_json
+from tidemill.storage.layout import KeyLayout, SinkLayout
+from tidemill.storage.markers import committed
+from tidemill.storage.publish import Published, last_published
+from tidemill.storage.run_address import Run
+
+__all__ = ["already_published", "load_plan", "missing_of_plan", "missing_parts", "record_plan"]
+
+log = logging.getLogger(__name__)
+
+
+def load_plan(run: Run) -> Plan:
+    """The plan of a run, read once per process; the modules of its custom calculators imported."""
+    return _load_plan(json.dumps(asdict(run)))
+
+
+@lru_cache(maxsize=4)
+def _load_plan(run: str) -> Plan:
+    key = Run(**json.loads(run)).key
+    plan = plan_from_json(key.state.read(key.plan))
+    import_modules(plan.modules)
+    return plan
+
+
+def record_plan(run: Run, plan: Plan) -> Plan:
+    """Write the plan where workers read it; the plan that holds.
+
+    Parts are a pure function of source and settings, but also of part_bytes and of the version of
+    tidemill. Where parts are committed already, the rest is finished as they were cut. Markers
+    without a plan that can be read say nothing about ids, so they go before the plan is written.
+    """
+    key = run.key
+    recorded = _recorded_plan(key)
+    if recorded is None:
+        key.state.delete_all(key.markers)
+    elif committed(key):
+        if recorded.parts != plan.parts:
+            log.warning("going on with the %d parts that were recorded first", len(recorded.parts))
+        # What is kept may be replaced already, if an attempt ended right after it published.
+        plan = replace(
+            plan,
+            parts=recorded.parts,
+            layout=recorded.layout,
+            kept=recorded.kept,
+            features=recorded.features,
+        )
+    key.state.write(key.plan, plan_to_json(plan).encode())
+    return plan
+
+
+def _recorded_plan(key: KeyLayout) -> Plan | None:
+    """The plan of an earlier attempt; None if there is none or it is damaged."""
+    try:
+        return plan_from_json(key.state.read(key.plan))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        log.warning("%s/%s is damaged (%s); starting over", key.state.url, key.plan, error)
+        return None
+
+
+def missing_parts(run: Run) -> list[int]:
+    """Indexes of parts without a commit marker; none if a file sink shows the result already."""
+    return missing_of_plan(run.layout, load_plan(run))
+
+
+def missing_of_plan(layout: SinkLayout, plan: Plan) -> list[int]:
+    """As :func:`missing_parts`, before the plan is recorded."""
+    shown = last_published(layout)
+    if shown is not None and already_published(layout, plan.result_key, shown):
+        return []
+    done = committed(layout.key(plan.result_key))
+    return [part.index for part in plan.parts if part.index not in done]
+
+
+def already_published(layout: SinkLayout, result_key: str, shown: Published) -> bool:
+    """Whether a file sink holds this result already; its parts are gone once it does."""
+    return layout.kind == "file" and shown.result_key == result_key

@@ -1,0 +1,251 @@
+"""What a run reports of itself: its record, its summary, and the record of an interval."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tidemill.execution.acceptance import Acceptance
+from tidemill.model.plan import Plan
+from tidemill.sources.files.read import time_zone
+from tidemill.storage.intervals import IntervalRecord, facts_of
+from tidemill.storage.markers import Marker
+from tidemill.storage.publish import Published
+from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
+from tidemill.storage.run_address import Run
+
+__all__ = [
+    "RunSummary",
+    "Totals",
+    "earlier_totals",
+    "finished_record",
+    "interval_record",
+    "settings_notes",
+    "summary_of",
+    "totals_of",
+    "write_failure",
+]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a caller gets back: the run record's figures in small JSON values."""
+
+    run_id: str
+    sink: str
+    rows: int
+    columns: int
+    parts: Mapping[str, int]  # total, calculated, reused, quarantined (ids)
+    cluster: str
+    task_runs: int  # of Prefect
+    seconds: Mapping[str, float]  # wall, by step
+    seconds_by_calculator: Mapping[str, float]  # one thread, over all parts
+    quarantined: Sequence[Mapping[str, Any]] = ()  # {id, kind, reason}, the first thousand
+    errors: Sequence[Mapping[str, Any]] = ()  # {kind, calculator, message, count}
+    digest: str = ""  # of the content
+    version: str = ""  # of the sink
+    note: str = ""
+    time_zone_of_input: str = ""  # see record
+    interval: str | None = None
+    reason: str = ""  # why the interval was calculated
+    acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary in JSON values."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the markers of all parts add up to."""
+
+    rows: int = 0
+    calculated: set[int] = field(default_factory=set)  # parts, by this run
+    part_seconds: float = 0.0  # of those, one thread
+    seconds: Counter[str] = field(default_factory=Counter)  # by calculator, of this run's parts
+    quarantined: list[Mapping[str, Any]] = field(default_factory=list)
+    errors: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    cases: list[Mapping[str, str]] = field(default_factory=list)
+    checksums: dict[str, str] = field(default_factory=dict)  # file -> SHA-256
+
+    def add(self, marker: Marker, run: Run) -> None:
+        """Add one part."""
+        self.rows += marker.rows
+        self.checksums[marker.path] = marker.checksum
+        if marker.run_id == run.run_id:
+            self.calculated.add(marker.index)
+            self.part_seconds += marker.seconds
+            self.seconds.update(marker.seconds_by_calculator)
+        self.quarantined += marker.quarantined
+        for error in marker.errors:
+            kind = {name: error[name] for name in ("kind", "calculator", "message")}
+            self.errors[kind["kind"], kind["calculator"], kind["message"]] += error["count"]
+            room = CASES - len(self.cases)
+            self.cases += [{"id": one, **kind} for one in error["ids"][:room]]
+
+    def error_counts(self) -> list[dict[str, Any]]:
+        """Failures by kind, calculator and message, most frequent first."""
+        names = ("kind", "calculator", "message")
+        return [
+            {**dict(zip(names, key, strict=True)), "count": count}
+            for key, count in self.errors.most_common()
+        ]
+
+
+def totals_of(run: Run, markers: Sequence[Marker]) -> Totals:
+    """What the markers of all parts add up to."""
+    totals = Totals()
+    for marker in markers:
+        totals.add(marker, run)
+    return totals
+
+
+def earlier_totals(run: Run) -> Totals:
+    """What the run that published this result recorded: its markers are gone."""
+    totals = Totals()
+    for record in history(run.layout):
+        if record.result_key == run.result_key and record.state == "finished":
+            totals.quarantined = list(record.quarantined)
+            totals.cases = list(record.error_cases)
+            for error in record.errors:
+                key = (error["kind"], error["calculator"], error["message"])
+                totals.errors[key] = error["count"]
+            break
+    return totals
+
+
+def settings_notes(plan: Plan, accepted: Acceptance) -> Iterator[str]:
+    """What was calculated of an interval whose settings changed."""
+    if plan.kept is not None:
+        new, kept = len(plan.columns) - len(plan.kept_columns), plan.kept.run_id
+        yield f"{new:,} new columns were calculated, the others are those of run {kept}"
+    elif accepted.settings_change:
+        yield "the settings changed, and all columns were calculated"
+
+
+def finished_record(
+    run: Run, plan: Plan, published: Published, totals: Totals, facts: Mapping[str, Any]
+) -> RunRecord:
+    """The record of a run that published its result."""
+    return replace(
+        _first_fields(run, plan),
+        finished=_now(),
+        state="finished",
+        cluster={"name": facts["cluster"], "threads": facts["threads"]},
+        parts={
+            "total": len(plan.parts),
+            "calculated": len(totals.calculated),
+            "reused": len(plan.parts) - len(totals.calculated),
+            "quarantined": len(totals.quarantined),
+        },
+        task_runs=facts["task_runs"],
+        seconds=facts["seconds"],
+        seconds_by_calculator=dict(totals.seconds),
+        part_seconds=totals.part_seconds,
+        predicted_seconds=sum(plan.parts[index].seconds for index in totals.calculated),
+        rows=published.rows,
+        columns=len(plan.columns),
+        quarantined=tuple(totals.quarantined[:CASES]),
+        errors=tuple(totals.error_counts()),
+        error_cases=tuple(totals.cases),
+        part_checksums=totals.checksums,
+        digest=published.digest,
+        version=published.version,
+        notes=() if published.is_new else ("the sink showed this result already",),
+    )
+
+
+def _first_fields(run: Run, plan: Plan) -> RunRecord:
+    """What a record says before the run has ended."""
+    return RunRecord(
+        run_id=run.run_id,
+        started=run.started,
+        sink=run.sink,
+        source=plan.source.url,
+        source_fingerprint=plan.source.fingerprint,
+        result_key=plan.result_key,
+        settings=plan.settings,
+        policies=asdict(plan.policies),
+        interval=plan.interval.name if plan.interval else None,
+        time_zone_of_input=time_zone(plan.source),
+        reason=run.reason,
+        versions=plan.versions,
+        cpu_features=cpu_features(),
+    )
+
+
+def summary_of(
+    run: Run, record: RunRecord, published: Published, facts: Mapping[str, Any]
+) -> RunSummary:
+    """The summary of a run that published its result."""
+    return RunSummary(
+        run_id=run.run_id,
+        sink=run.sink,
+        rows=record.rows,
+        columns=record.columns,
+        parts=record.parts,
+        cluster=facts["cluster"],
+        task_runs=record.task_runs,
+        seconds=record.seconds,
+        seconds_by_calculator=record.seconds_by_calculator,
+        quarantined=record.quarantined,
+        errors=record.errors,
+        digest=record.digest,
+        version=published.version,
+        note="; ".join(record.notes),
+        interval=record.interval,
+        time_zone_of_input=record.time_zone_of_input,
+        reason=record.reason,
+        acceptance=record.acceptance,
+    )
+
+
+def interval_record(
+    run: Run, plan: Plan, published: Published, accepted: Acceptance
+) -> IntervalRecord:
+    """What the published rows of an interval were made of."""
+    assert plan.interval is not None, "the plan is about an interval"
+    return IntervalRecord(
+        name=plan.interval.name,
+        start=plan.interval.start,
+        end=plan.interval.end,
+        window_start=plan.interval.window_start,
+        run_id=run.run_id,
+        published=_now(),
+        result_key=plan.result_key,
+        digest=published.digest,
+        files=facts_of(plan.source),
+        fingerprint=plan.source.fingerprint,
+        settings=plan.settings,
+        policies=asdict(plan.policies),
+        columns=asdict(plan.source.columns),
+        facts=asdict(accepted.facts),
+        time_zone_of_input=time_zone(plan.source),
+    )
+
+
+def write_failure(run: Run, plan: Plan, error: BaseException, cluster: str) -> None:
+    """Record a run that failed; what goes wrong here must not hide the error itself."""
+    state = "failed" if isinstance(error, Exception) else "cancelled"
+    record = replace(
+        _first_fields(run, plan),
+        finished=_now(),
+        state=state,
+        message=f"{type(error).__name__}: {error}"[:2000],
+        cluster={"name": cluster},
+        parts={"total": len(plan.parts)},
+    )
+    try:
+        write_record(run.layout, record)
+    except Exception:
+        log.exception("the record of the failed run %s could not be written", run.run_id)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

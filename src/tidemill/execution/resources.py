@@ -1,0 +1,67 @@
+"""Whether a plan fits into the memory of a host, and on the disk of a sink."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+
+import psutil
+
+from tidemill.errors import ResourceError
+from tidemill.execution.plans import missing_of_plan
+from tidemill.model.plan import Plan
+from tidemill.planning.parts import part_memory_bytes
+from tidemill.storage.layout import SinkLayout
+
+__all__ = ["check_memory", "check_room", "disk_free", "output_bytes"]
+
+
+def check_memory(plan: Plan, threads: int) -> None:
+    """Check that ``threads`` threads have memory on this host: half of what is free, and no more.
+
+    Raises
+    ------
+    ResourceError
+        Naming what the largest part takes, and what is free.
+    """
+    largest = max(part_memory_bytes(plan.source, plan.layout, part) for part in plan.parts)
+    free = psutil.virtual_memory().available
+    if largest * threads > free / 2:
+        raise ResourceError(
+            f"{threads} threads need {largest:,} bytes each for the largest part, and {free:,} "
+            "bytes of memory are free; use fewer threads on a host or a smaller part_bytes (a "
+            "single series cannot be cut)"
+        )
+
+
+def output_bytes(plan: Plan, parts: Iterable[int] | None = None) -> int:
+    """Bytes that the rows of some parts take, about: features hardly compress."""
+    wanted = range(len(plan.parts)) if parts is None else parts
+    return 8 * sum(plan.parts[index].ids for index in wanted) * len(plan.columns)
+
+
+def check_room(layout: SinkLayout, plan: Plan) -> None:
+    """Check that what is still to be written fits on the disk of a local sink.
+
+    Raises
+    ------
+    ResourceError
+        If it does not, naming the bytes needed and free.
+    """
+    free = disk_free(layout)
+    needed = output_bytes(plan, missing_of_plan(layout, plan))
+    if layout.kind == "file" and needed:
+        needed += output_bytes(plan)  # the file is written beside its parts
+    if free is not None and needed > free:
+        raise ResourceError(
+            f"about {needed:,} bytes are still to be written, and {free:,} are free for "
+            f"{layout.url}; choose a sink on a larger disk, or settings with fewer features"
+        )
+
+
+def disk_free(layout: SinkLayout) -> int | None:
+    """Bytes free where a local sink lies; None for object storage."""
+    path = layout.home.local_path("")
+    if path is None:
+        return None
+    return shutil.disk_usage(next(one for one in (path, *path.parents) if one.exists())).free
