@@ -97,6 +97,12 @@ def prefect_server() -> Iterator[str]:
 
 
 @pytest.fixture
+def server_environment(prefect_server, monkeypatch) -> None:
+    """Let programs that tests start use the session's Prefect server too."""
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+
+
+@pytest.fixture
 def sink(tmp_path) -> Path:
     """Where a matrix goes that is not there yet."""
     return tmp_path / "matrix"

@@ -16,12 +16,6 @@ def _resource_tracker() -> None:
     resource_tracker.ensure_running()
 
 
-@pytest.fixture
-def server_environment(prefect_server, monkeypatch) -> None:
-    """Let programs that tests start use the session's Prefect server too."""
-    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
-
-
 @pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
     """Address of a scheduler without workers."""

@@ -69,8 +69,7 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
     quieten(verbose=verbose)
     spec = parse_cluster(given["cluster"])
     calendar = calendar_of(given)
-    request = make_request(**given, door=door)
-    validate_table_request(request, calendar)
+    request = validate_table_request(make_request(**given, door=door), calendar)
     flow = getattr(import_module(_FLOWS[door.name]), door.name.replace("-", "_"))
     from tidemill.orchestration.handover import HandedOver, hand_over
     from tidemill.orchestration.server import start_server

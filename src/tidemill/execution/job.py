@@ -78,7 +78,8 @@ class Job:
         now = datetime.now(UTC)
         tell(Progress("plan"))
         layout = SinkLayout.of(request.sink, request.storage_options)
-        check_sink(layout, request.locations, intervals=request.interval is not None)
+        if not request.validated:
+            check_sink(layout, request.locations, intervals=request.interval is not None)
         interval = request.interval.name if request.interval else None
         before = _publisher(layout, interval)
         plan, statistics = prepare(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import asdict, replace
-from functools import lru_cache
+from threading import RLock
 
 from tidemill.calculators.custom import import_modules
 from tidemill.model.plan import Plan
@@ -19,18 +19,30 @@ __all__ = ["already_published", "load_plan", "missing_of_plan", "missing_parts",
 
 log = logging.getLogger(__name__)
 
+#: Plans that a process keeps.
+REMEMBERED = 4
+
+_loaded: dict[str, Plan] = {}  # by the address of the run
+_reading = RLock()
+
 
 def load_plan(run: Run) -> Plan:
     """The plan of a run, read once per process; the modules of its custom calculators imported."""
-    return _load_plan(json.dumps(asdict(run)))
+    address = json.dumps(asdict(run))
+    with _reading:
+        if address not in _loaded:
+            key = run.key
+            plan = plan_from_json(key.state.read(key.plan))
+            import_modules(plan.modules)
+            _remember(address, plan)
+        return _loaded[address]
 
 
-@lru_cache(maxsize=4)
-def _load_plan(run: str) -> Plan:
-    key = Run(**json.loads(run)).key
-    plan = plan_from_json(key.state.read(key.plan))
-    import_modules(plan.modules)
-    return plan
+def _remember(address: str, plan: Plan) -> None:
+    """Keep the plans of the last runs."""
+    _loaded[address] = plan
+    while len(_loaded) > REMEMBERED:
+        del _loaded[next(iter(_loaded))]
 
 
 def record_plan(run: Run, plan: Plan) -> Plan:
@@ -56,6 +68,8 @@ def record_plan(run: Run, plan: Plan) -> Plan:
             features=recorded.features,
         )
     key.state.write(key.plan, plan_to_json(plan).encode())
+    with _reading:
+        _remember(json.dumps(asdict(run)), plan)
     return plan
 
 

@@ -61,7 +61,7 @@ def validate_request(request: Request) -> Request:
     check_sink(layout, request.locations, intervals=request.interval is not None)
     source = open_input(request)
     _identities(request.settings.canonical())
-    return replace(request, examined=source)
+    return replace(request, examined=source, validated=True)
 
 
 def open_input(request: Request) -> Source:

@@ -46,6 +46,7 @@ class Request:
     interval: Interval | None = None  # only the rows of its window count
     checks: Limits = field(default_factory=dict)  # of an interval
     examined: Source | None = None  # the input, if it was opened, and its window counted, already
+    validated: bool = False  # checked against its sink and its input: not to be done again
     on_settings_change: OnSettingsChange = "refuse"  # where the table has other settings
     recalculates: str = ""  # run id of the result that is calculated again though nothing changed
     reason: str = ""  # why an interval is calculated, for the record

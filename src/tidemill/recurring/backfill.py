@@ -62,7 +62,8 @@ class BackfillRun:
             If the table does not fit the request.
         """
         dry_run = self.given["dry_run"]
-        check_table(self.request, self.calendar)
+        if not self.request.validated:
+            check_table(self.request, self.calendar)
         recalculated = self.intervals if self.given["recalculate"] else ()
         concurrency = self.given["concurrency"]
         findings = examine_all(self.request, self.intervals, recalculated, concurrency)

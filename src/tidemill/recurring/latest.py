@@ -89,10 +89,13 @@ class LatestRun:
         )
 
     def _attempt(self) -> LatestReport:
-        self.findings = self._wait_for_rows()
-        due = [finding for finding in self.findings if finding.is_due]
-        self.board.expect(finding.interval.name for finding in due)
-        self._calculate(due)
+        try:
+            self.findings = self._wait_for_rows()
+            due = [finding for finding in self.findings if finding.is_due]
+            self.board.expect(finding.interval.name for finding in due)
+            self._calculate(due)
+        finally:  # what was checked before this attempt need not hold at the next one
+            self.request = replace(self.request, validated=False)
         check_vanished(self.request, self.findings)
         return self.report()
 
@@ -115,7 +118,8 @@ class LatestRun:
 
     def _examine(self) -> list[Finding]:
         """What is to be done about the interval and the ones before, oldest first."""
-        check_table(self.request, self.calendar)
+        if not self.request.validated:
+            check_table(self.request, self.calendar)
         recalculated = [self.last] if self.given["recalculate"] else ()
         found = examine_all(self.request, candidates(self.calendar, self.last), recalculated)
         for finding in found:

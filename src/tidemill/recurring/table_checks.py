@@ -27,8 +27,13 @@ log = logging.getLogger(__name__)
 NAMED = 10
 
 
-def validate_table_request(request: Request, calendar: Calendar) -> None:
+def validate_table_request(request: Request, calendar: Calendar) -> Request:
     """Check a request against its table and its input, before anything is started; writes nothing.
+
+    Returns
+    -------
+    Request
+        The same: a run that gets it does not check again.
 
     Raises
     ------
@@ -37,6 +42,7 @@ def validate_table_request(request: Request, calendar: Calendar) -> None:
     """
     check_table(request, calendar)
     find_interval_files(replace(request, interval=last_closed(calendar, datetime.now(UTC))))
+    return replace(request, validated=True)
 
 
 def check_table(request: Request, calendar: Calendar) -> None:
