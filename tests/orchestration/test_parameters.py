@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import click
 import pytest
 from click.testing import CliRunner
 from prefect.exceptions import ParameterTypeError
@@ -14,6 +17,7 @@ from prefect.utilities.schema_tools import validate
 
 from tidemill.calculators.settings import Settings
 from tidemill.cli.main import cli
+from tidemill.cli.options import takes_options
 from tidemill.errors import ArgumentError, InputError
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
@@ -21,7 +25,11 @@ from tidemill.flows.recurring import extract_interval
 from tidemill.orchestration.cluster import parse_cluster
 from tidemill.orchestration.deploy.entrypoints import parameter_form
 from tidemill.orchestration.deploy.project_file import project_file, read_project
+from tidemill.orchestration.parameters import docstring_of, signature_of
+from tidemill.planning import doors
 from tidemill.planning.check_limits import CHECK_LIMITS, parse_checks
+from tidemill.planning.doors import DOORS
+from tidemill.planning.parameters import Form, Parameter
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import find_interval
 from tidemill.storage.options import check_options
@@ -74,6 +82,51 @@ def test_these_are_the_flows_of_the_deployments():
     found = [entrypoint.rpartition(".") for entrypoint in entrypoints]
     flows = {getattr(import_module(module), name) for module, _, name in found}
     assert flows == set(FLOWS.values())
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+def test_every_door_is_made_from_the_table(door):
+    """Signature, docstring, form, command and request name the same parameters, in one order."""
+    flow, names = FLOWS[door.name], [one.name for one in door]
+    defaults = {one.name: one.default for one in door if not one.is_required}
+    signature = inspect.signature(flow.fn).parameters
+    assert list(signature) == names
+    assert {n: p.default for n, p in signature.items() if p.default is not p.empty} == defaults
+    fields = form(flow)["properties"]
+    assert sorted(fields, key=lambda name: fields[name]["position"]) == names
+    assert {name: fields[name]["default"] for name in defaults} == defaults
+    for one in door:
+        said = " ".join(fields[one.name]["description"].split())
+        assert said == f"{one.group}. {one.help}"
+        assert said in " ".join(flow.fn.__doc__.split())
+    options = {option.name: option for option in cli.commands[door.name].params}
+    assert set(names) == options.keys() - {"as_json", "verbose"}
+    for name, option in options.items():
+        if name in defaults and not option.multiple and not option.is_flag:
+            assert option.default == defaults[name]
+    given = door.complete(
+        {"source": "in", "sink": "out", "column_id": "id"} | SPANS.get(door.name, {})
+    )
+    assert list(given) == names
+
+
+#: Values that only some doors require.
+SPANS = {
+    "extract-interval": {"column_time": "time"},
+    "backfill": {"column_time": "time", "start": "2026-11-01", "end": "2026-11-02"},
+}
+
+
+def test_a_parameter_that_is_added_to_a_group_appears_at_every_door_of_the_group(monkeypatch):
+    added = Parameter("colour", "Running", (Form(str),), "Which colour.", "blue", short="Colour.")
+    monkeypatch.setattr(doors, "PARAMETERS", {**doors.PARAMETERS, "colour": added})
+    groups = {**doors.GROUPS, "cluster": ("cluster", "colour")}
+    monkeypatch.setattr(doors, "GROUPS", groups)
+    for door in DOORS.values():
+        assert signature_of(door).parameters["colour"].default == "blue"
+        assert "colour: Running. Which colour." in docstring_of(door, "A flow.")
+        command = takes_options(door)(click.command()(lambda **_: None))
+        assert any("--colour" in option.opts for option in command.params)
 
 
 @each_field
@@ -262,6 +315,9 @@ def test_the_defaults_keep_the_rules(flow):
 @pytest.mark.parametrize("option", ["--retries", "--retry-delay-seconds", "--wait-for-sink"])
 @pytest.mark.parametrize("command", ["extract-interval", "backfill"])
 def test_the_commands_refuse_them_too(command, option):
-    told = CliRunner().invoke(cli, [command, "in", "out", option, "-1"])
-    assert told.exit_code == 2
-    assert f"Invalid value for '{option}'" in told.output
+    required = ["--column-id=id", "--column-time=time"]
+    span = ["--start=2026-11-01", "--end=2026-11-02"] if command == "backfill" else []
+    refused = CliRunner().invoke(cli, [command, "in", "out", *required, *span, option, "-1"])
+    assert refused.exit_code == 1
+    name = option.removeprefix("--").replace("-", "_")
+    assert re.fullmatch(rf"{name}=-1(\.0)? is not allowed; give 0 or more", str(refused.exception))
