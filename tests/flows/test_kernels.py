@@ -45,7 +45,7 @@ def test_workers_of_one_host_compile_each_kernel_once(scheduler, tmp_path, sink)
             extract, **series.arguments, sink=str(sink), settings="minimal", cluster=scheduler
         )
     (line,) = runs.wait_for_log("preflight:")
-    assert re.search(rf"2 workers are fit; they compiled {kernels()} kernels$", line.message)
+    assert re.search(rf"2 workers are ready; they compiled {kernels()} kernels$", line.message)
     assert summary["seconds"]["load_kernels"] > 0
     assert max(part_seconds(sink)) < PART_SECONDS
 

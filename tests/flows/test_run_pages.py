@@ -257,5 +257,5 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run(
         found, report = shown(extract_interval, **of_interval(source, sink, DAYS[0]))
     assert found == {}
     assert report["summaries"][0]["rows"] == 4
-    assert "the run's page lacks something" in caplog.text
+    assert "an artifact of the run's page could not be written" in caplog.text
     assert "ConnectionError: the server is gone" in caplog.text

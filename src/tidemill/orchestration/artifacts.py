@@ -60,9 +60,9 @@ def _link(sink: str) -> None:
 
 @contextmanager
 def live_progress(sink: str) -> Iterator[Board]:
-    """A board, and its state as a progress artifact on the run's page.
+    """A board whose state is a progress artifact on the run's page.
 
-    A thread shows it, so that a slow server keeps nothing waiting. There is no artifact before
+    A thread updates the artifact, so that a slow server delays nothing. There is no artifact before
     something is expected.
     """
     board, ended = Board(), threading.Event()
@@ -112,11 +112,11 @@ class _Shown:
 
 
 def _try(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """What the call gives, or None: a page that lacks something is no reason to end a run."""
+    """The result of the call, or None: a missing artifact never fails a run."""
     try:
         return call(*arguments, **options)
     except Exception:
-        log.warning("the run's page lacks something", exc_info=True)
+        log.warning("an artifact of the run's page could not be written", exc_info=True)
         return None
 
 

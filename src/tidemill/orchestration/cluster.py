@@ -65,7 +65,7 @@ _REMEDY = (
     "or the path of a cluster file"
 )
 
-#: What one worker says of itself: {"problems": [...], "may_pass": ..., "threads": n, ...}.
+#: What one worker reports: {"problems": [...], "may_pass": ..., "threads": n, ...}.
 Report = Mapping[str, Any]
 
 
@@ -177,7 +177,7 @@ def _allowed() -> str:
 
 
 def check_scheduler(spec: ClusterSpec) -> None:
-    """Find out at once that nobody listens at a scheduler's address; Dask's client asks on.
+    """Fail at once if nothing listens at a scheduler's address; Dask's client would keep trying.
 
     Raises
     ------
@@ -238,7 +238,7 @@ def fit_workers(
     ----------
     client : of the cluster
     check : reports what is wrong on the worker that it runs on, as ``{"problems": [...]}``
-    name : tells the checks of several runs on one scheduler apart
+    name : distinguishes the checks of several runs on one scheduler
     seconds : for all workers to answer
 
     Raises
@@ -259,7 +259,7 @@ def fit_workers(
         try:
             client.unregister_worker_plugin(name)
         except Exception as error:  # noqa: BLE001  the scheduler may be gone; the check is harmless
-            log.debug("the check of joining workers was not taken back: %s", error)
+            log.debug("the check of joining workers could not be removed: %s", error)
 
 
 def _check_all(
@@ -284,7 +284,7 @@ def _check_all(
             report.get("may_pass", False) for report in reports.values() if report["problems"]
         )
         error = ClusterError if may_pass else UnfitWorkerError
-        raise error("the cluster is not fit for this run: " + shorten(problems))
+        raise error("the cluster cannot carry out this run: " + shorten(problems))
     return reports
 
 

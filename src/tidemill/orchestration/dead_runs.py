@@ -1,7 +1,7 @@
 """Inner flow runs of processes that died: Prefect leaves them, and their task runs, Running.
 
-A worker or an automation says of an outer run that it crashed. Nobody does of what it called; and
-if the outer run starts again, Prefect would take such an inner run for its own.
+A worker or an automation marks the outer run as crashed, but not the runs it called. If the outer
+run starts again, Prefect would attach it to such an inner run.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _PAGE = 200  # the most that a server gives
 def end_dead_runs() -> None:
     """Mark inner runs as crashed whose outer run has ended, or is this one, started again.
 
-    Call it before this run calls any of its own. What goes wrong here is no reason to fail.
+    Call it before this run calls any of its own. Errors are logged and never fail the run.
     """
     try:
         with get_client(sync_client=True) as client:
             for run in _dead(client):
                 _end(client, run)
     except Exception as error:  # noqa: BLE001  whatever the server says
-        log.warning("could not look for runs that died: %s", error)
+        log.warning("could not check for runs whose process died: %s", error)
 
 
 def _dead(client: SyncPrefectClient) -> list[FlowRun]:

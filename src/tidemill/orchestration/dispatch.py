@@ -1,4 +1,4 @@
-"""Work on Dask workers that may die in the middle of it: submit it, watch it, submit it again."""
+"""Work on Dask workers that may die: submit it, watch it, and resubmit what was lost."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SUBMISSIONS = 4
 #: Task runs of one run, all counted: beyond about 2,000 Prefect's server suffers.
 MOST_TASK_RUNS = 500
 OTHER_TASK_RUNS = 3  # calculate_chunk_size, partition and reduce
-#: Seconds for a result to arrive. A worker that died with it makes Dask's client ask for it anew,
-#: and wait for as long as there is no worker.
+#: Seconds for a result to arrive. If its worker died, Dask's client would wait for it to be
+#: calculated again, for as long as there is no worker.
 GATHER_SECONDS = 10.0
-#: Seconds between two looks at the chunks, and at the number of workers.
+#: Seconds between two checks of the chunks, and of the number of workers.
 POLL_SECONDS = 0.05
 WORKERS_SECONDS = 2.0
 _STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -52,10 +52,10 @@ def run_chunks(
     client: distributed.Client,
     on_wait: Callable[[], None],
 ) -> int:
-    """Submit all chunks and wait for them; the number of task runs it took.
+    """Submit all chunks and wait for them.
 
     Prefect's retries are not used when a Dask worker dies, and its futures hide that error; so
-    this loop looks at the Dask futures and submits again what was lost with its worker.
+    this loop watches the Dask futures and resubmits what was lost with its worker.
 
     Parameters
     ----------
@@ -63,6 +63,11 @@ def run_chunks(
     submit : submits one chunk; a ``PrefectDaskFuture``
     client : the client that the futures belong to
     on_wait : called about twice a second (progress)
+
+    Returns
+    -------
+    int
+        Task runs that were needed.
 
     Raises
     ------
@@ -93,7 +98,7 @@ def run_chunks(
                 if cause is None:
                     continue
                 log.warning("a chunk of %d parts was lost: %s", len(chunk.parts), cause)
-                again = _again(chunk, cause, task_runs)
+                again = _resubmission(chunk, cause, task_runs)
                 with _interrupt_afterwards():
                     waiting[submit(chunk.parts)] = again
                 task_runs += 1
@@ -106,9 +111,9 @@ def run_chunks(
 
 @contextmanager
 def _interrupt_afterwards() -> Iterator[None]:
-    """Hold signals back that stop a run: serialisers of a submission turn them into their errors.
+    """Hold back signals that stop a run: serialisers would turn them into errors of their own.
 
-    They are Ctrl-C, and what a Prefect worker sends to a run that is cancelled.
+    They are Ctrl-C and the signal that a Prefect worker sends to a cancelled run.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -130,7 +135,7 @@ def _dask(future: Any) -> distributed.Future[Any]:
 
 
 class _NotGatheredError(Exception):
-    """A result was lost with its worker, and the scheduler is to make it again."""
+    """A result was lost with its worker, and the scheduler has to calculate it again."""
 
 
 def _gather(future: distributed.Future[Any]) -> Any:
@@ -161,12 +166,12 @@ def _settle(future: distributed.Future[Any]) -> str | None:
     return f"its task was {future.status}"
 
 
-def _again(chunk: _Chunk, cause: str, task_runs: int) -> _Chunk:
+def _resubmission(chunk: _Chunk, cause: str, task_runs: int) -> _Chunk:
     causes = [*chunk.causes, cause]
     if chunk.submissions >= SUBMISSIONS or task_runs >= MOST_TASK_RUNS - OTHER_TASK_RUNS:
         raise ClusterError(
             f"a chunk of {len(chunk.parts)} parts was lost {chunk.submissions} times, and the run "
-            f"has taken {task_runs} task runs for chunks: {'; '.join(causes)}. Look at the "
+            f"needed {task_runs} task runs for chunks: {'; '.join(causes)}. Check the "
             "workers' memory and logs, then run again: finished parts are kept"
         )
     return _Chunk(chunk.parts, chunk.submissions + 1, causes)
@@ -180,7 +185,7 @@ class _WorkerWatch:
         self._looked = self._seen = time.monotonic()
 
     def look(self) -> None:
-        """Count the workers from time to time; ``ClusterError`` after a minute without any."""
+        """Count the workers now and then; ``ClusterError`` after a minute without any."""
         now = time.monotonic()
         if now - self._looked < WORKERS_SECONDS:
             return
@@ -198,8 +203,8 @@ class _WorkerWatch:
 def map_on_workers(client: distributed.Client) -> Callable[..., list[Any]]:
     """A ``map`` that runs plain functions on the workers: 3 ms each against 300 ms a task run.
 
-    What was lost with its worker is run again by the scheduler, what met a fault that may pass is
-    run again here, a few times; a bad input is not.
+    The scheduler repeats what was lost with its worker. Errors that may pass are retried here, a
+    few times; errors of the input are not.
     """
 
     def run_all(function: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
@@ -240,6 +245,6 @@ def _wait_for_all(client: distributed.Client, futures: Sequence[Any]) -> dict[An
 
 def _lost_worker(error: BaseException) -> ClusterError:
     return ClusterError(
-        f"the partition step lost its worker too often ({error}); look at the workers' memory and "
+        f"the partition step lost its worker too often ({error}); check the workers' memory and "
         "logs, then run again: finished map tasks are kept"
     )

@@ -1,4 +1,4 @@
-"""What a worker must be able to do, tried on the worker before any work is submitted."""
+"""What a worker must be able to do, tested on the worker before any work is submitted."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class WorkerCheck:
         key.state.write(name, b"tidemill")
         try:
             if key.state.read(name) != b"tidemill":
-                raise TidemillError(f"{key.state.url} does not give back what was written")
+                raise TidemillError(f"{key.state.url} returned other bytes than were written")
         finally:
             key.state.delete(name)
 

@@ -42,11 +42,11 @@ def engine_logs() -> Iterator[None]:
 
 
 def cancel_interrupted(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001  Prefect's names
-    """A hook: a run that somebody stopped is cancelled, where Prefect calls it crashed.
+    """Mark a run that was stopped on request as cancelled, where Prefect marks it as crashed.
 
-    It does so after Ctrl-C, and if the worker's signal is there before its word that the run is
-    cancelled. After Ctrl-C a run of a deployment stays crashed: its worker was stopped, and
-    another may go on with it.
+    Prefect does so after Ctrl-C, and if the worker's signal arrives before the state Cancelling.
+    After Ctrl-C a run of a deployment stays crashed: its worker was stopped, and another may
+    continue it.
     """
     by_hand = isinstance(sys.exc_info()[1], KeyboardInterrupt) and flow_run.deployment_id is None
     with get_client(sync_client=True) as client:
@@ -72,11 +72,10 @@ def api_url() -> str:
 
 
 def start_server() -> None:
-    """Start Prefect's embedded server, unless another is configured, deaf to Ctrl-C.
+    """Start Prefect's embedded server, unless another is configured, so that it ignores Ctrl-C.
 
-    A terminal tells the whole group, and a flow that is stopped waits a minute for a server that
-    is gone. A child keeps the signals blocked that its parent had blocked; at the end it is told
-    by another one.
+    A terminal sends Ctrl-C to the whole process group, and a stopped flow would wait a minute for
+    a server that is gone. A child inherits blocked signals; at the end it gets another one.
 
     Raises
     ------

@@ -69,7 +69,7 @@ def current_client(spec: ClusterSpec) -> distributed.Client:
 def _check_hosts(
     client: distributed.Client, run: Run, reports: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Workers that share a host share its memory: one of each host looks at that for all."""
+    """Workers on one host share its memory: one worker of each host checks it for all."""
     plan = load_plan(run)
     threads: Counter[str] = Counter()
     first: dict[str, str] = {}
@@ -85,8 +85,8 @@ def _check_hosts(
             check.result(timeout=NO_WORKER_SECONDS)
     except TimeoutError as error:
         raise ClusterError(
-            f"{len(checks)} hosts did not say within {NO_WORKER_SECONDS:.0f} s how much memory is "
-            "free; look at the workers there, and run again"
+            f"{len(checks)} hosts did not report their free memory within {NO_WORKER_SECONDS:.0f} "
+            "s; check the workers there, and run again"
         ) from error
 
 
@@ -115,7 +115,7 @@ class Steps:
     @classmethod
     @contextmanager
     def start(cls, run: Mapping[str, Any], cluster: str) -> Iterator[Self]:
-        """Wait for workers and look them over; on an error workers are told to stop.
+        """Wait for workers and check them; on an error, stop the workers of the run.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class Steps:
             _warn_of_mixed_processors(reports)
             _check_hosts(client, address, reports)
             log.info(
-                "preflight: %d threads of %d workers are fit; they compiled %d kernels",
+                "preflight: %d threads of %d workers are ready; they compiled %d kernels",
                 steps.threads,
                 len(reports),
                 sum(report["kernels_compiled"] for report in reports.values()),
@@ -168,7 +168,7 @@ class Steps:
         watch.look(now=True)
 
     def facts(self) -> dict[str, Any]:
-        """What the run record says of the cluster."""
+        """What the run record reports of the cluster."""
         return {
             "cluster": self.spec.text,
             "threads": self.threads,
