@@ -96,6 +96,23 @@ def prefect_server() -> Iterator[str]:
         yield PREFECT_API_URL.value()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _resource_tracker() -> None:
+    """Start the process that Python keeps for its worker processes, so that it is no remains."""
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """Address of a scheduler without workers."""
+    from .support import programs
+
+    with programs.scheduler() as address:
+        yield address
+
+
 @pytest.fixture
 def server_environment(prefect_server, monkeypatch) -> None:
     """Let programs that tests start use the session's Prefect server too."""

@@ -316,7 +316,7 @@ def test_what_cannot_be_an_id_is_refused(column_id, error, message, tmp_path):
 def test_a_list_of_one_is_the_column(tmp_path):
     source = write(make_frame(60), tmp_path / "in" / "rows.parquet")
     both = [
-        prepare(make_request(source, tmp_path / "out", column_id=one, column_value="x"))
+        prepare(make_request(source, tmp_path / "out", column_id=one, column_value="x"))[0]
         for one in ("one", ["one"])
     ]
     assert both[0].result_key == both[1].result_key

@@ -9,7 +9,7 @@ from threading import RLock
 
 from tidemill.calculators.custom import import_modules
 from tidemill.model.plan import Plan
-from tidemill.planning.plan_json import plan_from_json, plan_to_json
+from tidemill.planning.plan_json import modules_of_plan, plan_from_json, plan_to_json
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import Published, last_published
@@ -31,10 +31,9 @@ def load_plan(run: Run) -> Plan:
     address = json.dumps(asdict(run))
     with _reading:
         if address not in _loaded:
-            key = run.key
-            plan = plan_from_json(key.state.read(key.plan))
-            import_modules(plan.modules)
-            _remember(address, plan)
+            text = run.key.state.read(run.key.plan)
+            import_modules(modules_of_plan(text))
+            _remember(address, plan_from_json(text))
         return _loaded[address]
 
 

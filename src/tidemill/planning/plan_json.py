@@ -17,7 +17,7 @@ from tidemill.model.policies import Policies
 from tidemill.model.source import ColumnRoles, Source, SourceFile, Window
 from tidemill.planning.features import features_left
 
-__all__ = ["interval_of_plan", "plan_from_json", "plan_to_json"]
+__all__ = ["interval_of_plan", "modules_of_plan", "plan_from_json", "plan_to_json"]
 
 
 def plan_to_json(plan: Plan) -> str:
@@ -30,12 +30,14 @@ def plan_to_json(plan: Plan) -> str:
 
 
 def plan_from_json(text: str | bytes) -> Plan:
-    """Read back what :func:`plan_to_json` wrote.
+    """Read back what :func:`plan_to_json` wrote; its custom calculators have to be registered.
 
     Raises
     ------
     ValueError, TypeError, KeyError
         If the text is no plan.
+    SettingsError
+        If a calculator is not known here.
     """
     raw = json.loads(text)
     source = raw["source"] = _source(raw["source"])
@@ -48,6 +50,11 @@ def plan_from_json(text: str | bytes) -> Plan:
     settings = Settings.from_any(raw["settings"])
     raw["features"] = features_left(settings, source.kinds, kept.columns if kept else ())
     return Plan(**raw)
+
+
+def modules_of_plan(text: str | bytes) -> tuple[str, ...]:
+    """Modules that register the custom calculators of a plan; no more of the plan is read."""
+    return tuple(json.loads(text).get("modules", ()))
 
 
 def interval_of_plan(text: str | bytes) -> Interval | None:
