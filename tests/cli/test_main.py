@@ -50,7 +50,8 @@ def test_an_expected_error_is_one_line(command, tmp_path):
 def test_a_wrong_option_is_a_usage_error(command):
     code, printed = command("extract", "--no-such-option")
     assert code == 2
-    assert "No such option: --no-such-option" in printed
+    assert "No such option" in printed
+    assert "--no-such-option" in printed
 
 
 def test_features_are_listed_as_json():

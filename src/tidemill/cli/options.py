@@ -41,17 +41,13 @@ def _decorator(parameter: Parameter, door: Door) -> Decorator:
 
 
 def _option(parameter: Parameter) -> Decorator:
-    default = None if parameter.is_required else parameter.default
-    keywords: dict[str, Any] = {
-        "help": parameter.short,
-        "default": default,
-        "show_default": default is not None,
-        "required": parameter.is_required,
-    }
+    keywords: dict[str, Any] = {"help": parameter.short, "required": parameter.is_required}
+    if not parameter.is_required and parameter.default is not None:
+        keywords |= {"default": parameter.default, "show_default": True}
     if parameter.forms[0].type is bool:
         return click.option(parameter.flag, parameter.name, is_flag=True, help=parameter.short)
     if parameter.is_repeated:
-        keywords |= {"multiple": True, "default": (), "show_default": False}
+        keywords["multiple"] = True
     if parameter.choices:
         keywords["type"] = click.Choice(parameter.choices)
     elif parameter.forms[0].type in {int, float}:
