@@ -16,7 +16,7 @@ from tidemill.execution.job import (
     stop_workers,
 )
 from tidemill.execution.reduce import reduce
-from tidemill.model.progress import listening
+from tidemill.model.progress import subscribe
 from tidemill.planning.request import make_request
 
 from ..support.inputs import make_input
@@ -116,15 +116,15 @@ def test_the_first_error_stops_the_others_and_is_the_one_raised(series, sink, pr
 
 
 def test_progress_counts_committed_parts(series, sink):
-    heard = []
-    with opened(series, sink) as job, listening(heard.append):
+    seen = []
+    with opened(series, sink) as job, subscribe(seen.append):
         watch = PartsWatch(job.run)
         run_chunk(job.run, [0, 1])
         watch.look(now=True)
         watch.look()  # too early
         run_chunk(job.run, [2])
         watch.look(now=True)
-    steps = [(one.parts_done, one.parts_total, one.ids_done) for one in heard]
+    steps = [(one.parts_done, one.parts_total, one.ids_done) for one in seen]
     assert steps == [(2, 6, 2), (3, 6, 3)]
 
 

@@ -235,7 +235,7 @@ def run_extraction(
     options: dict[str, Any], *, verbose: bool = False, quiet: bool = False
 ) -> dict[str, Any]:
     """Run ``extract`` with a progress bar; ``cluster="none"`` goes without Prefect."""
-    from tidemill.model.progress import listening
+    from tidemill.model.progress import subscribe
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.prepare import check_door
 
@@ -243,7 +243,7 @@ def run_extraction(
     _quieten(verbose)
     parse_cluster(cluster)
     check_door(_request(options))
-    with _bar(quiet) as listener, listening(listener):
+    with _bar(quiet) as listener, subscribe(listener):
         if cluster == "none":
             from tidemill.execution.job import extract_here
 

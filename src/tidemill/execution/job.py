@@ -32,10 +32,10 @@ from tidemill.execution.chunk import (
 )
 from tidemill.execution.memory import check_memory
 from tidemill.execution.ordered_pool import Turn
-from tidemill.execution.reduce import RunSummary, is_shown, reduce, write_failure
+from tidemill.execution.reduce import RunSummary, already_published, reduce, write_failure
 from tidemill.execution.spill import check_space, check_spill, run_spill_task, spill_tasks
 from tidemill.model.plan import Plan
-from tidemill.model.progress import Progress, tell
+from tidemill.model.progress import Progress, emit
 from tidemill.planning.chunks import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
 from tidemill.planning.plan_json import plan_from_json, plan_to_json
 from tidemill.planning.prepare import prepare, warning_of
@@ -108,7 +108,7 @@ class Job:
             If the matrix does not fit on the disk.
         """
         now = datetime.now(UTC)
-        tell(Progress("plan"))
+        emit(Progress("plan"))
         layout = SinkLayout.of(request.sink, request.storage_options)
         check_sink(layout, request.locations, intervals=request.interval is not None)
         interval = request.interval.name if request.interval else None
@@ -166,7 +166,7 @@ def _warn(layout: SinkLayout, plan: Plan, text: str) -> None:
     """Log a warning and show it, if anything is still to be calculated."""
     if text and _missing(layout, plan):
         log.warning("%s", text)
-        tell(Progress("plan", note=text))
+        emit(Progress("plan", note=text))
 
 
 def output_bytes(plan: Plan, parts: Iterable[int] | None = None) -> int:
@@ -273,7 +273,7 @@ def missing_parts(run: Run) -> list[int]:
 
 def _missing(layout: SinkLayout, plan: Plan) -> list[int]:
     shown = last_published(layout)
-    if shown is not None and is_shown(layout, plan.result_key, shown):
+    if shown is not None and already_published(layout, plan.result_key, shown):
         return []
     done = committed(layout.key(plan.result_key))
     return [part.index for part in plan.parts if part.index not in done]
@@ -378,7 +378,7 @@ class PartsWatch:
             return
         ids = sum(self._rows.values())
         parts = len(self._rows), self._total
-        tell(Progress("calculate_features", *parts, ids, about=self._about))
+        emit(Progress("calculate_features", *parts, ids, about=self._about))
 
     def _read_new(self) -> None:
         key = self.run.key
@@ -422,7 +422,7 @@ def extract_here(
 
 @contextmanager
 def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    tell(Progress(step))
+    emit(Progress(step))
     began = time.perf_counter()
     yield
     seconds[step] = time.perf_counter() - began

@@ -20,7 +20,12 @@ from tidemill.model.digests import RowSum, content_digest
 from tidemill.model.plan import Plan
 from tidemill.sources.files.open import check_unchanged
 from tidemill.sources.files.read import time_zone
-from tidemill.storage.intervals import IntervalRecord, facts_of, write_figures, write_interval
+from tidemill.storage.intervals import (
+    IntervalRecord,
+    file_identities,
+    write_figures,
+    write_interval,
+)
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import acquire
 from tidemill.storage.markers import Marker, committed
@@ -122,7 +127,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     shown = last_published(run.layout)
     markers = committed(run.key)
     missing = [part.index for part in plan.parts if part.index not in markers]
-    if missing and shown is not None and is_shown(run.layout, run.result_key, shown):
+    if missing and shown is not None and already_published(run.layout, run.result_key, shown):
         return _finish(run, plan, shown, _earlier_totals(run), facts, began)
     with _distrust(run):
         check_unchanged(plan.source)
@@ -200,7 +205,7 @@ def _interval_record(
         published=_now(),
         result_key=plan.result_key,
         digest=published.digest,
-        files=facts_of(plan.source),
+        files=file_identities(plan.source),
         fingerprint=plan.source.fingerprint,
         settings=plan.settings,
         policies=asdict(plan.policies),
@@ -210,7 +215,7 @@ def _interval_record(
     )
 
 
-def is_shown(layout: SinkLayout, result_key: str, shown: Published) -> bool:
+def already_published(layout: SinkLayout, result_key: str, shown: Published) -> bool:
     """Whether a file sink shows this result: its parts go, the file is what they became."""
     return layout.kind == "file" and shown.result_key == result_key
 

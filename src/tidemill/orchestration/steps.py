@@ -30,7 +30,7 @@ from tidemill.errors import ClusterError, ServerError
 from tidemill.execution.chunk import announce_kernels, load_plan
 from tidemill.execution.job import PartsWatch, stop_workers
 from tidemill.execution.memory import check_memory
-from tidemill.model.progress import Progress, tell
+from tidemill.model.progress import Progress, emit
 from tidemill.model.versions import versions
 from tidemill.orchestration.cluster import (
     NO_WORKER_SECONDS,
@@ -296,7 +296,7 @@ class Steps:
         address, spec = Run(**run), parse_cluster(cluster)
         client = current_client(spec)
         wait_for_workers(client)
-        tell(Progress("preflight and kernels"))
+        emit(Progress("preflight and kernels"))
         if spec.kind == "threads":  # others compile elsewhere
             announce_kernels(address)
         url = None if spec.kind == "threads" else api_url()
@@ -322,7 +322,7 @@ class Steps:
 
     def time(self, step: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call one step and remember its seconds."""
-        tell(Progress(step))
+        emit(Progress(step))
         began = time.perf_counter()
         result = function(*arguments)
         self.seconds[step] = time.perf_counter() - began

@@ -18,7 +18,7 @@ from tidemill.storage.layout import SinkLayout
 
 __all__ = [
     "IntervalRecord",
-    "facts_of",
+    "file_identities",
     "interval_names",
     "latest_interval",
     "read_figures",
@@ -65,7 +65,7 @@ def roles_of(source: Source) -> dict[str, Any]:
     return roles
 
 
-def facts_of(source: Source) -> tuple[tuple[str, int, str], ...]:
+def file_identities(source: Source) -> tuple[tuple[str, int, str], ...]:
     """What identifies the files of a window, without a look at their rows."""
     return tuple((file.path, file.size, file.digest) for file in source.files)
 

@@ -104,7 +104,7 @@ def commit_part(layout: KeyLayout, marker: Marker) -> Marker:
         winner = _read(layout, layout.marker(marker.index, n))
         if winner is not None and winner.path == marker.path:
             return marker  # an earlier try of this very call succeeded, its answer was lost
-        if winner is not None and _stands(layout, winner):
+        if winner is not None and file_matches_marker(layout, winner):
             layout.data.delete(marker.path)
             return winner
         n += 1
@@ -151,7 +151,7 @@ def _read(layout: KeyLayout, path: str) -> Marker | None:
         return None
 
 
-def _stands(layout: KeyLayout, marker: Marker) -> bool:
+def file_matches_marker(layout: KeyLayout, marker: Marker) -> bool:
     try:
         return layout.data.info(marker.path).size == marker.bytes
     except FileNotFoundError:
