@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tidemill.storage.layout import KeyLayout, SinkLayout
-from tidemill.storage.lease import LeaseView
+from tidemill.storage.lease_view import LeaseView
 
 __all__ = ["Run"]
 
