@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 
 import pytest
 
+from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import (
     Marker,
     attempts,
@@ -20,7 +20,6 @@ from tidemill.storage.markers import (
     committed,
     end_attempt,
 )
-from tidemill.storage.processes import Process
 
 KEY = "0123456789abcdef" * 4
 
@@ -173,8 +172,6 @@ time.sleep(60)
 
 
 def test_the_mark_of_a_killed_process_stays(tmp_path):
-    from tidemill.storage.layout import SinkLayout
-
     key = SinkLayout.of(tmp_path / "matrix").key(KEY)
     process = subprocess.Popen(
         [sys.executable, "-c", BEGIN, str(tmp_path / "matrix"), KEY],
@@ -189,9 +186,3 @@ def test_the_mark_of_a_killed_process_stays(tmp_path):
     (left,) = attempts(key)
     assert left.process.pid == process.pid
     assert not left.process.is_alive
-
-
-def test_a_reused_process_number_is_another_process():
-    me = Process.current()
-    assert me.is_alive
-    assert not replace(me, started=me.started - 5).is_alive

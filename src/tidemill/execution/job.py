@@ -40,11 +40,12 @@ from tidemill.planning.chunks import LEAST_CHUNK_SECONDS, deal_chunks, size_chun
 from tidemill.planning.plan_json import plan_from_json, plan_to_json
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request
+from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import KeyLayout, SinkLayout, indexed
 from tidemill.storage.lease import Lease, acquire
 from tidemill.storage.markers import committed
-from tidemill.storage.publish import check_sink, last_published
+from tidemill.storage.publish import last_published
 from tidemill.storage.run_address import Run
 from tidemill.storage.transient import is_transient
 

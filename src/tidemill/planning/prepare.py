@@ -27,9 +27,9 @@ from tidemill.planning.request import Request
 from tidemill.sources.files.open import find_files, open_source
 from tidemill.sources.files.statistics import Statistics, gather_statistics
 from tidemill.sources.files.window_digest import read_window
+from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import file_identities
 from tidemill.storage.layout import SinkLayout
-from tidemill.storage.publish import check_sink
 
 __all__ = [
     "check_door",

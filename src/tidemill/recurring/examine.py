@@ -26,6 +26,7 @@ from tidemill.planning.settings_change import Alteration, alteration
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import interval_at, last_closed, missing
 from tidemill.sources.files.window_digest import read_window
+from tidemill.storage.check_sink import check_sink
 from tidemill.storage.delta import INTERVAL
 from tidemill.storage.intervals import (
     IntervalRecord,
@@ -37,7 +38,6 @@ from tidemill.storage.intervals import (
     write_interval,
 )
 from tidemill.storage.layout import SinkLayout
-from tidemill.storage.publish import check_sink
 
 __all__ = [
     "Finding",

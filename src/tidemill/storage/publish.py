@@ -11,20 +11,16 @@ from typing import Self
 import pyarrow as pa
 
 from tidemill.model.ids import id_fields
-from tidemill.storage.check_sink import check_sink
 from tidemill.storage.delta import Commit, commit_files
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import Marker
-from tidemill.storage.read_matrix import read_matrix
 from tidemill.storage.single_file import write_file
 
 __all__ = [
     "Published",
-    "check_sink",
     "drop_parts",
     "last_published",
     "publish",
-    "read_matrix",
 ]
 
 

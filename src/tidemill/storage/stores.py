@@ -21,9 +21,9 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from tidemill.errors import ArgumentError
 from tidemill.storage.options import check_options, resolve_options
 from tidemill.storage.streams import RangeReader, local_output, remote_output
-from tidemill.storage.transient import is_transient, translated
+from tidemill.storage.transient import translated
 
-__all__ = ["Entry", "Store", "is_transient", "local_folder"]
+__all__ = ["Entry", "Store", "local_folder"]
 
 SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
 _CLIENT_OPTIONS = frozenset(
