@@ -10,6 +10,8 @@ import threading
 
 import pytest
 
+from tidemill.model.series import Quarantined
+from tidemill.storage.failures import Failures
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import (
     Marker,
@@ -40,8 +42,8 @@ def written(key, index: int = 0, data: bytes = b"rows") -> Marker:
         checksum="c",
         seconds=0.5,
         seconds_by_calculator={"mean": 0.1},
-        quarantined=({"id": 7, "kind": "x", "reason": "dies"},),
-        errors=({"calculator": "mean", "count": 1},),
+        quarantined=(Quarantined("7", "x", "dies"),),
+        errors=(Failures("x", "mean", "no", 2, ("3", "4")),),
         lower="a",
         upper="b",
     )
@@ -113,6 +115,8 @@ def test_threads_race_for_a_part(key):
 
 RACE = """
 import sys
+from tidemill.model.series import Quarantined
+from tidemill.storage.failures import Failures
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker, commit_part
 sink, options, result_key, me = sys.argv[1], eval(sys.argv[2]), sys.argv[3], sys.argv[4]
@@ -162,6 +166,8 @@ def test_a_damaged_mark_is_nobody_s(key):
 
 BEGIN = """
 import sys, time
+from tidemill.model.series import Quarantined
+from tidemill.storage.failures import Failures
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import begin_attempt
 key = SinkLayout.of(sys.argv[1]).key(sys.argv[2])

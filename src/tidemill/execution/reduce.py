@@ -18,8 +18,10 @@ from tidemill.execution.cleanup import tidy
 from tidemill.execution.spill import drop_spill
 from tidemill.model.digests import RowSum, content_digest
 from tidemill.model.plan import Plan
+from tidemill.model.series import Quarantined
 from tidemill.sources.files.open import check_unchanged
 from tidemill.sources.files.read import time_zone
+from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.intervals import (
     IntervalRecord,
     file_identities,
@@ -78,9 +80,9 @@ class _Totals:
     calculated: set[int] = field(default_factory=set)  # parts, by this run
     part_seconds: float = 0.0  # of those, one thread
     seconds: Counter[str] = field(default_factory=Counter)  # by calculator, of this run's parts
-    quarantined: list[Mapping[str, Any]] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
     errors: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    cases: list[Mapping[str, str]] = field(default_factory=list)
+    cases: list[FailedSeries] = field(default_factory=list)
     checksums: dict[str, str] = field(default_factory=dict)  # file -> SHA-256
 
     def add(self, marker: Marker, run: Run) -> None:
@@ -93,18 +95,14 @@ class _Totals:
             self.seconds.update(marker.seconds_by_calculator)
         self.quarantined += marker.quarantined
         for error in marker.errors:
-            kind = {name: error[name] for name in ("kind", "calculator", "message")}
-            self.errors[kind["kind"], kind["calculator"], kind["message"]] += error["count"]
+            key = (error.kind, error.calculator, error.message)
+            self.errors[key] += error.count
             room = CASES - len(self.cases)
-            self.cases += [{"id": one, **kind} for one in error["ids"][:room]]
+            self.cases += [FailedSeries(one, *key) for one in error.ids[:room]]
 
-    def error_counts(self) -> list[dict[str, Any]]:
+    def error_counts(self) -> list[FailureCount]:
         """Failures by kind, calculator and message, most frequent first."""
-        names = ("kind", "calculator", "message")
-        return [
-            {**dict(zip(names, key, strict=True)), "count": count}
-            for key, count in self.errors.most_common()
-        ]
+        return [FailureCount(*key, count) for key, count in self.errors.most_common()]
 
 
 def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
@@ -209,7 +207,7 @@ def _interval_record(
         fingerprint=plan.source.fingerprint,
         settings=plan.settings,
         policies=asdict(plan.policies),
-        columns=asdict(plan.source.columns),
+        columns=plan.source.columns,
         facts=asdict(accepted.facts),
         time_zone_of_input=time_zone(plan.source),
     )
@@ -284,7 +282,7 @@ def _check_rows(markers: Sequence[Marker]) -> None:
     """Refuse to replace an earlier result by none at all."""
     if any(marker.rows for marker in markers):
         return
-    reasons = [f"{one['id']} ({one['reason']})" for marker in markers for one in marker.quarantined]
+    reasons = [f"{one.id} ({one.reason})" for marker in markers for one in marker.quarantined]
     raise DataError(
         f"no id is left, all {len(reasons)} are quarantined: {shorten(reasons)}; nothing is "
         "published. Mend the input, or choose another policy"
@@ -306,8 +304,7 @@ def _earlier_totals(run: Run) -> _Totals:
             totals.quarantined = list(record.quarantined)
             totals.cases = list(record.error_cases)
             for error in record.errors:
-                key = (error["kind"], error["calculator"], error["message"])
-                totals.errors[key] = error["count"]
+                totals.errors[error.kind, error.calculator, error.message] = error.count
             break
     return totals
 
@@ -405,8 +402,8 @@ def _summary(
         task_runs=record.task_runs,
         seconds=record.seconds,
         seconds_by_calculator=record.seconds_by_calculator,
-        quarantined=record.quarantined,
-        errors=record.errors,
+        quarantined=tuple(asdict(one) for one in record.quarantined),
+        errors=tuple(asdict(one) for one in record.errors),
         digest=record.digest,
         version=published.version,
         note="; ".join(record.notes),

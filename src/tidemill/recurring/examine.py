@@ -34,7 +34,6 @@ from tidemill.storage.intervals import (
     interval_names,
     latest_interval,
     read_intervals,
-    roles_of,
     write_interval,
 )
 from tidemill.storage.layout import SinkLayout
@@ -145,7 +144,7 @@ def _look(request: Request, record: IntervalRecord | None, *, recalculate: bool)
     interval = request.interval
     assert interval is not None, "the request is about an interval"
     found = find_interval_files(request)
-    same_roles = record is not None and roles_of(found) == record.columns
+    same_roles = record is not None and found.columns == record.columns
     if (
         record is not None
         and same_roles
@@ -270,9 +269,8 @@ def check_request(request: Request, calendar: Calendar) -> None:
 
 def _check_ids(request: Request, record: IntervalRecord) -> None:
     """A table has the id columns it was made with."""
-    before, now = record.columns.get("id"), request.column_id
-    before = tuple(before) if isinstance(before, list) else before
-    if before not in {None, now}:
+    before, now = record.columns.id, request.column_id
+    if before != now:
         raise SettingsError(
             f"the table {request.sink} was made with column_id={before!r}, not {now!r}: give the "
             "columns of before, or another sink"
