@@ -83,7 +83,7 @@ def test_a_sink_in_the_input_is_refused(tmp_path, monkeypatch):
 
 def test_a_sink_that_cannot_be_written_is_refused(tmp_path, monkeypatch, s3_options):
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(SinkError, match="no right to write"):
+    with pytest.raises(SinkError, match="no permission to write"):
         check_sink(SinkLayout.of(tmp_path / "matrix"))
     with pytest.raises(SinkError, match="bucket"):
         check_sink(SinkLayout.of("s3://no-such-bucket/matrix.csv", s3_options))

@@ -55,7 +55,7 @@ class IntervalRecord:
         """Read back what :func:`write_interval` wrote."""
         raw = json.loads(data)
         raw["files"] = tuple((path, size, digest) for path, size, digest in raw["files"])
-        roles: dict[str, Any] = raw["columns"]
+        roles: dict[str, Any] = dict(raw["columns"])
         roles |= {name: tuple(v) for name, v in roles.items() if isinstance(v, list)}
         return cls(**{**raw, "columns": ColumnRoles(**roles)})
 
