@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tidemill.frames.extract_features import extract_features
     from tidemill.frames.extract_rolling import extract_at, extract_rolling
     from tidemill.frames.feature_costs import feature_costs
-    from tidemill.storage.publish import read_matrix
+    from tidemill.storage.read_matrix import read_matrix
 
 __version__ = "0.1.0"
 
@@ -42,7 +42,7 @@ _HOMES = {
     "extract_features": "tidemill.frames.extract_features",
     "extract_rolling": "tidemill.frames.extract_rolling",
     "feature_costs": "tidemill.frames.feature_costs",
-    "read_matrix": "tidemill.storage.publish",
+    "read_matrix": "tidemill.storage.read_matrix",
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

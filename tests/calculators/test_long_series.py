@@ -15,7 +15,7 @@ from tidemill.calculators import Calculator, register
 from tidemill.calculators.spec import Parameter
 from tidemill.cli.forecast import forecast, forecast_text
 from tidemill.errors import QuadraticWarning
-from tidemill.model.progress import listening
+from tidemill.model.progress import subscribe
 from tidemill.planning.request import make_request
 
 from ..support.series import extract
@@ -90,14 +90,14 @@ def source(tmp_path):
 
 
 def test_a_run_says_it_once_in_its_log_and_beside_the_bar(source, tmp_path, caplog):
-    heard = []
-    with caplog.at_level(logging.WARNING, "tidemill"), listening(heard.append):
+    seen = []
+    with caplog.at_level(logging.WARNING, "tidemill"), subscribe(seen.append):
         extract(source, tmp_path / "out", SETTINGS)
         extract(source, tmp_path / "out", SETTINGS)  # nothing is missing any more
     said = [record.message for record in caplog.records if "the square" in record.message]
     assert len(said) == 1
     assert said[0].startswith("pairs: the time grows with the square of the length, and 2 series")
-    assert [state.note for state in heard if state.note] == said
+    assert [state.note for state in seen if state.note] == said
 
 
 def test_the_plan_says_it(source, tmp_path):

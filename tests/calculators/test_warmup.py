@@ -19,7 +19,7 @@ from tidemill.calculators.settings import Settings
 from tidemill.calculators.table.build import ROWS
 from tidemill.errors import SettingsError
 from tidemill.frames import extract_features as extraction
-from tidemill.model.progress import listening
+from tidemill.model.progress import subscribe
 
 FRAME = pd.DataFrame({"id": [1, 1, 2, 2], "x": [1.0, 3.0, 5.0, 5.0]})
 
@@ -92,10 +92,10 @@ def test_every_kernel_of_the_table_is_listed():
 
 def test_what_was_used_need_not_be_compiled():
     tidemill.extract_features(FRAME, "minimal", column_id="id", n_jobs=1)
-    heard = []
-    with listening(heard.append):
+    seen = []
+    with subscribe(seen.append):
         assert not warming.announce([Program(preset("minimal"))])
-    assert heard == []
+    assert seen == []
 
 
 def test_a_frame_says_that_kernels_are_compiled(monkeypatch, caplog):

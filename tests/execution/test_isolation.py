@@ -123,8 +123,8 @@ def test_the_poison_is_alone_in_quarantine(commands, reason, suspect, probe):
     assert (result.rows, result.quarantined) == (5, 1)
     marker = committed(suspect.run.key)[0]
     ((quarantined),) = marker.quarantined
-    assert quarantined["id"] == "3"
-    assert reason in quarantined["reason"]
+    assert quarantined.id == "3"
+    assert reason in quarantined.reason
     with suspect.run.key.data.open_input(marker.path) as file:
         assert pq.read_table(file)["id"].to_pylist() == [0, 1, 2, 4, 5]
     assert probe.counts[3] == 2  # in its range, and alone
@@ -137,7 +137,7 @@ def test_two_poisons_are_both_found(suspect, probe):
     probe.tell(5, "kill")
     assert run_chunk(suspect.run, [0]).rows == 4
     (marker,) = committed(suspect.run.key).values()
-    assert sorted(one["id"] for one in marker.quarantined) == ["0", "5"]
+    assert sorted(one.id for one in marker.quarantined) == ["0", "5"]
 
 
 def test_too_much_poison_is_an_error(suspect, probe, monkeypatch):

@@ -13,7 +13,7 @@ from tidemill.execution.job import stop_workers
 from tidemill.execution.plans import load_plan, missing_parts
 from tidemill.execution.reduce import reduce
 from tidemill.execution.steps import PartsWatch, choose_chunks
-from tidemill.model.progress import listening
+from tidemill.model.progress import subscribe
 from tidemill.planning.request import make_request
 
 from ..support.inputs import make_input
@@ -114,7 +114,7 @@ def test_the_first_error_stops_the_others_and_is_the_one_raised(series, sink, pr
 
 def test_progress_counts_committed_parts(series, sink):
     heard = []
-    with opened(series, sink) as job, listening(heard.append):
+    with opened(series, sink) as job, subscribe(heard.append):
         watch = PartsWatch(job.run)
         run_chunk(job.run, [0, 1])
         watch.look(now=True)

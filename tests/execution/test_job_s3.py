@@ -141,7 +141,7 @@ def test_an_interrupted_run_goes_on(order, numbered, bucket):
     bucket.put("in/a.parquet", numbered.sort_values([order, "id" if order == "time" else "time"]))
     with pytest.raises(CalculationError, match="as planned"):
         bucket.extract("matrix", failing_on(5.0))
-    with pytest.raises(SinkError, match="a run has begun there, but not finished"):
+    with pytest.raises(SinkError, match="a run has started there but has not finished"):
         bucket.read("matrix")
     markers = [key for key in bucket.listing() if "/parts/" in key]
     summary = bucket.extract("matrix", failing_on())

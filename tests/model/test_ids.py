@@ -266,7 +266,7 @@ def test_failed_cells_name_the_tuple(tmp_path, own_calculators):
     settings = {"fails_on_a": None}
     run(source, tmp_path / "out", IDS, on_error="nan", settings=settings)
     (record,) = history(SinkLayout.of(tmp_path / "out"))
-    assert [case["id"] for case in record.error_cases] == ["(a, 7)"]
+    assert [case.id for case in record.error_cases] == ["(a, 7)"]
 
 
 def test_a_poison_is_named_by_its_tuple():

@@ -216,7 +216,7 @@ def test_a_server_that_does_not_answer_keeps_nothing_waiting(monkeypatch):
     with live_progress("matrix") as board:
         board.expect([""])
         assert asked.wait(20)
-        board.hear(Progress("calculate_features", 1, 2))
+        board.on_progress(Progress("calculate_features", 1, 2))
         board.finish("")
     assert not answers.is_set()
     answers.set()

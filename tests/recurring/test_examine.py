@@ -507,9 +507,9 @@ def test_a_table_is_one_of_intervals_or_not(source, table):
     roles = {"column_id": "id", "column_sort": "time", "settings": "minimal"}
     run(source, table, DAYS[0])
     extract_here(make_request(source, plain, **roles), threads=1)
-    with pytest.raises(SinkError, match="has intervals: it is one for tidemill extract-interval"):
+    with pytest.raises(SinkError, match="has intervals: it was made by tidemill extract-interval"):
         extract_here(make_request(source, table, **roles), threads=1)
-    with pytest.raises(SinkError, match="has no intervals: it is one for tidemill extract;"):
+    with pytest.raises(SinkError, match="has no intervals: it was made by tidemill extract;"):
         check_table(request(source, plain, DAYS[0]), DAILY)
     with pytest.raises(SinkError, match="is one file, which cannot be divided into intervals"):
         check_table(request(source, table.with_suffix(".parquet"), DAYS[0]), DAILY)
@@ -621,7 +621,7 @@ def test_ids_of_another_type_are_refused_where_other_intervals_have_theirs(days,
     files = {DAYS[0]: source / "text.parquet", DAYS[1]: source / f"{DAYS[1]}.parquet"}
     first, second = days
     run(files[first], table, first)
-    with pytest.raises(SinkError, match="Cast the input's ids to the type of before"):
+    with pytest.raises(SinkError, match="Cast the input's ids to the previous type"):
         run(files[second], table, second)
     assert len(tidemill.read_matrix(table)) == 5
     run(files[first], table, first, recalculates="again")

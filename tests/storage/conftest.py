@@ -42,6 +42,12 @@ def layout(place) -> SinkLayout:
     return SinkLayout.of(f"{place[0]}/matrix", place[1])
 
 
+@pytest.fixture
+def folder(layout) -> Store:
+    """The folder of a sink's lease."""
+    return layout.lease
+
+
 WriteParts = Callable[..., tuple[list[Marker], pa.Schema]]
 
 

@@ -1,125 +1,21 @@
-"""Single files are replaced at once; what cannot be a sink is refused."""
+"""What cannot be a sink is refused before any work is done."""
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 
-import numpy as np
-import pandas as pd
-import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from deltalake import CommitProperties, write_deltalake
 
-from tidemill.errors import LeaseLostError, SinkError
+from tidemill.errors import SinkError
+from tidemill.storage.check_sink import check_sink
 from tidemill.storage.layout import SinkLayout
-from tidemill.storage.publish import (
-    check_sink,
-    drop_parts,
-    last_published,
-    publish,
-    read_matrix,
-)
+
+from .publishing import go
 
 KEY = "a" * 64
 COLUMNS = ["value__cwt_coefficients__coeff_0__w_2__widths_(2, 5)", 'x__agg__attr_"max"']
-
-
-def go(layout, key, markers, schema, **options):
-    return publish(layout, key, markers, schema, run_id="r", digest="d", **options)
-
-
-@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
-def test_a_file_is_written_in_order_and_its_parts_can_be_dropped(place, write_parts, suffix):
-    layout = SinkLayout.of(f"{place[0]}/matrix{suffix}", place[1])
-    key = layout.key(KEY)
-    markers, schema = write_parts(key, range(10), COLUMNS)
-    with pytest.raises(SinkError, match="nothing is published"):
-        read_matrix(layout.url, storage_options=place[1])
-    published = go(layout, key, markers[::-1], schema)
-    assert published.rows == 10
-    frame = read_matrix(layout.url, storage_options=place[1])
-    assert list(frame.index) == list(range(10))
-    assert list(frame.columns) == COLUMNS
-    assert np.array_equal(frame.to_numpy(), np.random.default_rng(7).normal(size=(10, 2)))
-    assert len(key.data.list()) == len(markers)  # they stay until the run is recorded
-    drop_parts(layout, key)
-    assert key.data.list() == []
-    assert [entry.path for entry in layout.home.folder()[0]] == [layout.name]
-    assert last_published(layout) == published
-    layout.home.write(layout.name, b"something else")
-    assert last_published(layout) is None
-
-
-@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
-@pytest.mark.parametrize(
-    ("ids", "id_type"),
-    [
-        (["007", "1e3", "NA", "", 'a,"b"', "é"], pa.string()),
-        (range(5), pa.int16()),
-        ([dt.date(2030, 1, day) for day in (1, 2)], pa.date32()),
-        ([dt.datetime(2030, 1, 1, 0, 0, 0, us) for us in (1, 2)], pa.timestamp("us")),  # noqa: DTZ001
-        ([dt.datetime(2030, 1, day) for day in (1, 2)], pa.timestamp("us", "UTC")),  # noqa: DTZ001
-        ([False, True], pa.bool_()),
-        ([0.1, 1e300], pa.float64()),
-    ],
-)
-def test_ids_keep_their_type(tmp_path, write_parts, suffix, ids, id_type):
-    layout = SinkLayout.of(tmp_path / f"matrix{suffix}")
-    key = layout.key(KEY)
-    markers, schema = write_parts(key, ids, COLUMNS, id_type=id_type, n_parts=1)
-    go(layout, key, markers, schema)
-    index = read_matrix(layout.url).index
-    expected = pa.array(ids, id_type).to_pandas()
-    assert str(index.dtype) == str(expected.dtype)
-    assert sorted(index) == sorted(expected)
-
-
-def test_ordinary_readers_read_the_files(tmp_path, write_parts):
-    for suffix, read in ((".parquet", pd.read_parquet), (".csv", pd.read_csv)):
-        layout = SinkLayout.of(tmp_path / f"matrix{suffix}")
-        key = layout.key(KEY)
-        markers, schema = write_parts(key, range(10), COLUMNS)
-        go(layout, key, markers, schema)
-        frame = read(tmp_path / f"matrix{suffix}")
-        assert list(frame.columns) == ["id", *COLUMNS]
-        assert list(frame["id"]) == list(range(10))
-    assert pl.read_parquet(tmp_path / "matrix.parquet").columns == ["id", *COLUMNS]
-    assert pq.read_schema(tmp_path / "matrix.parquet") == schema
-
-
-def test_nan_survives_csv(tmp_path, write_parts):
-    layout = SinkLayout.of(tmp_path / "matrix.csv")
-    key = layout.key(KEY)
-    go(layout, key, *write_parts(key, range(3), COLUMNS, value=float("nan")))
-    assert read_matrix(layout.url).isna().to_numpy().all()
-    assert pd.read_csv(layout.url)[COLUMNS].isna().to_numpy().all()
-
-
-def test_a_failure_leaves_the_old_file(place, write_parts):
-    layout = SinkLayout.of(f"{place[0]}/matrix.parquet", place[1])
-    key = layout.key(KEY)
-    go(layout, key, *write_parts(key, range(4), COLUMNS))
-    old = layout.home.read(layout.name)
-    markers, schema = write_parts(key, range(9), COLUMNS)
-
-    def lost() -> None:
-        raise LeaseLostError("gone")
-
-    with pytest.raises(LeaseLostError):
-        go(layout, key, markers, schema, check=lost)
-    key.data.delete(markers[-1].path)
-    with pytest.raises(FileNotFoundError):
-        go(layout, key, markers, schema)
-    assert layout.home.read(layout.name) == old
-    assert [entry.path for entry in layout.home.folder()[0]] == [layout.name]
-
-
-def test_a_file_cannot_hold_intervals(tmp_path, write_parts):
-    layout = SinkLayout.of(tmp_path / "matrix.csv")
-    with pytest.raises(ValueError, match="intervals"):
-        go(layout, layout.key(KEY), [], pa.schema([("id", pa.int64())]), interval="2030-01")
 
 
 def test_new_and_own_sinks_are_fine(place, write_parts):
@@ -187,9 +83,50 @@ def test_a_sink_in_the_input_is_refused(tmp_path, monkeypatch):
 
 def test_a_sink_that_cannot_be_written_is_refused(tmp_path, monkeypatch, s3_options):
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(SinkError, match="no right to write"):
+    with pytest.raises(SinkError, match="no permission to write"):
         check_sink(SinkLayout.of(tmp_path / "matrix"))
     with pytest.raises(SinkError, match="bucket"):
         check_sink(SinkLayout.of("s3://no-such-bucket/matrix.csv", s3_options))
     with pytest.raises(SinkError, match="bucket"):
         check_sink(SinkLayout.of("s3://no-such-bucket/matrix", s3_options))
+
+
+@pytest.mark.parametrize(
+    ("sink", "pattern", "is_refused"),
+    [
+        ("in/a.parquet", "in/*.parquet", True),
+        ("in/deep/a.parquet", "in/*.parquet", False),
+        ("in/deep/er/a.parquet", "in/**/*.parquet", True),
+        ("in/a.parquet", "in/**/*.parquet", True),
+        ("in/a.csv", "in/*.parquet", False),
+        ("in/table", "in/*/*.parquet", True),
+        ("in/table", "in/*.parquet", False),
+        ("s3://b/in/deep/a.parquet", "s3://b/in/*.parquet", True),
+    ],
+)
+def test_a_sink_that_a_pattern_of_the_input_matches_is_refused(
+    sink, pattern, is_refused, tmp_path, monkeypatch, s3_options
+):
+    monkeypatch.chdir(tmp_path)
+    layout = SinkLayout.of(sink, s3_options if "://" in sink else None)
+    if not is_refused:
+        check_sink(layout, [pattern])
+        return
+    with pytest.raises(SinkError, match="is matched by the input"):
+        check_sink(layout, [pattern])
+
+
+def test_intervals_need_a_table(tmp_path):
+    check_sink(SinkLayout.of(tmp_path / "matrix"), intervals=True)
+    with pytest.raises(SinkError, match="cannot be divided into intervals; give the folder"):
+        check_sink(SinkLayout.of(tmp_path / "matrix.csv"), intervals=True)
+
+
+def test_a_foreign_table_is_never_replaced_by_sink_checks(tmp_path):
+    write_deltalake(
+        str(tmp_path / "sales"),
+        pa.table({"customer": ["a"], "sum": [1]}),
+        commit_properties=CommitProperties(custom_metadata={"who": "me"}),
+    )
+    with pytest.raises(SinkError, match=r"tidemill did not make \(columns customer, sum\)"):
+        check_sink(SinkLayout.of(tmp_path / "sales"))

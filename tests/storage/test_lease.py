@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
 from tidemill.errors import LeaseLostError, SinkBusyError
-from tidemill.storage import lease as leases
-from tidemill.storage.lease import Holder, LeaseView, acquire
-from tidemill.storage.processes import Process
+from tidemill.storage import lease_files
+from tidemill.storage.lease_files import STALE_RENEWALS, Holder
 from tidemill.storage.stores import Store
 
-FAST = 0.05  # seconds between renewals, so that stale is 0.3 s
-
-
-@pytest.fixture
-def folder(layout):
-    return layout.lease
-
-
-def take(folder, run_id="one", **options):
-    return acquire(folder, owner="ann", run_id=run_id, **options)
-
-
-def from_elsewhere(folder, lease, **changes) -> Holder:
-    """Write the lease's file as if another host had."""
-    holder = Holder.from_json(folder.read(f"{lease.generation:08d}.json"))
-    holder = replace(holder, process=Process("elsewhere/1/1", 4711, 1.0), **changes)
-    folder.write(f"{holder.generation:08d}.json", holder.to_json())
-    return holder
-
-
-def abandon(lease) -> None:
-    """Stop renewing without giving back, as a frozen or cut-off host does."""
-    lease._stop.set()
-    lease._thread.join()
+from .leases import FAST, abandon, from_elsewhere, take
 
 
 def test_a_second_run_is_refused_at_once_with_the_owners_name(folder):
@@ -89,7 +62,7 @@ def test_a_silent_owner_elsewhere_is_taken_over_and_notices(folder):
     began = time.monotonic()
     with take(folder, "two", wait_seconds=20) as second:
         assert second.generation == 2
-        assert time.monotonic() - began >= FAST * leases.STALE_RENEWALS * 0.9
+        assert time.monotonic() - began >= FAST * STALE_RENEWALS * 0.9
         with pytest.raises(LeaseLostError, match="taken over by run two"):
             first.check()
         with pytest.raises(LeaseLostError, match=r"taken over by run two.*finished parts are kept"):
@@ -126,7 +99,7 @@ def test_an_old_written_time_is_watched_and_not_believed(folder):
 
 
 def test_a_damaged_lease_is_watched_then_taken_over(folder, monkeypatch):
-    monkeypatch.setattr(leases, "RENEW_SECONDS", FAST)
+    monkeypatch.setattr(lease_files, "RENEW_SECONDS", FAST)
     folder.write("00000005.json", b"")
     with take(folder) as lease:
         assert lease.generation == 6
@@ -228,65 +201,6 @@ def test_an_owner_that_slept_through_several_others_notices(folder):
     assert not folder.exists("00000001.json")
 
 
-def test_a_view_sees_cancellation_once_a_second(folder):
-    lease = take(folder)
-    view: LeaseView = pickle.loads(pickle.dumps(lease.view()))  # noqa: S301
-    view.check()
-    lease.release("cancelled")
-    view.check()  # looked less than a second ago
-    time.sleep(1.0)
-    with pytest.raises(LeaseLostError, match=r"given back \(cancelled\)"):
-        view.check()
-    with pytest.raises(LeaseLostError):  # and so do all other threads, without waiting
-        view.check()
-    with pytest.raises(LeaseLostError, match="cancelled"):
-        lease.check()
-
-
-def test_a_view_looks_at_most_once_a_second(tmp_path, monkeypatch):
-    lease = take(Store.open(tmp_path / "lease"))
-    looks = []
-    read = leases._read
-    monkeypatch.setattr(leases, "_read", lambda *args: (looks.append(args[1]), read(*args))[1])
-    for _ in range(1000):
-        lease.view().check()
-    assert looks.count(1) == 1
-    lease.release()
-
-
-def test_a_view_notices_that_the_owner_was_killed(folder):
-    lease = take(folder, renew_seconds=FAST)
-    view = LeaseView(folder, lease.generation, every_seconds=0.0)
-    view.check()
-    abandon(lease)
-    view.check()
-    time.sleep(FAST * leases.STALE_RENEWALS * 1.2)
-    with pytest.raises(LeaseLostError, match="does not renew"):
-        view.check()
-
-
-def test_a_view_of_a_removed_sink(layout, folder):
-    lease = take(folder)
-    layout.state.delete_all()
-    with pytest.raises(LeaseLostError, match="removed"):
-        lease.view().check(now=True)
-    lease.release()
-
-
-def test_a_hiccup_of_the_storage_stops_no_worker(tmp_path, monkeypatch):
-    lease = take(Store.open(tmp_path / "lease"))
-
-    def fail(*_: object) -> None:
-        raise ConnectionError("network")
-
-    monkeypatch.setattr(leases, "_read", fail)
-    LeaseView(lease.store, lease.generation, every_seconds=0.0).check()
-    with pytest.raises(ConnectionError):  # but nothing is published without a look
-        lease.view().check(now=True)
-    monkeypatch.undo()
-    lease.release()
-
-
 def test_an_owner_that_cannot_renew_stops_by_its_own_clock(tmp_path, caplog, monkeypatch):
     lease = take(Store.open(tmp_path / "lease"), renew_seconds=FAST)
 
@@ -294,16 +208,8 @@ def test_an_owner_that_cannot_renew_stops_by_its_own_clock(tmp_path, caplog, mon
         raise ConnectionError("network")
 
     monkeypatch.setattr(Store, "write", fail)
-    time.sleep(FAST * leases.STALE_RENEWALS * 1.5)
+    time.sleep(FAST * STALE_RENEWALS * 1.5)
     with pytest.raises(LeaseLostError, match="could not renew"):
         lease.check()
     assert "network" in caplog.text
     lease.release()
-
-
-def test_an_error_is_named_to_the_workers(folder):
-    with pytest.raises(RuntimeError), take(folder) as lease:
-        raise RuntimeError
-    assert json.loads(folder.read("00000001.json"))["released"] == "ended by RuntimeError"
-    with pytest.raises(LeaseLostError, match="RuntimeError"):
-        lease.view().check(now=True)

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 
 import pytest
 
+from tidemill.model.series import Quarantined
+from tidemill.storage.failures import Failures
+from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import (
     Marker,
     attempts,
@@ -20,7 +22,6 @@ from tidemill.storage.markers import (
     committed,
     end_attempt,
 )
-from tidemill.storage.processes import Process
 
 KEY = "0123456789abcdef" * 4
 
@@ -41,8 +42,8 @@ def written(key, index: int = 0, data: bytes = b"rows") -> Marker:
         checksum="c",
         seconds=0.5,
         seconds_by_calculator={"mean": 0.1},
-        quarantined=({"id": 7, "kind": "x", "reason": "dies"},),
-        errors=({"calculator": "mean", "count": 1},),
+        quarantined=(Quarantined("7", "x", "dies"),),
+        errors=(Failures("x", "mean", "no", 2, ("3", "4")),),
         lower="a",
         upper="b",
     )
@@ -114,6 +115,8 @@ def test_threads_race_for_a_part(key):
 
 RACE = """
 import sys
+from tidemill.model.series import Quarantined
+from tidemill.storage.failures import Failures
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker, commit_part
 sink, options, result_key, me = sys.argv[1], eval(sys.argv[2]), sys.argv[3], sys.argv[4]
@@ -163,6 +166,8 @@ def test_a_damaged_mark_is_nobody_s(key):
 
 BEGIN = """
 import sys, time
+from tidemill.model.series import Quarantined
+from tidemill.storage.failures import Failures
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import begin_attempt
 key = SinkLayout.of(sys.argv[1]).key(sys.argv[2])
@@ -173,8 +178,6 @@ time.sleep(60)
 
 
 def test_the_mark_of_a_killed_process_stays(tmp_path):
-    from tidemill.storage.layout import SinkLayout
-
     key = SinkLayout.of(tmp_path / "matrix").key(KEY)
     process = subprocess.Popen(
         [sys.executable, "-c", BEGIN, str(tmp_path / "matrix"), KEY],
@@ -189,9 +192,3 @@ def test_the_mark_of_a_killed_process_stays(tmp_path):
     (left,) = attempts(key)
     assert left.process.pid == process.pid
     assert not left.process.is_alive
-
-
-def test_a_reused_process_number_is_another_process():
-    me = Process.current()
-    assert me.is_alive
-    assert not replace(me, started=me.started - 5).is_alive

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
+from tidemill.model.series import Quarantined
+from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.record import RunRecord, cpu_features, history, write_record
 
 
@@ -16,7 +18,9 @@ def test_a_record_comes_back_as_it_was(layout):
         settings={"*": [["mean", {}]]},
         cpu_features=("AVX2",),
         parts={"total": 3, "calculated": 2, "reused": 1, "quarantined": 0},
-        errors=({"kind": "x", "calculator": "mean", "message": "no", "count": 2},),
+        quarantined=(Quarantined("7", "x", "dies"),),
+        errors=(FailureCount("x", "mean", "no", 2),),
+        error_cases=(FailedSeries("7", "x", "mean", "no"),),
         rows=7,
         notes=("replaced version 3",),
     )

@@ -12,7 +12,7 @@ from tidemill.calculators.program import Program, to_compile
 from tidemill.calculators.registry import PRESETS, preset
 from tidemill.calculators.settings import Settings
 from tidemill.calculators.settings_formats import Feature
-from tidemill.model.progress import Progress, tell
+from tidemill.model.progress import Progress, emit
 
 __all__ = ["Warmed", "announce", "warm"]
 
@@ -57,7 +57,7 @@ def announce(programs: Iterable[Program]) -> str:
         return ""
     text = waiting_text(n)
     log.info("%s", text)
-    tell(Progress("compiling kernels", note=text))
+    emit(Progress("compiling kernels", note=text))
     return text
 
 

@@ -30,7 +30,7 @@ def demo_options(folder: Path) -> dict[str, Any]:
 def draw_pictures(summary: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw the feature map and where the time went; the pictures' paths."""
     from tidemill.reports.charts import feature_map, seconds_per_calculator
-    from tidemill.storage.publish import read_matrix
+    from tidemill.storage.read_matrix import read_matrix
 
     matrix = read_matrix(summary["sink"])
     pictures = [

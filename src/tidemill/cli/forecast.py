@@ -18,9 +18,9 @@ from tidemill.planning.parts import part_memory_bytes
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request
 from tidemill.reports.text import bytes_text, seconds_text
+from tidemill.storage.check_sink import check_sink
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import committed
-from tidemill.storage.publish import check_sink
 from tidemill.storage.record import history
 
 __all__ = ["Forecast", "forecast", "forecast_text"]

@@ -27,7 +27,7 @@ def run_extraction(
     verbose : show the log of Prefect and of the engine
     quiet : show no progress bar
     """
-    from tidemill.model.progress import listening
+    from tidemill.model.progress import subscribe
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.prepare import validate_request
     from tidemill.planning.request import make_request
@@ -36,7 +36,7 @@ def run_extraction(
     quieten(verbose=verbose)
     spec = parse_cluster(given["cluster"])
     request = validate_request(make_request(**given))
-    with progress_bar(visible=not quiet) as listener, listening(listener):
+    with progress_bar(visible=not quiet) as listener, subscribe(listener):
         if spec.kind == "none":
             from tidemill.execution.in_process import extract_here
 

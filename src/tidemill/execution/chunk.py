@@ -111,7 +111,7 @@ def _calculate_and_commit(
             written = calculate_part(run, plan, part, name, calculator, checkpoint=checkpoint)
         checkpoint()
         check_part_unchanged(plan.source, part)
-        marker = commit_part(key, Marker(**written))
+        marker = commit_part(key, Marker.from_values(written))
     clear_attempts(key, suspects)
     log.info(
         "part %d of %d: %d rows in %.2f s",

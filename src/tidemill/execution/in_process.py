@@ -19,7 +19,7 @@ from tidemill.execution.records import RunSummary
 from tidemill.execution.reduce import reduce
 from tidemill.execution.resources import check_memory
 from tidemill.execution.steps import PartsWatch, choose_chunks, partition
-from tidemill.model.progress import Progress, tell
+from tidemill.model.progress import Progress, emit
 from tidemill.planning.request import Request
 
 __all__ = ["extract_here"]
@@ -59,7 +59,7 @@ def extract_here(
 
 @contextmanager
 def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    tell(Progress(step))
+    emit(Progress(step))
     began = time.perf_counter()
     yield
     seconds[step] = time.perf_counter() - began

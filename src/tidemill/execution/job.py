@@ -23,13 +23,13 @@ from tidemill.execution.plans import missing_of_plan, record_plan
 from tidemill.execution.records import write_failure
 from tidemill.execution.resources import check_room
 from tidemill.model.plan import Plan
-from tidemill.model.progress import Progress, tell
+from tidemill.model.progress import Progress, emit
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request
+from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import Lease, acquire
-from tidemill.storage.publish import check_sink
 from tidemill.storage.run_address import Run
 
 __all__ = ["Job", "stop_jobs", "stop_workers", "take_turn"]
@@ -76,7 +76,7 @@ class Job:
             If the matrix does not fit on the disk.
         """
         now = datetime.now(UTC)
-        tell(Progress("plan"))
+        emit(Progress("plan"))
         layout = SinkLayout.of(request.sink, request.storage_options)
         if not request.validated:
             check_sink(layout, request.locations, intervals=request.interval is not None)
@@ -135,7 +135,7 @@ def _warn(layout: SinkLayout, plan: Plan, text: str) -> None:
     """Log a warning and show it, if anything is still to be calculated."""
     if text and missing_of_plan(layout, plan):
         log.warning("%s", text)
-        tell(Progress("plan", note=text))
+        emit(Progress("plan", note=text))
 
 
 def stop_workers(run: Run, reason: str) -> None:

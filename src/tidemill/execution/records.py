@@ -11,8 +11,10 @@ from typing import Any
 
 from tidemill.execution.acceptance import Acceptance
 from tidemill.model.plan import Plan
+from tidemill.model.series import Quarantined
 from tidemill.sources.files.read import time_zone
-from tidemill.storage.intervals import IntervalRecord, facts_of
+from tidemill.storage.failures import FailedSeries, FailureCount
+from tidemill.storage.intervals import IntervalRecord, file_identities
 from tidemill.storage.markers import Marker
 from tidemill.storage.publish import Published
 from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
@@ -69,9 +71,9 @@ class Totals:
     calculated: set[int] = field(default_factory=set)  # parts, by this run
     part_seconds: float = 0.0  # of those, one thread
     seconds: Counter[str] = field(default_factory=Counter)  # by calculator, of this run's parts
-    quarantined: list[Mapping[str, Any]] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
     errors: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    cases: list[Mapping[str, str]] = field(default_factory=list)
+    cases: list[FailedSeries] = field(default_factory=list)
     checksums: dict[str, str] = field(default_factory=dict)  # file -> SHA-256
 
     def add(self, marker: Marker, run: Run) -> None:
@@ -84,18 +86,14 @@ class Totals:
             self.seconds.update(marker.seconds_by_calculator)
         self.quarantined += marker.quarantined
         for error in marker.errors:
-            kind = {name: error[name] for name in ("kind", "calculator", "message")}
-            self.errors[kind["kind"], kind["calculator"], kind["message"]] += error["count"]
+            key = (error.kind, error.calculator, error.message)
+            self.errors[key] += error.count
             room = CASES - len(self.cases)
-            self.cases += [{"id": one, **kind} for one in error["ids"][:room]]
+            self.cases += [FailedSeries(one, *key) for one in error.ids[:room]]
 
-    def error_counts(self) -> list[dict[str, Any]]:
+    def error_counts(self) -> list[FailureCount]:
         """Failures by kind, calculator and message, most frequent first."""
-        names = ("kind", "calculator", "message")
-        return [
-            {**dict(zip(names, key, strict=True)), "count": count}
-            for key, count in self.errors.most_common()
-        ]
+        return [FailureCount(*key, count) for key, count in self.errors.most_common()]
 
 
 def totals_of(run: Run, markers: Sequence[Marker]) -> Totals:
@@ -114,8 +112,7 @@ def earlier_totals(run: Run) -> Totals:
             totals.quarantined = list(record.quarantined)
             totals.cases = list(record.error_cases)
             for error in record.errors:
-                key = (error["kind"], error["calculator"], error["message"])
-                totals.errors[key] = error["count"]
+                totals.errors[error.kind, error.calculator, error.message] = error.count
             break
     return totals
 
@@ -194,8 +191,8 @@ def summary_of(
         task_runs=record.task_runs,
         seconds=record.seconds,
         seconds_by_calculator=record.seconds_by_calculator,
-        quarantined=record.quarantined,
-        errors=record.errors,
+        quarantined=tuple(asdict(one) for one in record.quarantined),
+        errors=tuple(asdict(one) for one in record.errors),
         digest=record.digest,
         version=published.version,
         note="; ".join(record.notes),
@@ -220,11 +217,11 @@ def interval_record(
         published=_now(),
         result_key=plan.result_key,
         digest=published.digest,
-        files=facts_of(plan.source),
+        files=file_identities(plan.source),
         fingerprint=plan.source.fingerprint,
         settings=plan.settings,
         policies=asdict(plan.policies),
-        columns=asdict(plan.source.columns),
+        columns=plan.source.columns,
         facts=asdict(accepted.facts),
         time_zone_of_input=time_zone(plan.source),
     )

@@ -12,7 +12,7 @@ from tidemill.calculators.registry import find
 from tidemill.execution.plans import load_plan, missing_parts
 from tidemill.execution.spill import check_space, check_spill, run_spill_task, spill_tasks
 from tidemill.model.plan import Plan
-from tidemill.model.progress import Progress, tell
+from tidemill.model.progress import Progress, emit
 from tidemill.planning.chunks import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
 from tidemill.storage.layout import indexed
 from tidemill.storage.markers import committed
@@ -129,7 +129,7 @@ class PartsWatch:
             return
         ids = sum(self._rows.values())
         parts = len(self._rows), self._total
-        tell(Progress("calculate_features", *parts, ids, about=self._about))
+        emit(Progress("calculate_features", *parts, ids, about=self._about))
 
     def _read_new(self) -> None:
         key = self.run.key

@@ -93,7 +93,7 @@ def check_rows(markers: Sequence[Marker]) -> None:
     """Refuse to replace an earlier result by none at all."""
     if any(marker.rows for marker in markers):
         return
-    reasons = [f"{one['id']} ({one['reason']})" for marker in markers for one in marker.quarantined]
+    reasons = [f"{one.id} ({one.reason})" for marker in markers for one in marker.quarantined]
     raise DataError(
         f"no id is left, all {len(reasons)} are quarantined: {shorten(reasons)}; nothing is "
         "published. Mend the input, or choose another policy"

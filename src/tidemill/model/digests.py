@@ -1,12 +1,12 @@
 """Digests of content, independent of the order of rows and of how they are cut into parts.
 
-Every cell becomes a 64-bit word, mixed with a seed of its column's name. A row is the sum of its
-cells times odd keys of their columns, mixed once more, in two lanes with different keys (128
+Every cell becomes a 64-bit word, mixed with a seed from its column's name. A row is the sum of its
+cells, each times its column's odd key, mixed once more, in two lanes with different keys (128
 bits). A set of rows is the sum of its rows modulo 2^64 in each lane, so sums of parts add up. The
 final SHA-256 covers the columns, the id's type, the number of rows and both lanes.
 
 The mixing steps are those of SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number
-generators, OOPSLA 2014). They guard against accidents, not against an adversary.
+generators, OOPSLA 2014). They guard against accidents, not against adversaries.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["HashingFile", "RowSum", "checksum", "content_digest", "row_sum", "ta
 Words = npt.NDArray[np.uint64]
 
 _MASK = (1 << 64) - 1
-_BLOCK = 16_384  # cells per step: three work arrays stay in the cache; 2x faster than 262,144
+_BLOCK = 16_384  # cells per step: three work arrays fit in the cache; 2x faster than 262,144
 _NAN = np.uint64(0x7FF8000000000000)  # every NaN counts as this one
 _NULL = np.uint64(0x6E756C6C6E756C6C)
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
@@ -40,7 +40,7 @@ _CHUNK = 1 << 20  # bytes per read of a file
 
 @dataclass(frozen=True, slots=True)
 class RowSum:
-    """The sum over a set of rows; sums of disjoint sets add up.
+    """The sum over a set of rows; sums of disjoint sets can be added.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class RowSum:
 def row_sum(
     ids: pa.Array, values: npt.NDArray[np.float64], columns: Sequence[str], id_name: str = "id"
 ) -> RowSum:
-    """The sum over rows of a feature matrix.
+    """The sum over the rows of a feature matrix.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ def row_sum(
     values
         float64[k, m], one column per name in ``columns``.
     columns
-        The names; their order does not matter to the sum.
+        Their names; the sum does not depend on their order.
     id_name
-        Name of the id column; structs have names of their own.
+        Name of the id column; the fields of structs have their own names.
 
     Examples
     --------
@@ -111,9 +111,9 @@ def row_sum(
 
 
 def table_sum(table: pa.Table | pa.RecordBatch) -> RowSum:
-    """The sum over the rows of a table with columns of any type, as of input rows.
+    """The sum over the rows of a table with columns of any type, such as input rows.
 
-    A part's table gives the same sum as :func:`row_sum` of its ids and values.
+    A part's table has the same sum as :func:`row_sum` of its ids and values.
     """
     if table.num_rows == 0:
         return RowSum()
@@ -136,7 +136,7 @@ def content_digest(sums: Iterable[RowSum], columns: Sequence[str], id_type: str)
 
 
 def checksum(source: str | Path | BinaryIO | pa.NativeFile) -> str:
-    """The SHA-256 of a file, read in pieces.
+    """The SHA-256 of a file, read block by block.
 
     Examples
     --------
@@ -147,13 +147,13 @@ def checksum(source: str | Path | BinaryIO | pa.NativeFile) -> str:
         with Path(source).open("rb") as file:
             return checksum(file)
     digest = hashlib.sha256()
-    while piece := source.read(_CHUNK):
-        digest.update(piece)
+    while block := source.read(_CHUNK):
+        digest.update(block)
     return digest.hexdigest()
 
 
 class HashingFile(io.RawIOBase):
-    """Passes writes on and keeps their size and SHA-256, so that nothing is read back.
+    """Passes writes on and tracks their size and SHA-256, so that nothing has to be read back.
 
     Examples
     --------
@@ -176,7 +176,7 @@ class HashingFile(io.RawIOBase):
         return self._digest.hexdigest()
 
     def writable(self) -> bool:
-        """Whether bytes can be written: always."""
+        """Whether it can be written: always."""
         return True
 
     def tell(self) -> int:
@@ -193,7 +193,7 @@ class HashingFile(io.RawIOBase):
 
 @lru_cache(maxsize=64)
 def _keys(names: tuple[str, ...]) -> Words:
-    """uint64[3, m]: seed and the two lanes' odd keys of every column."""
+    """uint64[3, m]: the seed of every column and its odd keys for the two lanes."""
     raw = b"".join(hashlib.sha256(name.encode()).digest()[:24] for name in names)
     keys = np.frombuffer(raw, dtype="<u8").astype(np.uint64).reshape(-1, 3).T.copy()
     keys[1:] |= np.uint64(1)
@@ -216,7 +216,7 @@ def _matrix_lanes(values: npt.NDArray[np.float64], keys: Words) -> Words:
 
 
 def _scatter(cells: Words, seed: Words) -> None:
-    """In place, one to one: high bits reach low ones, so that no flipped sign can cancel another.
+    """Mix in place, one to one: high bits affect low ones, so that flipped signs cannot cancel.
 
     Without the shift, a flipped sign would change a product with an odd key by exactly 2^63.
     """
@@ -226,7 +226,7 @@ def _scatter(cells: Words, seed: Words) -> None:
 
 
 def _row_lanes(columns: Sequence[pa.Array | pa.ChunkedArray], names: Sequence[str]) -> Words:
-    """uint64[2, k]: the sums over some columns of each row."""
+    """uint64[2, k]: sums over the given columns of each row."""
     lanes = np.zeros((2, len(columns[0])), dtype=np.uint64)
     for column, name in zip(columns, names, strict=True):
         lanes += _cell_lanes(_words(column), name)
@@ -234,7 +234,7 @@ def _row_lanes(columns: Sequence[pa.Array | pa.ChunkedArray], names: Sequence[st
 
 
 def _cell_lanes(cells: Words, name: str) -> Words:
-    """uint64[2, k]: one column's part of its rows' sums."""
+    """uint64[2, k]: what one column adds to the sums of its rows."""
     keys = _keys((name,))
     _scatter(cells, keys[0])
     return cells * keys[1:]
@@ -254,7 +254,7 @@ def _mix(words: Words) -> Words:
 
 
 def _words(column: pa.Array | pa.ChunkedArray) -> Words:
-    """uint64[k], a copy: one word per cell, the same for a value in any width of its type."""
+    """uint64[k], a copy: one word per cell, the same for every width of its type."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()

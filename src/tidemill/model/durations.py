@@ -20,18 +20,18 @@ _LONGEST = np.iinfo(np.int64).max
 
 
 def parse_duration(argument: str, value: Any, *, allow_zero: bool = False) -> int:
-    """Nanoseconds of a duration above zero.
+    """Convert a duration to nanoseconds.
 
     Parameters
     ----------
     argument : name of the argument, for the message
     value : text such as "90s", "15min", "1h", "1h30min" or "7d", or a timedelta
-    allow_zero : whether "0s" is a duration too
+    allow_zero : whether "0s" is allowed
 
     Raises
     ------
     ArgumentError
-        If it is no duration, or not above zero.
+        If it is not a duration, or not above zero.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def parse_duration(argument: str, value: Any, *, allow_zero: bool = False) -> in
 
 
 def _nanoseconds(value: Any) -> int:
-    """-1 if it is no duration."""
+    """Nanoseconds, or -1 if it is not a duration."""
     if isinstance(value, str):
         if not re.fullmatch(f"(?:{_TERM.pattern})+", value.strip(), re.IGNORECASE):
             return -1

@@ -1,6 +1,6 @@
 """Names of feature columns, in tsfresh's grammar: ``kind__calculator__param_value``.
 
-Parameters are sorted by name, strings stand in double quotes, other values as Python prints them.
+Parameters are sorted by name; strings are in double quotes, other values as Python prints them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from tidemill.errors import ArgumentError, SettingsError, shorten
 
 __all__ = ["MAX_COLUMNS", "check_kinds", "check_width", "feature_name", "parse"]
 
-#: More columns than this are refused: a matrix that wide is a mistake in the column roles.
+#: More columns than this are refused: such a wide matrix comes from a mistake in the column roles.
 MAX_COLUMNS = 20_000
 
 _NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def feature_name(kind: str | None, calculator: str, params: Mapping[str, Any]) -> str:
-    """The column of one feature; without its first part if ``kind`` is None.
+    """The column of one feature; without the kind if ``kind`` is None.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def parse(column: str) -> tuple[str, str, dict[str, Any]]:
     parts = _split(column)
     if len(parts) < 2 or not all(parts):
         raise SettingsError(
-            f"column {column!r} is not a feature; features read 'kind__calculator__param_value'"
+            f"column {column!r} is not a feature; the form is 'kind__calculator__param_value'"
         )
     try:
         return parts[0], parts[1], dict(_parameter(part) for part in parts[2:])
@@ -77,7 +77,7 @@ def parse(column: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def _split(column: str) -> list[str]:
-    """Cut at ``__`` outside of double quotes."""
+    """Split at ``__`` outside double quotes."""
     parts = [""]
     for index, quoted in enumerate(column.split('"')):
         if index % 2:
@@ -98,12 +98,12 @@ def _parameter(part: str) -> tuple[str, Any]:
 
 
 def check_kinds(kinds: Iterable[object]) -> tuple[str, ...]:
-    """Turn kinds into names, if these leave no doubt about the parts of a column.
+    """The names of kinds, if they cannot be confused in column names.
 
     Raises
     ------
     ArgumentError
-        If a name is empty, contains ``__`` or ends with ``_``, or if two kinds read the same.
+        If a name is empty, contains ``__`` or ends with ``_``, or if two kinds have the same name.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Types of ids: what a sink can hold, and how JSON holds an id."""
+"""Types of ids: those that a sink can hold, and ids as JSON values."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _SINK_TYPES = {str(kept): kept for kept in (pa.int8(), pa.int16(), pa.int32(), p
 
 
 def id_type(type_: pa.DataType) -> pa.DataType:
-    """Give the Arrow type in which ids of ``type_`` are written.
+    """The Arrow type in which ids of ``type_`` are written.
 
-    A sink is a Delta table: it has no unsigned integers, no dictionaries, and timestamps in
-    microseconds, without zone or in UTC.
+    A Delta table has no unsigned integers, no dictionaries, and only timestamps in microseconds,
+    without a time zone or in UTC.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def id_type(type_: pa.DataType) -> pa.DataType:
 
 
 def parse_type(text: str) -> pa.DataType:
-    """Read the type that :func:`id_type` gave from its text.
+    """The type that :func:`id_type` returned, from its text.
 
     Examples
     --------
@@ -69,9 +69,9 @@ def parse_type(text: str) -> pa.DataType:
 
 
 def id_key(scalar: pa.Scalar) -> int | float | str:
-    """Turn an id into what JSON holds: timestamps and dates by their integer in Arrow's unit.
+    """An id as a JSON value: timestamps and dates as their integer in Arrow's unit.
 
-    Keys order as the ids do; booleans are 0 and 1, composite ids their text.
+    Keys sort as the ids do; booleans are 0 and 1, composite ids their text.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def id_key(scalar: pa.Scalar) -> int | float | str:
 
 
 def from_key(key: float | str, type_: pa.DataType) -> pa.Scalar:
-    """Turn the key that :func:`id_key` gave back into an id of ``type_``.
+    """The id of ``type_`` for a key that :func:`id_key` returned.
 
     Examples
     --------
@@ -101,5 +101,5 @@ def from_key(key: float | str, type_: pa.DataType) -> pa.Scalar:
 
 
 def integer_type(type_: pa.DataType) -> pa.DataType:
-    """The integers that dates, times and timestamps of a type are stored as."""
+    """The integer type in which dates, times and timestamps of ``type_`` are stored."""
     return pa.int32() if pt.is_date32(type_) or pt.is_time32(type_) else pa.int64()

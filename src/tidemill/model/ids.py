@@ -1,8 +1,8 @@
 """Composite ids: the values of several columns as one text that sorts as they do, and back.
 
-A number, a date or a timestamp becomes 16 hexadecimal digits that ascend as it does. Text keeps
-its characters, but for the first two of Unicode, and ends with a mark that sorts below all of them.
-So no two ids become one text, however their parts begin and end.
+Numbers, dates and timestamps become 16 hexadecimal digits in the same order. Text keeps its
+characters, except the first two of Unicode, and ends with a mark that sorts below all others. So no
+two ids become the same text, however their values begin and end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.types as pt
 
 __all__ = ["decode", "encode", "id_fields", "id_labels", "id_name", "mark_ids", "tuple_text"]
 
-#: Ends a text; then what stands for its characters 0 and 1. All sort below any other character.
+#: The end of a text, and the escapes of characters 0 and 1. All sort below any other character.
 END, ZERO, ONE = "\x01\x01", "\x01\x02", "\x01\x03"
 #: Hexadecimal digits of a number.
 DIGITS = 16
@@ -29,7 +29,7 @@ _SIGN = np.uint64(1 << 63)
 
 
 def encode(columns: Sequence[pa.Array]) -> pa.Array:
-    r"""One text per row, which sorts as the rows' tuples do.
+    r"""One text per row; texts sort as the rows' tuples do.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def encode(columns: Sequence[pa.Array]) -> pa.Array:
 
 
 def decode(keys: pa.Array, types: Iterable[pa.DataType]) -> list[pa.Array]:
-    """The columns that :func:`encode` was given.
+    """The columns that :func:`encode` was called with.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def _unescaped(column: pa.Array) -> pa.Array:
 
 
 def _ordered(column: pa.Array) -> npt.NDArray[np.uint64]:
-    """Unsigned numbers of the same order; those of floats come from their bits."""
+    """Unsigned numbers in the same order; floats are mapped by their bits."""
     bits = _numbers(column)
     if pt.is_floating(column.type):
         return np.where(bits & _SIGN, ~bits, bits ^ _SIGN)
@@ -96,7 +96,7 @@ def _numbers(column: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def _from_ordered(ordered: npt.NDArray[np.uint64], type_: pa.DataType) -> pa.Array:
-    """What :func:`_ordered` was given."""
+    """The inverse of :func:`_ordered`."""
     if pt.is_floating(type_):
         return pa.array(np.where(ordered & _SIGN, ordered ^ _SIGN, ~ordered).view(np.float64))
     whole = pa.array((ordered ^ _SIGN).view(np.int64))
@@ -122,9 +122,9 @@ def _from_digits(digits: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def mark_ids(fields: Sequence[pa.Field]) -> list[pa.Field]:
-    """The fields of an id's columns, marked where there are several.
+    """The fields of the id columns, marked if there are several.
 
-    A matrix of one id column has it first; how many there are else, only marks can tell.
+    A single id column comes first in a matrix; only marks can show that there are several.
     """
     return list(fields) if len(fields) == 1 else [field.with_metadata(MARK) for field in fields]
 
@@ -145,7 +145,7 @@ def id_fields(schema: pa.Schema) -> list[pa.Field]:
 
 
 def id_labels(column_id: Hashable | list[Any]) -> tuple[Hashable, ...]:
-    """The labels of the columns that make up an id; a list names several.
+    """The labels of the id columns; a list names several.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def id_labels(column_id: Hashable | list[Any]) -> tuple[Hashable, ...]:
 
 
 def id_name(scalar: pa.Scalar) -> Any:
-    """An id as people name it: the value, or the text of the tuple.
+    """An id for messages: the value, or the text of the tuple.
 
     Examples
     --------

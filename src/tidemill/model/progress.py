@@ -1,4 +1,4 @@
-"""How far a run is: told by the steps, heard by whoever wants to show it."""
+"""Progress of runs: emitted by their steps, shown by whoever subscribes."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-__all__ = ["Board", "Progress", "listening", "tell"]
+__all__ = ["Board", "Progress", "emit", "subscribe"]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """State of a run at one moment."""
 
-    step: str  # name of the step under way, as the task is called
+    step: str  # name of the current step, as its task is named
     parts_done: int = 0
     parts_total: int = 0
     ids_done: int = 0  # rows of the matrix that are committed
-    note: str = ""  # something that a person should read, once
-    about: str = ""  # the interval whose parts these are; "": a run without intervals
+    note: str = ""  # a message to show once
+    about: str = ""  # interval that the parts belong to; "": a run without intervals
 
 
 Listener = Callable[[Progress], None]
@@ -29,15 +29,15 @@ _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("tidemill_progress", d
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Send the progress of runs in this context to ``listener`` too.
+def subscribe(listener: Listener) -> Iterator[None]:
+    """Send the progress of runs in this context to ``listener`` as well.
 
     Examples
     --------
-    >>> heard = []
-    >>> with listening(heard.append):
-    ...     tell(Progress("partition"))
-    >>> heard[0].step
+    >>> seen = []
+    >>> with subscribe(seen.append):
+    ...     emit(Progress("partition"))
+    >>> seen[0].step
     'partition'
     """
     token = _listeners.set((*_listeners.get(), listener))
@@ -47,54 +47,54 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.reset(token)
 
 
-def tell(progress: Progress) -> None:
-    """Tell the listeners of this context, if there are any."""
+def emit(progress: Progress) -> None:
+    """Send progress to the subscribers of this context, if there are any."""
     for listener in _listeners.get():
         listener(progress)
 
 
 class Board:
-    """How far all jobs of a run are: of a table's intervals, or the only one of a matrix.
+    """Progress of all jobs of a run: one per interval of a table, or the only one of a matrix.
 
-    Every interval counts the same: how many parts one has is known only when it begins.
+    Every interval has the same weight: its number of parts is known only once it starts.
 
     Examples
     --------
     >>> board = Board()
     >>> board.expect(["Monday", "Tuesday"])
     >>> board.finish("Monday")
-    >>> board.hear(Progress("calculate_features", 1, 4, about="Tuesday"))
+    >>> board.on_progress(Progress("calculate_features", 1, 4, about="Tuesday"))
     >>> board.share, board.text
     (0.625, '1 of 2 intervals, 1 of 4 parts of those begun: calculate_features')
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # another thread shows what this one says
+        self._lock = threading.Lock()  # one thread shows what another one reports
         self._parts: dict[str, tuple[int, int]] = {}  # interval -> done, total (0: not known yet)
         self._finished: set[str] = set()
         self._step = "starting"
 
     def expect(self, names: Iterable[str]) -> None:
-        """Say which intervals are to be made, besides those named before."""
+        """Add intervals that the run will calculate."""
         with self._lock:
             for name in names:
                 self._parts.setdefault(name, (0, 0))
 
-    def hear(self, progress: Progress) -> None:
-        """Note what a step tells; to be given to :func:`listening`."""
+    def on_progress(self, progress: Progress) -> None:
+        """Record the progress of a step; pass this method to :func:`subscribe`."""
         with self._lock:
             self._step = progress.step
             if progress.parts_total:
                 self._parts[progress.about] = (progress.parts_done, progress.parts_total)
 
     def finish(self, name: str) -> None:
-        """Say that there is nothing left to do about an interval, if it was expected."""
+        """Mark an interval as done, if it was expected."""
         with self._lock:
             self._finished |= {name} & self._parts.keys()
 
     @property
     def share(self) -> float:
-        """How much is done, from 0 to 1."""
+        """Share of the work that is done, from 0 to 1."""
         with self._lock:
             shares = [
                 1.0 if name in self._finished else done / max(total, 1)
@@ -104,7 +104,7 @@ class Board:
 
     @property
     def text(self) -> str:
-        """The same in words; empty while nothing is expected."""
+        """Progress in words; empty while nothing is expected."""
         with self._lock:
             known = list(self._parts.values())
             done, total = sum(one[0] for one in known), sum(one[1] for one in known)

@@ -1,7 +1,7 @@
-"""The ragged container that kernels see: one values array plus offsets.
+"""The ragged container that kernels see: one array of values plus offsets.
 
-pandas and Arrow stay outside this door. A :class:`Batch` holds complete ids; a
-:class:`SeriesBlock` holds the series of one kind, one per id of its batch.
+Kernels see neither pandas nor Arrow. A :class:`Batch` holds complete ids; a :class:`SeriesBlock`
+holds the series of one kind, one per id of its batch.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pyarrow as pa
 
 __all__ = ["BLOCK_VALUES", "Batch", "Quarantined", "SeriesBlock"]
 
-#: Values per block, so that a block of float64 stays in a core's cache (512 KiB). Half of it takes
-#: 2 to 10 % longer for all calculators, 30 % for the cheapest at 1,000 values a series.
+#: Values per block, so that a block of float64 fits in a core's cache (512 KiB). Half as many take
+#: 2 to 10 % longer for all calculators, 30 % for the cheapest ones at 1,000 values per series.
 BLOCK_VALUES = 65_536
 
 
@@ -38,7 +38,7 @@ class SeriesBlock:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """Length of every series, int64[k]."""
+        """Lengths of the series, int64[k]."""
         return self.stops - self.starts
 
     def cut(self, first: int, last: int) -> SeriesBlock:
@@ -48,7 +48,7 @@ class SeriesBlock:
         )
 
     def take(self, rows: npt.NDArray[np.int64]) -> SeriesBlock:
-        """The series of these numbers, in their order, as a block of views."""
+        """The series at these positions, in this order, as a block of views."""
         return SeriesBlock(self.kind, self.values, self.starts[rows], self.stops[rows], self.times)
 
     def split(self, n_values: int = BLOCK_VALUES) -> Iterator[tuple[int, int]]:
@@ -72,7 +72,7 @@ class SeriesBlock:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """An id that gets no row, and why."""
+    """An id without a row, and the reason."""
 
     id: object
     kind: str | None
@@ -87,11 +87,11 @@ class Batch:
     blocks: Mapping[str, SeriesBlock]  # kind -> k series
     present: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
     # kind -> bool[k]: False where the id lacks the kind altogether (its features are NaN,
-    # unlike those of a series that on_nan="omit" emptied). A kind not listed is present throughout.
+    # unlike those of a series that on_nan="omit" emptied). Kinds not listed are present everywhere.
     quarantined: tuple[Quarantined, ...] = ()  # ids left out of ``ids``
-    input_rows: int = 0  # it was made of, before any policy dropped some
+    input_rows: int = 0  # it was made from, before any policy dropped some
     keys: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
-    # kind -> int64[n] or float64[n], sort keys of the block's values, if windows are to be cut
+    # kind -> int64[n] or float64[n], sort keys of the block's values, if it is cut into windows
 
     @property
     def n_rows(self) -> int:

@@ -22,7 +22,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from tidemill.model.progress import Board, listening
+from tidemill.model.progress import Board, subscribe
 from tidemill.reports.markdown import href, interval_page
 
 __all__ = ["live_progress", "show_failure", "show_report"]
@@ -72,7 +72,7 @@ def live_progress(sink: str) -> Iterator[Board]:
     )
     thread.start()
     try:
-        with listening(board.hear):
+        with subscribe(board.on_progress):
             yield board
     finally:
         ended.set()

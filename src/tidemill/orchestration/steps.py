@@ -20,7 +20,7 @@ from tidemill.execution.kernels import announce_kernels
 from tidemill.execution.plans import load_plan
 from tidemill.execution.resources import check_memory
 from tidemill.execution.steps import PartsWatch
-from tidemill.model.progress import Progress, tell
+from tidemill.model.progress import Progress, emit
 from tidemill.model.versions import versions
 from tidemill.orchestration.cluster import (
     NO_WORKER_SECONDS,
@@ -126,7 +126,7 @@ class Steps:
         address, spec = Run(**run), cluster_in_use(cluster)
         client = current_client(spec)
         wait_for_workers(client)
-        tell(Progress("preflight and kernels"))
+        emit(Progress("preflight and kernels"))
         if spec.kind == "threads":  # others compile elsewhere
             announce_kernels(address)
         url = None if spec.kind == "threads" else api_url()
@@ -152,7 +152,7 @@ class Steps:
 
     def time(self, step: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call one step and remember its seconds."""
-        tell(Progress(step))
+        emit(Progress(step))
         began = time.perf_counter()
         result = function(*arguments)
         self.seconds[step] = time.perf_counter() - began

@@ -27,9 +27,9 @@ from tidemill.planning.request import Request
 from tidemill.sources.files.open import find_files, open_source
 from tidemill.sources.files.statistics import Statistics, gather_statistics
 from tidemill.sources.files.window_digest import read_window
-from tidemill.storage.intervals import facts_of
+from tidemill.storage.check_sink import check_sink
+from tidemill.storage.intervals import file_identities
 from tidemill.storage.layout import SinkLayout
-from tidemill.storage.publish import check_sink
 
 __all__ = [
     "find_interval_files",
@@ -186,7 +186,7 @@ def _open(request: Request) -> Source:
         )
     found = find_interval_files(request)
     source = request.examined
-    if source is None or facts_of(source) != facts_of(found):
+    if source is None or file_identities(source) != file_identities(found):
         source = read_window(found)
     if not source.rows:
         raise NoRowsError(

@@ -22,9 +22,8 @@ from tidemill.planning.settings_change import Alteration, alteration
 from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.intervals import (
     IntervalRecord,
-    facts_of,
+    file_identities,
     read_intervals,
-    roles_of,
     write_interval,
 )
 from tidemill.storage.layout import SinkLayout
@@ -119,8 +118,13 @@ def _look(request: Request, record: IntervalRecord | None, *, recalculate: bool)
     interval = request.interval
     assert interval is not None, "the request is about an interval"
     found = find_interval_files(request)
-    same_roles = record is not None and roles_of(found) == record.columns
-    if record is not None and same_roles and not recalculate and facts_of(found) == record.files:
+    same_roles = record is not None and found.columns == record.columns
+    if (
+        record is not None
+        and same_roles
+        and not recalculate
+        and file_identities(found) == record.files
+    ):
         return Finding(interval, "unchanged", "the files that touch its window are the same")
     source = read_window(found)
     if not source.rows:
@@ -133,7 +137,7 @@ def _look(request: Request, record: IntervalRecord | None, *, recalculate: bool)
         return Finding(interval, "changed", why, record.run_id, source)
     if recalculate:
         return Finding(interval, "recalculated", "as was asked for", record.run_id, source)
-    moved = replace(record, files=facts_of(found))
+    moved = replace(record, files=file_identities(found))
     return Finding(interval, "unchanged", "the same rows lie in other files", moved=moved)
 
 

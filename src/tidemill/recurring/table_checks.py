@@ -15,9 +15,9 @@ from tidemill.planning.settings_change import alteration
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import REMEDY, Finding
 from tidemill.recurring.intervals import interval_at, last_closed
+from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import IntervalRecord, latest_interval
 from tidemill.storage.layout import SinkLayout
-from tidemill.storage.publish import check_sink
 
 __all__ = ["check_findings", "check_table", "check_vanished", "validate_table_request"]
 
@@ -72,9 +72,8 @@ def check_table(request: Request, calendar: Calendar) -> None:
 
 def _check_ids(request: Request, record: IntervalRecord) -> None:
     """A table has the id columns it was made with."""
-    before, now = record.columns.get("id"), request.column_id
-    before = tuple(before) if isinstance(before, list) else before
-    if before not in {None, now}:
+    before, now = record.columns.id, request.column_id
+    if before != now:
         raise SettingsError(
             f"the table {request.sink} was made with column_id={before!r}, not {now!r}: give the "
             "columns of before, or another sink"

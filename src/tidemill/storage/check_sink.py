@@ -1,4 +1,4 @@
-"""Refuse a sink before any work is done, and say what to do instead."""
+"""Refuse unusable sinks before any work is done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["check_sink"]
 def check_sink(
     layout: SinkLayout, inputs: Iterable[str | os.PathLike[str]] = (), *, intervals: bool = False
 ) -> None:
-    """Check that a sink can take a feature matrix; in a local folder nothing is written.
+    """Check that a sink can take a feature matrix; nothing is written to a local folder.
 
     Parameters
     ----------
@@ -27,13 +27,13 @@ def check_sink(
     inputs
         Files, folders and URLs that the run reads.
     intervals
-        Whether the rows of an interval are to be added.
+        Whether rows of an interval are to be added.
 
     Raises
     ------
     SinkError
         If the sink holds something else, is or lies in the input, or cannot be written. The
-        message names what was found and the remedy.
+        message names what was found and what to do.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def check_sink(
     except (PermissionError, FileNotFoundError) as error:
         raise SinkError(
             f"the sink {layout.url} cannot be written: {error}; check that the bucket exists and "
-            "what these credentials may do"
+            "that these credentials may write to it"
         ) from error
 
 
@@ -90,9 +90,9 @@ def _check_input(layout: SinkLayout, location: str | os.PathLike[str]) -> None:
 
 
 def _is_matched(layout: SinkLayout, pattern: str) -> bool:
-    """Whether a glob matches the sink's file, or the parts in its folder."""
+    """Whether a glob matches the sink's file or the parts in its folder."""
     file = layout.url if layout.kind == "file" else f"{layout.url}/part-0.parquet"
-    if "://" in pattern:  # where * goes on over slashes
+    if "://" in pattern:  # where * matches slashes too
         return fnmatch.fnmatchcase(file, pattern)
     return _matches(file.split("/"), pattern.split("/"))
 
@@ -129,7 +129,7 @@ def _check_folder(layout: SinkLayout, *, intervals: bool) -> None:
 
 
 def _check_parents(folder: Store) -> None:
-    """Refuse a folder whose name, or the name of a folder above it, is a file."""
+    """Refuse a folder if it, or a folder above it, is a file."""
     path = folder.local_path()
     if path is None:
         parent, _, name = folder.url.rpartition("/")
@@ -170,6 +170,6 @@ def _check_writable(layout: SinkLayout) -> None:
     folder = next(one for one in (path, *path.parents) if one.exists())
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SinkError(
-            f"the sink {layout.url} cannot be written: no right to write in {folder}; change its "
-            "mode or owner, or choose another sink"
+            f"the sink {layout.url} cannot be written: no permission to write in {folder}; change "
+            "its mode or owner, or choose another sink"
         )

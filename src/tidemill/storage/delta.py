@@ -1,4 +1,4 @@
-"""Commit part files that already lie in a table's folder, in one transaction, without copying."""
+"""Commit part files that lie in a table's folder, in one transaction and without copying."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
     "table_files",
 ]
 
-#: The description of every table that tidemill makes; by it they are known.
+#: The description of every table that tidemill creates; tables are recognised by it.
 DESCRIPTION = "Feature matrix written by tidemill"
 #: Partition column of tables whose parts belong to intervals.
 INTERVAL = "interval"
@@ -41,14 +41,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """The version of a table that shows the files, and whether it had to be made."""
+    """The version of a sink that shows the files."""
 
-    version: int
-    is_new: bool
+    version: int | str  # of a table; of a file, as its storage names it
+    is_new: bool  # False: the sink showed them already
 
 
 def open_table(layout: SinkLayout) -> DeltaTable | None:
-    """The table in the sink's folder; None if there is none yet."""
+    """The table in the sink's folder; None if there is none."""
     if layout.home.local_path() is not None and not layout.home.folder("_delta_log")[0]:
         return None
     try:
@@ -58,19 +58,20 @@ def open_table(layout: SinkLayout) -> DeltaTable | None:
 
 
 def table_files(table: DeltaTable, interval: str | None = None) -> dict[str, int]:
-    """Path to size of the files that the table's version shows; only those of one interval."""
+    """Path to size of the files in the table's current version, or of one interval's files."""
     actions = pa.table(table.get_add_actions(flatten=True))
     found = dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
     if interval is None:
         return found
-    owners = actions[f"partition.{INTERVAL}"].to_pylist()
-    return {path: found[path] for path, one in zip(found, owners, strict=True) if one == interval}
+    intervals = actions[f"partition.{INTERVAL}"].to_pylist()
+    pairs = zip(found, intervals, strict=True)
+    return {path: found[path] for path, one in pairs if one == interval}
 
 
 def file_bounds(
     table: DeltaTable, interval: str
 ) -> dict[str, tuple[pa.Scalar | None, pa.Scalar | None]]:
-    """Path to the first and last id of the files of an interval; None where it is not known."""
+    """Path to the first and last id of an interval's files; None where they are unknown."""
     actions = pa.table(table.get_add_actions(flatten=True))
     unknown = [None] * len(actions)
     name = table.schema().fields[0].name
@@ -78,9 +79,9 @@ def file_bounds(
         actions[one] if one in actions.schema.names else unknown
         for one in (f"min.{name}", f"max.{name}")
     )
-    owners = actions[f"partition.{INTERVAL}"].to_pylist()
-    paths = zip(actions["path"].to_pylist(), owners, lower, upper, strict=True)
-    return {path: (low, high) for path, owner, low, high in paths if owner == interval}
+    intervals = actions[f"partition.{INTERVAL}"].to_pylist()
+    files = zip(actions["path"].to_pylist(), intervals, lower, upper, strict=True)
+    return {path: (low, high) for path, one, low, high in files if one == interval}
 
 
 def commit_files(
@@ -92,7 +93,7 @@ def commit_files(
     interval: str | None = None,
     check: Callable[[], None] | None = None,
 ) -> Commit:
-    """Let the table show exactly these parts, of one interval if it is partitioned by intervals.
+    """Make the table show exactly these parts; in a partitioned table, as one interval.
 
     Parameters
     ----------
@@ -105,15 +106,15 @@ def commit_files(
     properties
         Written into the commit, for people and for the table's history.
     interval
-        Replace this interval only. Columns that the table has and the files lack stay, after
-        those of the id and before those that are new.
+        Replace this interval only. Columns that the table has and the files lack stay: after the
+        id and before new columns.
     check
-        Called right before the commit; what it raises prevents the commit.
+        Called right before the commit; an error that it raises prevents the commit.
 
     Raises
     ------
     SinkError
-        If somebody else committed in between, or the table cannot take these columns.
+        If another process committed in between, or the table cannot take these columns.
     """
     found = [marker for marker in markers if marker.rows]
     wanted = {marker.path: marker.bytes for marker in found}
@@ -122,31 +123,31 @@ def commit_files(
         schema = _widened(table, schema, interval)
     if table is not None and _shows(table, wanted, schema, interval):
         return Commit(table.version(), is_new=False)
-    change = _Change(layout, _delta_schema(schema, interval), interval, properties)
+    transaction = _Transaction(layout, _delta_schema(schema, interval), interval, properties)
     ids = id_fields(schema)
     actions = {m.path: _add_action(m, ids, interval) for m in found}
     if check is not None:
         check()
     try:
         if table is None:
-            change.create(actions)
+            transaction.create(actions)
         else:
-            change.replace(table, actions)
+            transaction.replace(table, actions)
     except (CommitFailedError, DeltaError) as error:
         now = open_table(layout)
         if now is not None and _shows(now, wanted, schema, interval):
-            return Commit(now.version(), is_new=True)  # it was made, only the answer was lost
+            return Commit(now.version(), is_new=True)  # it succeeded, only the answer was lost
         if is_transient(error):
             raise ConnectionError(str(error)) from error
         raise SinkError(
-            f"the table {layout.url} was not changed: {str(error).splitlines()[0]} If somebody "
-            "else wrote it meanwhile, run again: finished parts are kept and published at once"
+            f"the table {layout.url} was not changed: {str(error).splitlines()[0]} If another "
+            "process wrote it meanwhile, run again: finished parts are kept and published at once"
         ) from error
     return Commit(0 if table is None else table.version() + 1, is_new=True)
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class _Transaction:
     """One transaction on one table."""
 
     layout: SinkLayout
@@ -155,7 +156,7 @@ class _Change:
     properties: Mapping[str, str]
 
     def create(self, actions: Mapping[str, AddAction], mode: Any = "error") -> None:
-        """Make the table, with its files from the first version on."""
+        """Create the table with its files in the first version."""
         create_table_with_add_actions(
             self.layout.url,
             self.schema,
@@ -171,7 +172,7 @@ class _Change:
         """Replace all files, or those of the interval."""
         current = table_files(table, self.interval)
         if _types_of_ids(table.schema()) != _types_of_ids(self.schema) and self.interval is None:
-            # Another type of id may need other protocol features, which only a new table declares.
+            # Another id type may need other protocol features, which only a new table declares.
             self.create(actions, mode="overwrite")
         elif current.keys() & actions.keys():
             self._exchange(table, current, actions)
@@ -179,7 +180,7 @@ class _Change:
             self._overwrite(table, actions)
 
     def _overwrite(self, table: DeltaTable, actions: Mapping[str, AddAction]) -> None:
-        """Everything anew; the columns may change in the same commit."""
+        """Replace every file; the columns may change in the same commit."""
         table.create_write_transaction(
             list(actions.values()),
             mode="overwrite",
@@ -192,7 +193,7 @@ class _Change:
     def _exchange(
         self, table: DeltaTable, current: Mapping[str, int], actions: Mapping[str, AddAction]
     ) -> None:
-        """Only the difference: a path must not be added and removed in one commit."""
+        """Commit only the difference: no path may be added and removed in one commit."""
         now = _milliseconds()
         removed = [
             RemoveAction(
@@ -220,18 +221,18 @@ class _Change:
 
     @property
     def _commit(self) -> CommitProperties:
-        # No retries: with them, two writers on an empty table would both be let in.
+        # No retries: with them, two writers on an empty table would both succeed.
         metadata = {f"tidemill.{name}": value for name, value in self.properties.items()}
         return CommitProperties(custom_metadata=metadata, max_commit_retries=0)
 
 
 def check_table(table: DeltaTable, url: str, *, intervals: bool) -> None:
-    """Refuse a table that tidemill did not make, or made the other way.
+    """Refuse a table that tidemill did not make, or that has intervals where none are wanted.
 
     Raises
     ------
     SinkError
-        Naming its columns and the remedy.
+        The message names its columns and the remedy.
     """
     if table.metadata().description != DESCRIPTION:
         names = shorten(field.name for field in table.schema().fields)
@@ -240,12 +241,11 @@ def check_table(table: DeltaTable, url: str, *, intervals: bool) -> None:
             "choose another sink, or move that table away"
         )
     if (INTERVAL in table.metadata().partition_columns) != intervals and table_files(table):
-        has, remedy = ("no intervals", "tidemill extract") if intervals else (
-            "intervals", "tidemill extract-interval or backfill",
-        )  # fmt: skip
+        found = "intervals: it was made by tidemill extract-interval or backfill"
+        if intervals:
+            found = "no intervals: it was made by tidemill extract"
         raise SinkError(
-            f"the table {url} has {has}: it is one for {remedy}; choose another sink, or move that "
-            "table away"
+            f"the table {url} has {found}; choose another sink, or move that table away"
         )
 
 
@@ -258,21 +258,21 @@ def _shows(
 
 
 def _widened(table: DeltaTable, schema: pa.Schema, interval: str) -> pa.Schema:
-    """The table's columns, then those that are new: other intervals need theirs."""
+    """The table's columns, which other intervals need, then the new ones."""
     fields = [pa.field(one) for one in pa.schema(table.schema().to_arrow()) if one.name != INTERVAL]
     ids, before = id_fields(schema), id_fields(pa.schema(fields))
     names, former = ([one.name for one in some] for some in (ids, before))
     if names != former:
         raise SinkError(
-            f"the table has the id columns {shorten(former)}, not {shorten(names)}; give the "
-            "column_id of before, or another sink"
+            f"the table has the id columns {shorten(former)}, not {shorten(names)}; give "
+            "the previous column_id, or another sink"
         )
     types, kinds = ([str(one.type) for one in some] for some in (before, ids))
     if types != kinds and any(one[INTERVAL] != interval for one in table.partitions()):
         raise SinkError(
             f"the ids of interval {interval} are {shorten(kinds)}, but those of the table's other "
             f"intervals are {shorten(types)}: no reader could read both. Cast the input's ids to "
-            "the type of before, or give another sink"
+            "the previous type, or give another sink"
         )
     known = {one.name for one in fields}
     gained = (one for one in schema if one.name not in known)
@@ -306,9 +306,9 @@ def _partition(interval: str | None) -> dict[str, str | None]:
 
 
 def _statistics(marker: Marker, ids: Sequence[pa.Field]) -> dict[str, Any]:
-    """Rows, and the id's range so that readers skip files; features are too many to be worth it.
+    """Rows and the id's range, so that readers can skip files; features are too many for that.
 
-    Of several id columns only the range of the first is known: rows are sorted by it.
+    Of several id columns only the first has a known range: rows are sorted by it.
     """
     name = ids[0].name
     nulls = {field.name: 0 for field in ids}
@@ -323,7 +323,7 @@ def _statistics(marker: Marker, ids: Sequence[pa.Field]) -> dict[str, Any]:
 
 
 def _first_of(bound: str | None, kind: pa.DataType) -> Any:
-    """The first of the values that a composite id's key was made of, as JSON holds it."""
+    """The first value of a composite id's key, as JSON holds it."""
     if bound is None:
         return None
     (value,) = decode(pa.array([bound]), [kind])[0]
@@ -331,7 +331,7 @@ def _first_of(bound: str | None, kind: pa.DataType) -> Any:
 
 
 def _statistic(bound: Any, kind: pa.DataType) -> Any:
-    """A bound as Delta's statistics hold it; None where it has none."""
+    """A bound as Delta's statistics hold it; None where they have none for this type."""
     if bound is None or pa.types.is_boolean(kind) or pa.types.is_floating(kind):
         return None
     if pa.types.is_date(kind):

@@ -1,7 +1,7 @@
-"""What is known of each published interval, below the sink's state.
+"""Records of published intervals, in the sink's state.
 
-One JSON file per interval, which every run reads; and the figures of its columns in a file of their
-own, which is read only when the interval after it is made.
+One JSON file per interval, which every run reads. The figures of its columns lie in a file of their
+own, which is read only when the next interval is calculated.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from tidemill.model.interval import Interval
-from tidemill.model.source import Source
+from tidemill.model.source import ColumnRoles, Source
 from tidemill.storage.layout import SinkLayout
 
 __all__ = [
     "IntervalRecord",
-    "facts_of",
+    "file_identities",
     "interval_names",
     "latest_interval",
     "read_figures",
     "read_intervals",
-    "roles_of",
     "write_figures",
     "write_interval",
 ]
@@ -33,45 +32,41 @@ _READERS = 8
 
 @dataclass(frozen=True, slots=True)
 class IntervalRecord:
-    """What an interval's published rows were made of."""
+    """What an interval's published rows were made from."""
 
     name: str  # "20261120T000000Z"
     start: int  # UTC nanoseconds, as the next two
     end: int
     window_start: int
-    run_id: str  # that published it
+    run_id: str  # of the run that published it
     published: str  # ISO 8601, UTC
     result_key: str
-    digest: str  # of the rows published
+    digest: str  # of the published rows
     files: tuple[tuple[str, int, str], ...]  # that touch the window: path, bytes, digest
     fingerprint: str  # of the input's rows in the window
     settings: Mapping[str, Any]  # canonical
     policies: Mapping[str, str]
-    columns: Mapping[str, Any]  # roles of the input's columns
+    columns: ColumnRoles  # of the input
     facts: Mapping[str, int] = field(default_factory=dict)  # see execution.checks.ResultCounts
-    time_zone_of_input: str = ""  # of the sort column, or that it has none and counts as UTC
+    time_zone_of_input: str = ""  # of the sort column; says so if it has none and counts as UTC
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Read back what :func:`write_interval` wrote."""
         raw = json.loads(data)
         raw["files"] = tuple((path, size, digest) for path, size, digest in raw["files"])
-        return cls(**raw)
+        roles: dict[str, Any] = dict(raw["columns"])
+        roles |= {name: tuple(v) for name, v in roles.items() if isinstance(v, list)}
+        return cls(**{**raw, "columns": ColumnRoles(**roles)})
 
 
-def roles_of(source: Source) -> dict[str, Any]:
-    """The roles of the input's columns, as a record holds them."""
-    roles: dict[str, Any] = json.loads(json.dumps(asdict(source.columns)))
-    return roles
-
-
-def facts_of(source: Source) -> tuple[tuple[str, int, str], ...]:
-    """What identifies the files of a window, without a look at their rows."""
+def file_identities(source: Source) -> tuple[tuple[str, int, str], ...]:
+    """Path, size and digest of a window's files, without reading rows."""
     return tuple((file.path, file.size, file.digest) for file in source.files)
 
 
 def write_interval(layout: SinkLayout, record: IntervalRecord) -> None:
-    """Write a record, over an earlier one of the interval.
+    """Write the record of an interval, over an earlier one.
 
     Examples
     --------
@@ -79,9 +74,9 @@ def write_interval(layout: SinkLayout, record: IntervalRecord) -> None:
     >>> layout = SinkLayout.of(tempfile.mkdtemp() + "/matrix")
     >>> hour = 3_600 * 10**9
     >>> made = "run", "1970-01-01T01:00:00Z", "key", "digest", (("a.parquet", 9, "x"),), "rows"
-    >>> write_interval(
-    ...     layout, IntervalRecord("19700101T000000Z", 0, hour, 0, *made, {}, {}, {})
-    ... )
+    >>> roles = ColumnRoles("id", "time", None, ("x",))
+    >>> record = IntervalRecord("19700101T000000Z", 0, hour, 0, *made, {}, {}, roles)
+    >>> write_interval(layout, record)
     >>> [record.files for record in read_intervals(layout, interval_names(layout)).values()]
     [(('a.parquet', 9, 'x'),)]
     """
@@ -95,7 +90,7 @@ def interval_names(layout: SinkLayout) -> list[str]:
 
 
 def read_intervals(layout: SinkLayout, names: Iterable[str]) -> dict[str, IntervalRecord]:
-    """The records of some intervals by name; those without one, or a damaged one, are left out."""
+    """The records of some intervals by name; missing and damaged records are left out."""
     wanted = list(names)
     with ThreadPoolExecutor(_READERS, "tidemill-intervals") as pool:
         found = list(pool.map(lambda name: _read(layout, name), wanted))
@@ -104,7 +99,7 @@ def read_intervals(layout: SinkLayout, names: Iterable[str]) -> dict[str, Interv
 
 
 def latest_interval(layout: SinkLayout, before: Interval | None = None) -> IntervalRecord | None:
-    """The record of the latest interval, or of the latest that ends as another starts or before.
+    """The record of the latest interval, or of the latest that ends by the start of ``before``.
 
     Names ascend as starts do, so records of later intervals are not read.
     """
@@ -131,7 +126,7 @@ def read_figures(layout: SinkLayout, interval: str) -> bytes | None:
 
 
 def _read(layout: SinkLayout, name: str) -> IntervalRecord | None:
-    """None if there is no record or it is damaged: the interval is missing, and is made again."""
+    """The record; None if it is missing or damaged, and the interval is to be calculated again."""
     try:
         return IntervalRecord.from_json(layout.intervals.read(f"{name}.json"))
     except (FileNotFoundError, ValueError, TypeError, KeyError):

@@ -1,27 +1,27 @@
-"""All names below a sink, in one place.
+"""The names of all files below a sink.
 
-A Delta table keeps its parts in place and tidemill's state beside them::
+A Delta table holds its parts, and tidemill's state beside them::
 
     <sink>/part-<key16>-<index>-<unique>.parquet     a part
     <sink>/_delta_log/                                Delta's
-    <sink>/_tidemill/                                 state: no Delta reader, no vacuum looks
+    <sink>/_tidemill/                                 state: ignored by Delta readers and vacuum
 
-A sink that is one file has its state, and until it is published its parts, in a folder beside it::
+A single file has its state, and its parts until it is published, in a folder beside it::
 
     <folder>/<name>.parquet
     <folder>/_<name>.parquet.tidemill/                state
     <folder>/_<name>.parquet.tidemill/parts-<key16>/  parts
 
-The state is the same for both::
+The state is the same in both::
 
     lease/<generation>.json                           who writes the sink
-    lease/<interval>/<generation>.json                who works on an interval of it
+    lease/<interval>/<generation>.json                who works on one of its intervals
     published.json
     records/<started>-<run id>.json
-    intervals/<interval>.json                         what its published rows were made of
+    intervals/<interval>.json                         what its published rows were made from
     figures/<interval>.npz                            mean, spread and NaN of its columns
     keys/<key16>/plan.json
-    keys/<key16>/parts/<index>-<n>.json               commit markers, the highest n counts
+    keys/<key16>/parts/<index>-<n>.json               commit markers; the highest n counts
     keys/<key16>/attempts/<index>-<unique>.json       attempt marks
     keys/<key16>/work/                                what the partition step spills
 """
@@ -48,7 +48,7 @@ _PART = re.compile(r"(?:.*/)?part-([0-9a-f]{1,16})-(\d+)-[0-9a-f]+\.parquet")
 
 @dataclass(frozen=True, slots=True)
 class SinkLayout:
-    """Where the files of one sink lie."""
+    """Paths of one sink's files."""
 
     url: str  # the sink: folder of a Delta table, or one file
     kind: Literal["delta", "file"]
@@ -65,7 +65,7 @@ class SinkLayout:
         Raises
         ------
         SinkError
-            If the sink has no name, as the root of a bucket or of the file system.
+            If the sink has no name, such as the root of a bucket or of the file system.
         ArgumentError
             If the URL or the storage options cannot be used.
 
@@ -89,7 +89,7 @@ class SinkLayout:
 
     @property
     def format(self) -> Literal["delta", "parquet", "csv"]:
-        """What the sink is written as."""
+        """Format in which the sink is written."""
         if self.kind == "delta":
             return "delta"
         return "csv" if self.name.lower().endswith(".csv") else "parquet"
@@ -100,7 +100,7 @@ class SinkLayout:
         return self.state.child("lease")
 
     def lease_of(self, interval: str | None) -> Store:
-        """Folder of the lease of those who work on one interval, or else on the whole sink."""
+        """Folder of the lease of one interval, or of the whole sink."""
         return self.lease.child(interval) if interval else self.lease
 
     @property
@@ -110,21 +110,21 @@ class SinkLayout:
 
     @property
     def intervals(self) -> Store:
-        """Folder of what is known of published intervals."""
+        """Folder of the records of published intervals."""
         return self.state.child("intervals")
 
     @property
     def figures(self) -> Store:
-        """Folder of the figures of published intervals' columns."""
+        """Folder of the column figures of published intervals."""
         return self.state.child("figures")
 
     @property
     def published(self) -> str:
-        """Path below ``state`` of the pointer to what was published last."""
+        """Path below ``state`` of the pointer to the last published result."""
         return "published.json"
 
     def key(self, result_key: str) -> KeyLayout:
-        """Where the state of one result lies."""
+        """The layout of one result."""
         parts = self.home
         if self.kind == "file":
             parts = self.state.child(f"parts-{result_key[:16]}")
@@ -133,8 +133,8 @@ class SinkLayout:
     def forget(self, keep: str) -> None:
         """Delete the state of all results but the one with the result key ``keep``.
 
-        Markers go first: without their plan they would say nothing. Part files in a Delta table are
-        left, because the table's history may still show them; a full vacuum deletes them in time.
+        Markers go first: they mean nothing without their plan. Part files in a Delta table stay,
+        because its history may still show them; a full vacuum deletes them in time.
         """
         keys = self.state.child("keys")
         for folder in keys.folder()[1]:
@@ -148,7 +148,7 @@ class SinkLayout:
 
 @dataclass(frozen=True, slots=True)
 class KeyLayout:
-    """Where the state of one result (one ``result_key``) lies.
+    """Paths of the files of one result (one ``result_key``).
 
     Examples
     --------
@@ -169,7 +169,7 @@ class KeyLayout:
 
     @property
     def work(self) -> Store:
-        """Folder for what the partition step spills."""
+        """Folder for spill files of the partition step."""
         return self.state.child("work")
 
     def part(self, index: int) -> str:
@@ -178,14 +178,14 @@ class KeyLayout:
 
     @property
     def part_pattern(self) -> str:
-        """What the names of all its part files match."""
+        """Pattern that the names of all its part files match."""
         return f"part-{self.result_key[:16]}-*.parquet"
 
     def is_part(self, path: str) -> bool:
         """Whether a path below ``data`` is a part file of this result.
 
-        Names that are too short would do harm: what belongs to a result and has no marker is
-        deleted, and among the keys of a table's intervals two would have begun alike before long.
+        The key in the name must not be shorter: part files of a result without a marker are
+        deleted, and of the many keys of a table's intervals two would soon begin alike.
         """
         found = _PART.fullmatch(path)
         return found is not None and found[1] == self.result_key[:16]
@@ -200,7 +200,7 @@ class KeyLayout:
 
 
 def indexed(path: str) -> tuple[int, str] | None:
-    """The part's index and the rest of a name ``<index>-<rest>.json``; None for other names.
+    """Split a name ``<index>-<rest>.json`` into the part's index and the rest; None for others.
 
     Examples
     --------

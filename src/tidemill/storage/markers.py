@@ -1,8 +1,8 @@
-"""Commit markers say which parts are done; attempt marks say which were being worked on.
+"""Commit markers name the parts that are done; attempt marks those that were being worked on.
 
-A part is written under a unique name. Then its marker is created exclusively, so of several
-attempts on one part exactly one counts. A marker is never changed or deleted: one that no longer
-holds (its file is gone or cut short) is outvoted by a marker with a higher number.
+A part is written under a unique name. Then its marker is created exclusively, so that of several
+attempts on one part exactly one counts. A marker is never changed or deleted: once its file is gone
+or cut short, a marker with a higher number overrides it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from tidemill.model.series import Quarantined
+from tidemill.storage.failures import Failures
 from tidemill.storage.layout import KeyLayout, indexed
 from tidemill.storage.processes import Process
 
@@ -28,29 +30,29 @@ __all__ = [
     "end_attempt",
 ]
 
-Content = bytes  # the type, under a name that Marker.bytes does not hide
-_READERS = 16  # threads that read markers; they wait for the network, not for the processor
+Content = bytes  # the type, by a name that Marker.bytes does not shadow
+_READERS = 16  # threads that read markers; they wait for the network, not the processor
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a finished part is."""
+    """A finished part."""
 
     index: int  # of the part in the plan
     path: str  # of its file, below the layout's data folder
     rows: int  # of the matrix
     bytes: int  # size of the file
     checksum: str  # of the file
-    seconds: float  # that the part took, one thread
+    seconds: float  # taken, one thread
     seconds_by_calculator: Mapping[str, float] = field(default_factory=dict)
     digest: str = ""  # of the content, independent of parts: tidemill.model.digests
     lower: Any = None  # smallest id, as JSON holds it; None: no rows
     upper: Any = None  # largest id
-    quarantined: tuple[Mapping[str, Any], ...] = ()  # {id, kind, reason}
-    errors: tuple[Mapping[str, Any], ...] = ()  # {kind, calculator, message, count, ids}
+    quarantined: tuple[Quarantined, ...] = ()  # their ids as text
+    errors: tuple[Failures, ...] = ()
     run_id: str = ""
-    input_rows: int = 0  # that the part was made of, before any policy dropped some
-    kept: str = ""  # sum over the published rows of its ids, if their features stay
+    input_rows: int = 0  # that the part was made from, before any policy dropped some
+    kept: str = ""  # digest of the published rows that were taken over, if any
 
     def to_json(self) -> Content:
         """The marker as its file holds it."""
@@ -59,31 +61,35 @@ class Marker:
     @classmethod
     def from_json(cls, data: Content) -> Self:
         """Read back what :meth:`to_json` wrote; ``ValueError`` if it is damaged."""
-        raw = json.loads(data)
         try:
-            for name in ("quarantined", "errors"):
-                raw[name] = tuple(raw[name])
-            return cls(**raw)
+            return cls.from_values(json.loads(data))
         except (TypeError, KeyError) as error:
             raise ValueError(f"not a commit marker: {data[:80]!r}") from error
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """The marker with these JSON values."""
+        quarantined = tuple(Quarantined(**one) for one in values["quarantined"])
+        errors = tuple(Failures(**{**one, "ids": tuple(one["ids"])}) for one in values["errors"])
+        return cls(**{**values, "quarantined": quarantined, "errors": errors})
 
 
 def commit_part(layout: KeyLayout, marker: Marker) -> Marker:
     """Commit a written part; of several attempts on one part exactly one wins.
 
-    The loser deletes its file.
+    The others delete their files.
 
     Parameters
     ----------
     layout
         Where the result's state and parts lie.
     marker
-        What was written; ``marker.path`` is the file below ``layout.data``.
+        The written part; ``marker.path`` is its file below ``layout.data``.
 
     Returns
     -------
     Marker
-        The marker that counts: this one, or that of the attempt which was first.
+        The marker that counts: this one, or that of an attempt that was faster.
 
     Examples
     --------
@@ -103,8 +109,8 @@ def commit_part(layout: KeyLayout, marker: Marker) -> Marker:
     while not layout.state.create(layout.marker(marker.index, n), content):
         winner = _read(layout, layout.marker(marker.index, n))
         if winner is not None and winner.path == marker.path:
-            return marker  # an earlier try of this very call succeeded, its answer was lost
-        if winner is not None and _stands(layout, winner):
+            return marker  # an earlier try of this call succeeded, its answer was lost
+        if winner is not None and file_matches_marker(layout, winner):
             layout.data.delete(marker.path)
             return winner
         n += 1
@@ -112,9 +118,9 @@ def commit_part(layout: KeyLayout, marker: Marker) -> Marker:
 
 
 def committed(layout: KeyLayout, indices: Iterable[int] | None = None) -> dict[int, Marker]:
-    """The finished parts: index to marker, by one listing of the markers and one of the files.
+    """The finished parts, index to marker, by one listing of the markers and one of the files.
 
-    A marker whose file is gone or has another size is dropped: the part counts as missing.
+    A marker whose file is gone or has another size is ignored: the part counts as missing.
 
     Parameters
     ----------
@@ -144,14 +150,15 @@ def _latest(layout: KeyLayout, wanted: frozenset[int] | None) -> list[str]:
 
 
 def _read(layout: KeyLayout, path: str) -> Marker | None:
-    """The marker, or None if it is damaged (a power failure) or was deleted meanwhile."""
+    """The marker; None if it is damaged (a power failure) or has been deleted since."""
     try:
         return Marker.from_json(layout.state.read(path))
     except (ValueError, FileNotFoundError):
         return None
 
 
-def _stands(layout: KeyLayout, marker: Marker) -> bool:
+def file_matches_marker(layout: KeyLayout, marker: Marker) -> bool:
+    """Whether the file of a marker exists and has the size that the marker names."""
     try:
         return layout.data.info(marker.path).size == marker.bytes
     except FileNotFoundError:
@@ -160,7 +167,7 @@ def _stands(layout: KeyLayout, marker: Marker) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The mark of somebody who works, or died working, on a part."""
+    """The mark of a process that works on a part, or died while it did."""
 
     path: str  # of the mark, below the layout's state
     index: int  # of the part
@@ -174,7 +181,7 @@ class Attempt:
 def begin_attempt(
     layout: KeyLayout, index: int, *, generation: int, run_id: str, owner: str = ""
 ) -> Attempt:
-    """Leave a mark that this process works on a part; several marks on one part may coexist.
+    """Mark that this process works on a part; a part may have several marks.
 
     Examples
     --------
@@ -194,12 +201,12 @@ def begin_attempt(
 
 
 def end_attempt(layout: KeyLayout, attempt: Attempt) -> None:
-    """Remove one's own mark, after the commit or after an ordinary error."""
+    """Remove this process's mark, after the commit or after an ordinary error."""
     layout.state.delete(attempt.path)
 
 
 def attempts(layout: KeyLayout, indices: Iterable[int] | None = None) -> list[Attempt]:
-    """All attempt marks, dead or alive, in the order of the parts."""
+    """All attempt marks, of live and dead processes, in the order of the parts."""
     wanted = None if indices is None else frozenset(indices)
     found = []
     for entry in layout.state.list(layout.attempts):
@@ -209,15 +216,15 @@ def attempts(layout: KeyLayout, indices: Iterable[int] | None = None) -> list[At
         try:
             raw = json.loads(layout.state.read(entry.path))
             found.append(Attempt(**{**raw, "process": Process(**raw["process"])}))
-        except FileNotFoundError:  # it ended between the listing and the reading
+        except FileNotFoundError:  # it ended after the listing
             continue
-        except (ValueError, TypeError, KeyError):  # its writer died writing it
+        except (ValueError, TypeError, KeyError):  # its writer died while writing it
             nobody = Process("", 0, 0.0)
             found.append(Attempt(entry.path, name[0], nobody, -1, "", entry.modified))
     return found
 
 
 def clear_attempts(layout: KeyLayout, left: Iterable[Attempt]) -> None:
-    """Remove marks that were left behind, when their parts are committed."""
+    """Remove marks that dead processes left behind, once their parts are committed."""
     for attempt in left:
         layout.state.delete(attempt.path)

@@ -1,4 +1,4 @@
-"""Storage options name environment variables; secrets never travel with a plan or a pickle."""
+"""Storage options name environment variables, so that plans and pickles hold no secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ACCESS_KEY = re.compile(r"A[A-Z]{3}[A-Z0-9]{16}")  # an AWS access key: 20 long
 
 
 def check_options(options: Mapping[str, str] | None) -> dict[str, str]:
-    """The options as a plain dict, refused when a value is not the name of an environment variable.
+    """The options as a dict, if every value is the name of an environment variable.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def check_options(options: Mapping[str, str] | None) -> dict[str, str]:
     Raises
     ------
     ArgumentError
-        If a value looks like a literal. The message does not repeat it.
+        If a value is anything else. The message does not repeat it.
 
     Examples
     --------
@@ -52,7 +52,7 @@ set that variable on every machine that uses it
 def resolve_options(options: Mapping[str, str] | None) -> dict[str, str]:
     """The values of storage options, read from this machine's environment.
 
-    The result serves both the store and deltalake. It holds secrets: use it, do not keep it.
+    Stores and deltalake take the result. It holds secrets: use it, but never store it.
 
     Raises
     ------
@@ -81,6 +81,6 @@ def _value(option: str, variable: str) -> str:
     if not value:
         raise ArgumentError(
             f"storage_options[{option!r}] names the environment variable {variable!r}, which is "
-            "not set on this machine; set it, here and on every worker"
+            "not set on this machine; set it here and on every worker"
         )
     return value

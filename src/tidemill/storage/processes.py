@@ -1,4 +1,4 @@
-"""Who holds a lease or works on a part: a process, told apart from one that took its number."""
+"""Processes that hold a lease or work on a part, told apart even if a pid is used again."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Process:
     False
     """
 
-    host: str  # name and identity of the running system
+    host: str  # name, boot and pid namespace of the running system
     pid: int
-    started: float  # seconds, by a clock of that host; tells processes of one number apart
+    started: float  # seconds, by a clock of that host; tells processes with the same pid apart
 
     @classmethod
     def current(cls) -> Self:
@@ -43,12 +43,12 @@ class Process:
 
     @property
     def is_here(self) -> bool:
-        """Whether the process belongs to this running system, so that we can look."""
+        """Whether the process runs on this system, where it can be looked up."""
         return self.host == _host()
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process runs here; only meaningful if :attr:`is_here`."""
+        """Whether the process is running; only meaningful if :attr:`is_here`."""
         try:
             zombie = psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE
             return not zombie and abs(_start_of(self.pid) - self.started) < 1.0
@@ -58,7 +58,7 @@ class Process:
 
 @cache
 def _host() -> str:
-    """Name, boot and process-id namespace: two containers of one name are two hosts."""
+    """Name, boot and pid namespace: two containers with the same name are two hosts."""
     return f"{socket.gethostname()}/{_boot()}/{_namespace()}"
 
 
@@ -82,7 +82,7 @@ def _started(pid: int) -> float:
 
 
 def _start_of(pid: int) -> float:
-    """Start of a process: in ticks since boot where Linux tells, as wall clocks get adjusted."""
+    """Start of a process, on Linux in seconds since boot, because wall clocks get adjusted."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
         return int(stat.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")

@@ -40,14 +40,14 @@ def read_matrix(
     -------
     pandas.DataFrame
         Features as float64 columns; the id as index, ascending, its type preserved. A table with
-        several intervals, read as a whole, has the index (interval, id). Several id columns are as
-        many levels of the index. Columns that were added later are NaN in older intervals; they
-        stand in the order of the newest interval that is read, and those that it lacks come last.
+        several intervals, read as a whole, has the index (interval, id). Each of several id columns
+        is a level of the index. Columns that were added later are NaN in older intervals. Columns
+        stand in the order of the newest interval that is read; those that it lacks come last.
 
     Raises
     ------
     SinkError
-        If nothing is published there, or not that interval.
+        If nothing is published there, or not this interval.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def read_matrix(
         frame = frame.set_index(id_names)
         frame = frame.drop(columns=INTERVAL) if has_intervals else frame
     else:
-        # set_index would make a RangeIndex of consecutive integers, and lose their type.
+        # set_index would turn consecutive integers into a RangeIndex and lose their type.
         frame.index = pd.Index(frame.pop(id_names[0]))
         frame = frame.drop(columns=INTERVAL) if has_intervals else frame
     return frame if frame.index.is_monotonic_increasing else frame.sort_index()
@@ -100,7 +100,7 @@ def _read_files(layout: SinkLayout, table: DeltaTable, interval: str) -> pa.Tabl
 
 
 def read_rows(layout: SinkLayout, interval: str) -> pd.DataFrame:
-    """The rows of an interval by id, with the columns of the settings that they were made with.
+    """The rows of an interval by id, with the columns of the settings they were calculated with.
 
     Raises
     ------
@@ -122,12 +122,12 @@ def _check_interval(layout: SinkLayout, table: DeltaTable, interval: str) -> Non
     if not table_files(table, interval):
         known = sorted({str(one[INTERVAL]) for one in table.partitions()})
         raise SinkError(
-            f"interval={interval!r} is not published at {layout.url}; there are {shorten(known)}"
+            f"interval={interval!r} is not published at {layout.url}; it has {shorten(known)}"
         )
 
 
 def _with_interval(rows: pa.Table, interval: str, schema: pa.Schema) -> pa.Table:
-    """Rows with all columns of the table; files do not hold the name of their interval."""
+    """The rows with all columns of the table, and the interval, whose name files do not hold."""
     named = rows.append_column(INTERVAL, pa.repeat(pa.scalar(interval), len(rows)))
     return aligned(named, schema)
 
@@ -143,7 +143,7 @@ def _read_file(layout: SinkLayout) -> pa.Table:
 
 
 def _read_csv(layout: SinkLayout, file: pa.NativeFile) -> pa.Table:
-    """All columns are float64 but those of the id: their types stand beside the file."""
+    """A CSV file as a table: features are float64, types of ids are recorded beside the file."""
     convert = pacsv.ConvertOptions(strings_can_be_null=False)
     with open_whole(layout.home, layout.name) as again:
         names = pacsv.open_csv(again).schema.names
@@ -160,7 +160,7 @@ def _read_csv(layout: SinkLayout, file: pa.NativeFile) -> pa.Table:
 
 
 def _recorded_id_types(layout: SinkLayout) -> list[pa.DataType]:
-    """The types of the id's columns; none if nothing tells."""
+    """The types of the id columns; empty if they are not recorded."""
     try:
         found: str | list[str] = json.loads(layout.state.read(layout.published))["id_type"]
     except (FileNotFoundError, ValueError, KeyError):
@@ -172,7 +172,7 @@ def _recorded_id_types(layout: SinkLayout) -> list[pa.DataType]:
 
 def _nothing(layout: SinkLayout) -> SinkError:
     started = layout.state.exists(layout.published) or bool(layout.state.folder()[1])
-    more = "; a run has begun there, but not finished" if started else ""
+    more = "; a run has started there but has not finished" if started else ""
     return SinkError(
         f"nothing is published at {layout.url}; run tidemill extract first, or check the path{more}"
     )

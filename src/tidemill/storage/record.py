@@ -1,23 +1,31 @@
-"""The run record: the JSON that says what a run did."""
+"""The run record: a JSON file with everything that a run did."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from tidemill.model.series import Quarantined
+from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.layout import SinkLayout
 
 __all__ = ["CASES", "RunRecord", "cpu_features", "history", "write_record"]
 
-#: Error cases that a record holds; the rest is counted only.
+#: Failed series, and quarantined ids, that a record lists; the others are only counted.
 CASES = 1000
 
 _READERS = 16
+#: Fields of a record that hold values of a class of their own.
+_ENTRIES: Mapping[str, Callable[..., Any]] = {
+    "quarantined": Quarantined,
+    "errors": FailureCount,
+    "error_cases": FailedSeries,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class RunRecord:
     source_fingerprint: str = ""
     result_key: str = ""
     interval: str | None = None
-    time_zone_of_input: str = ""  # of the sort column, or that it has none and counts as UTC
+    time_zone_of_input: str = ""  # of the sort column; says so if it has none and counts as UTC
     reason: str = ""  # why the interval was calculated
     settings: Mapping[str, Any] = field(default_factory=dict)  # canonical
     policies: Mapping[str, str] = field(default_factory=dict)
@@ -50,15 +58,17 @@ class RunRecord:
     predicted_seconds: float = 0.0  # of the same parts, by the cost table
     rows: int = 0
     columns: int = 0
-    quarantined: tuple[Mapping[str, Any], ...] = ()  # {id, kind, reason}
-    errors: tuple[Mapping[str, Any], ...] = ()  # {kind, calculator, message, count}
-    error_cases: tuple[Mapping[str, Any], ...] = ()  # the first thousand
+    quarantined: tuple[Quarantined, ...] = ()  # the first thousand, ids as text
+    errors: tuple[FailureCount, ...] = ()
+    error_cases: tuple[FailedSeries, ...] = ()  # the first thousand
     part_checksums: Mapping[str, str] = field(default_factory=dict)  # file -> SHA-256
     digest: str = ""  # of the content
     version: str = ""  # of the sink, as published
-    acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: what its rows
-    # replaced, figures, findings of checks, and ids whose rows were added, removed or altered
-    notes: tuple[str, ...] = ()  # on what was replaced
+    acceptance: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # of an interval: the run whose rows
+    # were replaced, figures, findings of checks, and ids added, removed or altered
+    notes: tuple[str, ...] = ()  # on what was published
 
     def to_json(self) -> dict[str, Any]:
         """The record in JSON values."""
@@ -67,14 +77,16 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
-        """Read back what :meth:`to_json` gave; fields of newer versions are left out."""
+        """Read back what :meth:`to_json` returned; fields of newer versions are ignored."""
         known: dict[str, Any] = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
         known |= {name: tuple(v) for name, v in known.items() if isinstance(v, list)}
+        for name, type_ in _ENTRIES.items():
+            known[name] = tuple(type_(**one) for one in known.get(name, ()))
         return cls(**known)
 
     @property
     def path(self) -> str:
-        """Name of the record's file: records sort by their start."""
+        """Name of the record's file; names sort by start."""
         return f"{_plain(self.started)}-{_plain(self.run_id)}.json"
 
 
@@ -104,7 +116,7 @@ def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:
 
 
 def cpu_features() -> tuple[str, ...]:
-    """What this processor offers to numpy: equal features, equal bits.
+    """CPU features that numpy uses: where they are equal, results are equal bit for bit.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The address of a run: all that a task or worker needs to find its plan, parts and lease."""
+"""The address of a run: all that tasks and workers need to find its plan, parts and lease."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tidemill.storage.layout import KeyLayout, SinkLayout
-from tidemill.storage.lease import LeaseView
+from tidemill.storage.lease_view import LeaseView
 
 __all__ = ["Run"]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt to carry out a plan. JSON values only: it travels as a task's parameter."""
+    """One attempt to carry out a plan; JSON values only, because it is passed to tasks."""
 
     run_id: str
     started: str  # ISO 8601, UTC
     sink: str  # path or URL
     result_key: str
     generation: int  # of the lease; workers stop when it is no longer the highest
-    work_dir: str  # for what the partition step spills
+    work_dir: str  # for spill files of the partition step
     storage_options: Mapping[str, str] = field(default_factory=dict)
-    interval: str | None = None  # name of the interval that the run is about
-    isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
-    reason: str = ""  # why an interval is calculated, for the record
+    interval: str | None = None  # name of the interval that is calculated
+    isolation_seconds: float = 300.0  # limit for a range of ids in an isolated process
+    reason: str = ""  # why the interval is calculated, for the run record
 
     @property
     def layout(self) -> SinkLayout:
-        """Where the sink's files lie."""
+        """The layout of the sink."""
         return SinkLayout.of(self.sink, self.storage_options)
 
     @property
     def key(self) -> KeyLayout:
-        """Where the files of this run's result lie."""
+        """The layout of this run's result."""
         return self.layout.key(self.result_key)
 
     def lease_view(self) -> LeaseView:
-        """A look at the lease, for workers."""
+        """The lease as workers see it."""
         return LeaseView(self.layout.lease_of(self.interval), self.generation)

@@ -1,4 +1,4 @@
-"""Write all parts into one Parquet or CSV file, in order, part by part."""
+"""Write all parts to one Parquet or CSV file, in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tidemill.storage.tables import read_parquet
 
 __all__ = ["write_file"]
 
-_GROUP_BYTES = 64 * 2**20  # small parts are gathered, so that readers meet few row groups
+_GROUP_BYTES = 64 * 2**20  # small parts are gathered, so that the file has few row groups
 
 
 def write_file(
@@ -26,7 +26,7 @@ def write_file(
     schema: pa.Schema,
     check: Callable[[], None] | None = None,
 ) -> None:
-    """Write the parts to a hidden name beside the file, then replace it at once.
+    """Write the parts to a hidden file beside the sink, then replace the sink in one step.
 
     Raises
     ------

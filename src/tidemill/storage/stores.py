@@ -1,4 +1,4 @@
-"""One door to folders and object stores: read, write, create exclusively, list."""
+"""One interface to folders and object stores: read, write, create exclusively, list."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from tidemill.errors import ArgumentError
 from tidemill.storage.options import check_options, resolve_options
 from tidemill.storage.streams import RangeReader, local_output, remote_output
-from tidemill.storage.transient import is_transient, translated
+from tidemill.storage.transient import translated
 
-__all__ = ["Entry", "Store", "is_transient", "local_folder"]
+__all__ = ["Entry", "Store", "local_folder"]
 
 SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
 _CLIENT_OPTIONS = frozenset(
@@ -37,7 +37,7 @@ _CLIENT_OPTIONS = frozenset(
         "user_agent",
     }
 )
-# Of each request; obstore's own three minutes would outlast a lease, which is stale after one.
+# For each request; obstore's own three minutes would outlast a lease, which is stale after one.
 _RETRIES: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=45)}
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
@@ -48,17 +48,17 @@ class Entry:
 
     path: str  # relative to the store
     size: int  # bytes
-    modified: float  # seconds since the epoch, by the clock of the storage
+    modified: float  # seconds since the epoch, by the storage's clock
     version: str  # etag, or modification time in nanoseconds
 
 
 class Store:
-    """A folder, or a prefix in an object store, with the same behaviour for both.
+    """A folder or a prefix in an object store; both behave the same.
 
     A store holds no connection and no secret: it can be pickled, and it resolves its
     ``storage_options`` (option to *name* of an environment variable) on the machine that uses it.
-    Missing files raise ``FileNotFoundError``, missing rights ``PermissionError``, a full disk
-    :class:`~tidemill.errors.ResourceError`, networks ``ConnectionError``.
+    Missing files raise ``FileNotFoundError``, missing permissions ``PermissionError``, a full disk
+    :class:`~tidemill.errors.ResourceError`, network failures ``ConnectionError``.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class Store:
     __slots__ = ("storage_options", "url")
 
     def __init__(self, url: str, storage_options: Mapping[str, str] | None = None) -> None:
-        self.url = url  # folder as an absolute path, or URL; no slash at its end
+        self.url = url  # absolute path of a folder, or URL; no slash at the end
         self.storage_options = check_options(storage_options)
 
     @classmethod
@@ -121,7 +121,7 @@ class Store:
         return f"{self.url.rstrip('/')}/{path}" if path else self.url
 
     def child(self, prefix: str) -> Store:
-        """The store of a folder below."""
+        """The store of a folder below this one."""
         return Store(self.url_of(prefix.strip("/")), self.storage_options)
 
     def local_path(self, path: str = "") -> Path | None:
@@ -129,13 +129,13 @@ class Store:
         return Path(self.url_of(path)) if self.is_local else None
 
     def read(self, path: str) -> bytes:
-        """The content of a file."""
+        """Content of a file."""
         with translated(self.url_of(path)):
             backend, key = self._existing(path)
             return bytes(obstore.get(backend, key).bytes())
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a file at once: a reader sees the old content or the new."""
+        """Write a file in one step: readers see the old content or the new."""
         with translated(self.url_of(path), len(data)):
             backend, key = self._backend(path)
             obstore.put(backend, key, data)
@@ -171,7 +171,7 @@ class Store:
                 obstore.delete(self._connect(), keys[start : start + 1000])
 
     def list(self, prefix: str = "") -> list[Entry]:
-        """All files below the folder ``prefix``, sorted by path; empty if there is none."""
+        """All files below the folder ``prefix``, sorted by path."""
         if self._is_absent(prefix):
             return []
         with translated(self.url_of(prefix)):
@@ -205,7 +205,7 @@ class Store:
         return True
 
     def open_input(self, path: str, *, memory_map: bool = False) -> pa.NativeFile:
-        """The file for random access; ``memory_map`` spares a copy where it is local."""
+        """The file, opened for random access; ``memory_map`` avoids a copy of a local file."""
         local = self.local_path(path)
         if local is not None:
             return pa.memory_map(str(local)) if memory_map else pa.OSFile(str(local))
@@ -215,7 +215,7 @@ class Store:
 
     @contextmanager
     def open_output(self, path: str) -> Iterator[BinaryIO]:
-        """A file to write, visible only when the block is left without an error."""
+        """A file to write, which becomes visible only if the block ends without an error."""
         local = self.local_path(path)
         with translated(self.url_of(path)):
             if local is not None:
@@ -316,7 +316,7 @@ def _remote_backend(root: str, options: tuple[tuple[str, str], ...]) -> ObjectSt
     config: dict[str, Any] = {}
     client: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
     if os.environ.get("AWS_ALLOW_HTTP", "").lower() in _TRUE:
-        client["allow_http"] = True  # deltalake honours it, so the same environment serves both
+        client["allow_http"] = True  # as deltalake does, so that one environment serves both
     for option, value in options:
         name = option.lower().removeprefix("aws_").removeprefix("azure_").removeprefix("google_")
         if name in _CLIENT_OPTIONS:
@@ -335,5 +335,5 @@ def _remove_tree(folder: Path) -> None:
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:
-        if folder.exists():  # another process deletes the same tree
+        if folder.exists():  # another process is deleting the same tree
             shutil.rmtree(folder, ignore_errors=True)

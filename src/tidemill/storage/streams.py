@@ -1,4 +1,4 @@
-"""Files that become visible only when complete, and random access to remote objects."""
+"""Files that become visible only once complete, and random access to remote objects."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class RangeReader(io.RawIOBase):
         self._position = 0
 
     def readable(self) -> bool:
-        """Whether bytes can be read: always."""
+        """Whether it can be read: always."""
         return True
 
     def seekable(self) -> bool:
-        """Whether any byte can be reached: always."""
+        """Whether any offset can be reached: always."""
         return True
 
     def tell(self) -> int:
@@ -47,13 +47,13 @@ class RangeReader(io.RawIOBase):
         return self._size
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to an offset; the new one."""
+        """Move to an offset and return it."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         self._position = max(start + offset, 0)
         return self._position
 
     def read(self, size: int | None = -1) -> bytes:
-        """The next ``size`` bytes, fewer only at the end."""
+        """Read ``size`` bytes, fewer only at the end."""
         left = max(self._size - self._position, 0)
         length = left if size is None or size < 0 else min(size, left)
         if length == 0:
@@ -65,11 +65,11 @@ class RangeReader(io.RawIOBase):
         return data
 
     def readall(self) -> bytes:
-        """All bytes from here on."""
+        """Read all remaining bytes."""
         return self.read()
 
     def readinto(self, buffer: object) -> int:
-        """Fill ``buffer``; the number of bytes read."""
+        """Read into ``buffer`` and return the number of bytes."""
         view = memoryview(cast("bytearray", buffer)).cast("B")
         data = self.read(len(view))
         view[: len(data)] = data
@@ -78,7 +78,7 @@ class RangeReader(io.RawIOBase):
 
 @contextmanager
 def local_output(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its name only when it is complete and on the disk."""
+    """A file that gets its name only once it is complete and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.with_name(f".{path.name[:180]}.{uuid.uuid4().hex[:12]}")
     try:
@@ -93,7 +93,7 @@ def local_output(path: Path) -> Iterator[BinaryIO]:
 
 
 def drop_unfinished(folder: Path, pattern: str) -> None:
-    """Delete what :func:`local_output` left of such files when its process was killed."""
+    """Delete unfinished files of a pattern that killed processes left behind."""
     for hidden in folder.glob(f".{pattern}.{'[0-9a-f]' * 12}"):
         hidden.unlink(missing_ok=True)
 
@@ -108,7 +108,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def remote_output(store: ObjectStore, path: str) -> Iterator[BinaryIO]:
-    """An upload in pieces; leaving with an error aborts it, and nothing becomes visible."""
+    """A multipart upload; an error in the block aborts it, and nothing becomes visible."""
     upload = _Upload(store, path)
     try:
         yield cast("BinaryIO", upload)
@@ -119,7 +119,7 @@ def remote_output(store: ObjectStore, path: str) -> Iterator[BinaryIO]:
 
 
 class _Upload(io.RawIOBase):
-    """Collects writes into pieces; a thread sends them while the caller goes on.
+    """Collects writes into parts, which a thread sends while the caller continues.
 
     obstore's own writer cannot abort a multipart upload, ``put`` of an iterator does.
     """
@@ -128,7 +128,7 @@ class _Upload(io.RawIOBase):
         self._store = store
         self._path = path
         self._buffer = bytearray()
-        self._pieces: queue.Queue[bytes | None] = queue.Queue(maxsize=2)
+        self._parts: queue.Queue[bytes | None] = queue.Queue(maxsize=2)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._aborted = False
@@ -150,21 +150,21 @@ class _Upload(io.RawIOBase):
         return len(view)
 
     def finish(self) -> None:
-        """Complete the upload, or raise what went wrong in it."""
+        """Complete the upload, or raise its error."""
         if self._thread is None:
             obstore.put(self._store, self._path, bytes(self._buffer), use_multipart=False)
             return
         if self._buffer:
             self._send()
-        self._pieces.put(None)
+        self._parts.put(None)
         self._thread.join()
         self._raise()
 
     def abort(self) -> None:
-        """Give the upload up."""
+        """Abort the upload."""
         self._aborted = True
         if self._thread is not None:
-            self._pieces.put(None)
+            self._parts.put(None)
             self._thread.join()
 
     def _send(self) -> None:
@@ -172,7 +172,7 @@ class _Upload(io.RawIOBase):
             self._thread = threading.Thread(target=self._run, name="tidemill-upload", daemon=True)
             self._thread.start()
         self._raise()
-        self._pieces.put(bytes(self._buffer))
+        self._parts.put(bytes(self._buffer))
         self._buffer.clear()
 
     def _run(self) -> None:
@@ -180,20 +180,20 @@ class _Upload(io.RawIOBase):
             obstore.put(self._store, self._path, self._iterate(), chunk_size=UPLOAD_BYTES)
         except BaseException as error:  # noqa: BLE001  raised again in the writer's thread
             self._error = error
-            while not self._ended:  # let the writer go on until it sees the error
+            while not self._ended:  # let the writer continue until it sees the error
                 self._next()
 
     def _iterate(self) -> Iterator[bytes]:
-        while (piece := self._next()) is not None:
-            yield piece
+        while (part := self._next()) is not None:
+            yield part
         if self._aborted:
-            raise InterruptedError("the upload was given up")
+            raise InterruptedError("the upload was aborted")
 
     def _next(self) -> bytes | None:
-        """The next piece; None, once, at the end."""
-        piece = self._pieces.get()
-        self._ended = piece is None
-        return piece
+        """The next part; None, once, at the end."""
+        part = self._parts.get()
+        self._ended = part is None
+        return part
 
     def _raise(self) -> None:
         if self._error is not None:

@@ -1,4 +1,4 @@
-"""What went wrong in storage: one error family, and whether a second attempt makes sense."""
+"""Errors of storage: translated to one family, and whether a retry makes sense."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ _PERMANENT = (
     PermissionError,
 )
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
-# Words of object_store's and deltalake's messages: they have no error class for these.
+# Words in messages of object_store and deltalake, which have no error class for these.
 _NETWORK = re.compile(
     r"HTTP error|error sending request|error decoding response|connection|timed? ?out"
     r"|status code: (5\d\d|408|429)|Server returned error|SlowDown|throttl|TooManyRequests"
     r"|RequestTimeout|dns error",
     re.IGNORECASE,
 )
-#: Where credentials are looked for last: what a machine in a cloud says of itself.
+#: The metadata service of cloud machines, where credentials are looked for last.
 _NO_CREDENTIALS = re.compile(r"169\.254\.\d+\.\d+/.*status code: 4\d\d", re.DOTALL)
 _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.IGNORECASE)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same call may succeed when it is made again.
+    """Whether the same call may succeed on a retry.
 
-    True for networks, timeouts, throttling, 5xx answers and stale file handles; False for missing
-    files, missing rights, a full disk, and everything tidemill raises itself.
+    True for network failures, timeouts, throttling, 5xx answers and stale file handles; False for
+    missing files, missing permissions, a full disk, and all of tidemill's own errors.
 
     Examples
     --------
@@ -82,9 +82,9 @@ def is_transient(error: BaseException) -> bool:
 
 @contextmanager
 def translated(url: str, needed: int | None = None) -> Iterator[None]:
-    """Turn the errors of a store call into ``OSError`` and its kin, or ``ResourceError``.
+    """Turn errors of a store call into ``OSError``, one of its subclasses, or ``ResourceError``.
 
-    ``needed`` is the size in bytes of what was being written, for the message about a full disk.
+    ``needed`` is the number of bytes to write, for the message about a full disk.
     """
     try:
         yield
@@ -99,7 +99,7 @@ def translated(url: str, needed: int | None = None) -> Iterator[None]:
 
 
 def disk_full(url: str, needed: int | None) -> ResourceError:
-    """The error for a full disk, with the folder, what was needed and what is free."""
+    """The error for a full disk, with the folder and the bytes needed and free."""
     folder = _existing_folder(url)
     usage = shutil.disk_usage(folder)
     wanted = f"{needed:,} bytes were to be written" if needed else "a file was being written"

@@ -1,0 +1,159 @@
+"""The files of a lease: one for each generation; the highest one that exists is current.
+
+Nothing here decides who may write: :mod:`tidemill.storage.lease` and
+:mod:`tidemill.storage.lease_view` do.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from tidemill.errors import LeaseLostError
+from tidemill.storage.processes import Process
+from tidemill.storage.stores import Store
+
+__all__ = [
+    "RENEW_SECONDS",
+    "STALE_RENEWALS",
+    "Holder",
+    "describe_takeover",
+    "find_successor",
+    "generation_path",
+    "generations",
+    "lease_lost",
+    "lease_subject",
+    "read_current",
+    "read_generation",
+]
+
+#: Seconds between two renewals.
+RENEW_SECONDS = 10.0
+#: A lease is stale when its sequence does not advance for this many renewal intervals.
+STALE_RENEWALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Content of a lease file."""
+
+    generation: int
+    token: str  # unique to the acquisition
+    owner: str  # for people: user, flow run
+    run_id: str
+    process: Process
+    since: float  # seconds since the epoch, by the owner's clock; for people
+    sequence: int  # number of the renewal
+    written: float  # seconds since the epoch, by the owner's clock
+    renew_seconds: float
+    released: str = ""  # why it was released; "" while it is held
+
+    def to_json(self) -> bytes:
+        """The holder as its file holds it."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Read back what :meth:`to_json` wrote; ``ValueError`` if it is damaged."""
+        try:
+            raw = json.loads(data)
+            return cls(**{**raw, "process": Process(**raw["process"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a lease: {data[:80]!r}") from error
+
+    @property
+    def stale_seconds(self) -> float:
+        """Seconds without a renewal after which the owner counts as gone."""
+        return self.renew_seconds * STALE_RENEWALS
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it was released, or its process ran on this host and is dead."""
+        return bool(self.released) or (self.process.is_here and not self.process.is_alive)
+
+    @property
+    def looks_fresh(self) -> bool:
+        """Whether the written time is recent: enough to refuse others, never to take over."""
+        return abs(time.time() - self.written) <= 2 * self.renew_seconds
+
+    def describe(self) -> str:
+        """Who holds the lease, for a message."""
+        moment = datetime.fromtimestamp(self.since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        where = f"on {self.process.host_name or 'an unknown host'} (process {self.process.pid})"
+        return f"run {self.run_id or '?'} of {self.owner or '?'} {where} since {moment}"
+
+
+def generation_path(generation: int) -> str:
+    """Name of a generation's file.
+
+    Examples
+    --------
+    >>> generation_path(12)
+    '00000012.json'
+    """
+    return f"{generation:08d}.json"
+
+
+def generations(store: Store) -> list[int]:
+    """The generations that have a file, ascending."""
+    stems = (entry.path.partition(".")[0] for entry in store.folder()[0])
+    return sorted(int(stem) for stem in stems if stem.isdigit())
+
+
+def read_current(store: Store) -> Holder | None:
+    """The holder of the highest generation; None if nobody has ever held the lease."""
+    found = generations(store)
+    if not found:
+        return None
+    try:
+        return read_generation(store, found[-1])
+    except FileNotFoundError:  # cleaned up since the listing, so a newer one exists
+        return read_current(store)
+
+
+def read_generation(store: Store, generation: int) -> Holder:
+    """The holder of one generation; ``FileNotFoundError`` if it has no file."""
+    data = store.read(generation_path(generation))
+    try:
+        return Holder.from_json(data)
+    except ValueError:  # cut short by a power failure: watched, and stale if nobody renews it
+        return Holder(generation, "", "", "", Process("", 0, 0.0), 0.0, 0, 0.0, RENEW_SECONDS)
+
+
+def find_successor(store: Store, generation: int) -> str:
+    """Who holds a higher generation, for a message; "" if nobody does."""
+    current = read_current(store)
+    if current is None or current.generation <= generation:
+        return ""
+    return describe_takeover(current)
+
+
+def describe_takeover(holder: Holder) -> str:
+    """The sentence that names the holder of a later generation."""
+    return f"it was taken over by {holder.describe()}"
+
+
+def lease_lost(store: Store, reason: str) -> LeaseLostError:
+    """The error for a run that no longer holds its lease."""
+    return LeaseLostError(
+        f"this run no longer owns {lease_subject(store)}: {reason}; its finished parts are kept, "
+        "start a new run to continue from there"
+    )
+
+
+def lease_subject(store: Store) -> str:
+    """What a lease protects, for a message: the sink, or one interval of it.
+
+    Examples
+    --------
+    >>> lease_subject(Store("/data/matrix/_tidemill/lease"))
+    '/data/matrix'
+    >>> lease_subject(Store("/data/matrix/_tidemill/lease/20261120T000000Z"))
+    'interval 20261120T000000Z of /data/matrix'
+    """
+    state, _, interval = store.url.rpartition("/lease")
+    sink = state.removesuffix("/_tidemill")
+    return f"interval {interval[1:]} of {sink}" if interval else sink

@@ -1,0 +1,132 @@
+"""Matrices come back with the index, types and columns they were published with."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tidemill.errors import SinkError
+from tidemill.model.ids import mark_ids
+from tidemill.storage.layout import SinkLayout
+from tidemill.storage.markers import Marker
+from tidemill.storage.read_matrix import read_matrix, read_rows
+
+from .publishing import go
+
+KEYS = tuple(letter * 64 for letter in "abc")
+JANUARY, FEBRUARY = "20300101T000000Z", "20300201T000000Z"
+
+
+@pytest.fixture
+def two_months(tmp_path, write_parts) -> SinkLayout:
+    """A table whose second interval lacks one column and has another one."""
+    layout = SinkLayout.of(tmp_path / "matrix")
+    months = [(JANUARY, range(3), ["x__a", "x__b"]), (FEBRUARY, range(1, 5), ["x__c", "x__b"])]
+    for result_key, (interval, ids, columns) in zip(KEYS, months, strict=False):
+        key = layout.key(result_key)
+        go(layout, key, *write_parts(key, ids, columns), interval=interval)
+    return layout
+
+
+def test_columns_stand_in_the_order_of_the_newest_interval(two_months):
+    frame = read_matrix(two_months.url)
+    assert list(frame.columns) == ["x__c", "x__b", "x__a"]
+    assert frame.index.names == ["interval", "id"]
+    assert frame.index.is_monotonic_increasing
+    assert frame.loc[JANUARY, "x__c"].isna().all()
+    assert frame.loc[FEBRUARY, "x__a"].isna().all()
+    assert frame["x__b"].notna().all()
+
+
+def test_one_interval_has_the_index_of_its_ids(two_months):
+    frame = read_matrix(two_months.url, JANUARY)
+    assert (frame.index.name, list(frame.index)) == ("id", [0, 1, 2])
+    assert list(frame.columns)[:2] == ["x__a", "x__b"]
+    assert frame["x__c"].isna().all()
+    assert frame.dtypes.eq(np.float64).all()
+
+
+def test_rows_have_the_columns_they_were_made_with(two_months):
+    assert list(read_rows(two_months, JANUARY).columns) == ["x__a", "x__b"]
+    rows = read_rows(two_months, FEBRUARY)
+    assert list(rows.columns) == ["x__c", "x__b"]
+    assert sorted(rows.index) == [1, 2, 3, 4]
+
+
+def test_what_is_not_published_is_named(two_months, tmp_path):
+    for read in (
+        lambda name: read_matrix(two_months.url, name),
+        lambda n: read_rows(two_months, n),
+    ):
+        with pytest.raises(
+            SinkError, match=f"interval='x' is not published .* {JANUARY}, {FEBRUARY}"
+        ):
+            read("x")
+    for name in ("nothing", "nothing.parquet", "nothing.csv"):
+        with pytest.raises(
+            SinkError, match=r"nothing is published at .*; run tidemill extract"
+        ) as caught:
+            read_matrix(tmp_path / name)
+        assert "has started" not in str(caught.value)
+    with pytest.raises(SinkError, match="nothing is published"):
+        read_rows(SinkLayout.of(tmp_path / "nothing"), "x")
+
+
+@pytest.mark.parametrize("name", ["matrix", "matrix.parquet"])
+def test_a_run_that_has_not_finished_is_mentioned(tmp_path, name):
+    layout = SinkLayout.of(tmp_path / name)
+    key = layout.key(KEYS[0])
+    key.state.write(key.plan, b"{}")
+    with pytest.raises(SinkError, match="a run has started there but has not finished"):
+        read_matrix(layout.url)
+
+
+def composite(layout: SinkLayout) -> tuple[list[Marker], pa.Schema]:
+    """A part with ids of two columns, not in the order of the ids."""
+    ids = [pa.field("plant", pa.string()), pa.field("sensor", pa.int16())]
+    schema = pa.schema([*mark_ids(ids), pa.field("x__mean", pa.float64())])
+    rows = pa.table({"plant": ["b", "007"], "sensor": [1, 2], "x__mean": [0.5, 1.5]})
+    key = layout.key(KEYS[0])
+    path = key.part(0)
+    with key.data.open_output(path) as file:
+        pq.write_table(rows.cast(schema.remove_metadata()).cast(schema), file)
+    size = key.data.info(path).size
+    return [Marker(0, path, rows=2, bytes=size, checksum="", seconds=0.1)], schema
+
+
+@pytest.mark.parametrize("name", ["matrix", "matrix.parquet", "matrix.csv"])
+def test_composite_ids_are_levels_of_the_index(tmp_path, name):
+    layout = SinkLayout.of(tmp_path / name)
+    published = go(layout, layout.key(KEYS[0]), *composite(layout))
+    assert published.id_type == ["string", "int16"]
+    frame = read_matrix(layout.url)
+    assert frame.index.names == ["plant", "sensor"]
+    assert frame.index.tolist() == [("007", 2), ("b", 1)]
+    assert frame.index.dtypes["sensor"] == np.int16
+    assert frame["x__mean"].tolist() == [1.5, 0.5]
+
+
+def test_a_csv_without_its_pointer_is_read_as_it_looks(tmp_path, write_parts):
+    layout = SinkLayout.of(tmp_path / "matrix.csv")
+    key = layout.key(KEYS[0])
+    go(layout, key, *write_parts(key, ["007", "1"], ["x__mean"], id_type=pa.string(), n_parts=1))
+    assert read_matrix(layout.url).index.tolist() == ["007", "1"]
+    layout.state.delete(layout.published)
+    assert read_matrix(layout.url).index.tolist() == [1, 7]
+
+
+@pytest.mark.parametrize("pointer", [b"", b"{}", json.dumps({"id_type": "string"}).encode()])
+def test_the_pointer_gives_the_types_of_a_csv_file(tmp_path, pointer):
+    layout = SinkLayout.of(tmp_path / "matrix.csv")
+    layout.home.write(layout.name, b"id,x__mean\n01,1\n02,\n")
+    layout.state.write(layout.published, pointer)
+    frame = read_matrix(layout.url)
+    assert frame.index.tolist() == (["01", "02"] if b"string" in pointer else [1, 2])
+    pd.testing.assert_series_equal(
+        frame["x__mean"], pd.Series([1.0, np.nan], frame.index, name="x__mean")
+    )
