@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tidemill
+from tidemill.execution.chunk import load_plan
 from tidemill.execution.job import Job
 from tidemill.planning.request import make_request
 
@@ -211,7 +212,7 @@ def test_the_layout_is_as_the_rows_lie(shape, tmp_path):
         **shape.roles,
     )  # fmt: skip
     with Job.open(request) as job:
-        assert job.run.read_plan().layout == shape.layout or shape.layout is None
+        assert load_plan(job.run).layout == shape.layout or shape.layout is None
 
 
 def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
