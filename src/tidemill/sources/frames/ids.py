@@ -15,14 +15,14 @@ import pyarrow.types as pt
 from tidemill.errors import ArgumentError, InputError
 from tidemill.model.id_types import id_type
 from tidemill.model.ids import encode
-from tidemill.sources.frames.frame_columns import read_ids
+from tidemill.sources.frames.columns import read_ids
 from tidemill.sources.rows.casts import check_ids
 from tidemill.sources.rows.composite_ids import join_ids
 
-__all__ = ["find_ids", "id_dtype", "read_keys", "to_index"]
+__all__ = ["find_ids", "id_dtype", "read_row_ids", "to_index"]
 
 
-def read_keys(
+def read_row_ids(
     frame: pd.DataFrame, labels: Sequence[Hashable], where: str
 ) -> tuple[pa.Array | pa.ChunkedArray, list[pa.DataType]]:
     """Read the id of every row, and the types of the columns of composite ids.

@@ -8,7 +8,7 @@ long    a frame with ``column_kind``; the values of all kinds in ``column_value`
 dict    kind -> frame, each with its values in ``column_value``
 ======  =========================================================================
 
-The columns themselves are read by :mod:`tidemill.sources.frames.frame_columns`.
+The columns themselves are read by :mod:`tidemill.sources.frames.columns`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from tidemill.model.ids import id_labels
 from tidemill.model.policies import Policies
 from tidemill.model.series import Batch, SeriesBlock
 from tidemill.model.source import ColumnRoles
-from tidemill.sources.frames.frame_columns import read_kinds, read_sort, to_arrow
-from tidemill.sources.frames.frame_ids import read_keys, to_index
+from tidemill.sources.frames.columns import read_kinds, read_sort, to_arrow
+from tidemill.sources.frames.ids import read_row_ids, to_index
 from tidemill.sources.rows.assemble import assemble
 from tidemill.sources.rows.casts import check_kinds
 
@@ -269,7 +269,7 @@ def _assemble(
     named = kinds if kind is None else tuple(map(str, roles.values))
     values = zip(named, roles.values, strict=True)
     timed = needs_times and isinstance(frame.index, pd.DatetimeIndex)
-    ids, id_types = read_keys(frame, roles.ids, where)
+    ids, id_types = read_row_ids(frame, roles.ids, where)
     return assemble(
         ids,
         None if roles.sort is None else read_sort(frame[roles.sort], where),
