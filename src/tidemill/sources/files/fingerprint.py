@@ -18,7 +18,7 @@ from typing import TypeVar
 from tidemill.errors import SourceChangedError, shorten
 from tidemill.model.plan import Part
 from tidemill.model.source import Source, SourceFile
-from tidemill.sources.files.discovery import Found
+from tidemill.sources.files.discovery import FoundFile
 from tidemill.storage.stores import Store
 
 __all__ = [
@@ -128,13 +128,13 @@ def _change(store: Store, file: SourceFile) -> str | None:
     return "was written again since the run was planned"
 
 
-def _find(store: Store, path: str) -> Found:
+def _find(store: Store, path: str) -> FoundFile:
     local = store.local_path(path)
     if local is not None:
         info = local.stat()
-        return Found(path, info.st_size, str(info.st_mtime_ns))
+        return FoundFile(path, info.st_size, str(info.st_mtime_ns))
     entry = store.info(path)
-    return Found(path, entry.size, entry.version)
+    return FoundFile(path, entry.size, entry.version)
 
 
 def _has_content(store: Store, file: SourceFile, version: str) -> bool:

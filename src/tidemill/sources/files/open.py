@@ -25,7 +25,7 @@ from tidemill.model.id_types import id_type
 from tidemill.model.plan import GroupSpan
 from tidemill.model.source import ColumnRoles, Source, SourceFile
 from tidemill.sources.files.csv import csv_schema, value_types
-from tidemill.sources.files.discovery import Found, Location, discover
+from tidemill.sources.files.discovery import FoundFile, InputLocation, discover
 from tidemill.sources.files.fingerprint import (
     check_part_unchanged,
     check_unchanged,
@@ -72,7 +72,7 @@ class _Facts:
 
 
 def open_source(
-    location: Location,
+    location: InputLocation,
     *,
     column_id: str | Sequence[str],
     column_sort: str | None = None,
@@ -114,7 +114,7 @@ def open_source(
 
 
 def find_files(
-    location: Location,
+    location: InputLocation,
     roles: tuple[str | Sequence[str], str | None, str | None, str | Sequence[str] | None],
     storage_options: Mapping[str, str] | None,
     span: tuple[int, int] | None = None,
@@ -153,21 +153,21 @@ def find_files(
 
 # What identifies a file
 
-Digest = Callable[[Store, Found, bytes], str]
+Digest = Callable[[Store, FoundFile, bytes], str]
 
 
-def _is_small(store: Store, found: Sequence[Found]) -> bool:
+def _is_small(store: Store, found: Sequence[FoundFile]) -> bool:
     return store.is_local and sum(file.size for file in found) <= DIGEST_BYTES
 
 
-def _digest_by_content(store: Store, file: Found, tail: bytes) -> str:
+def _digest_by_content(store: Store, file: FoundFile, tail: bytes) -> str:
     del tail
     path = store.local_path(file.path)
     assert path is not None, "only local files are read in full"
     return content_digest(path)
 
 
-def _digest_by_version(store: Store, file: Found, tail: bytes) -> str:
+def _digest_by_version(store: Store, file: FoundFile, tail: bytes) -> str:
     del store
     facts = hashlib.sha256(f"{file.size} {file.version} ".encode() + tail)
     return f"version:{facts.hexdigest()}"
@@ -183,11 +183,13 @@ def _fingerprint(files: Sequence[SourceFile], columns: ColumnRoles) -> str:
 
 #: Files whose facts are kept in a process: a backfill looks at all files for each interval.
 KEPT_FACTS = 4096
-_KEPT: OrderedDict[tuple[str, Found], _Facts] = OrderedDict()
+_KEPT: OrderedDict[tuple[str, FoundFile], _Facts] = OrderedDict()
 _KEPT_LOCK = Lock()
 
 
-def _facts_of(read: Callable[[Store, Found, Digest], _Facts], store: Store, file: Found) -> _Facts:
+def _facts_of(
+    read: Callable[[Store, FoundFile, Digest], _Facts], store: Store, file: FoundFile
+) -> _Facts:
     """The facts of one version of a file, read once."""
     key = (store.url, file)
     with _KEPT_LOCK:
@@ -202,7 +204,7 @@ def _facts_of(read: Callable[[Store, Found, Digest], _Facts], store: Store, file
     return facts
 
 
-def _parquet_facts(store: Store, file: Found, digest: Digest) -> _Facts:
+def _parquet_facts(store: Store, file: FoundFile, digest: Digest) -> _Facts:
     name = store.url_of(file.path)
     with located(name), store.open_input(file.path) as stream:
         tail = _footer(stream, file.size)
@@ -232,7 +234,7 @@ def _footer(stream: pa.NativeFile, size: int) -> bytes:
     return tail[-length:]
 
 
-def _csv_facts(store: Store, file: Found, digest: Digest) -> _Facts:
+def _csv_facts(store: Store, file: FoundFile, digest: Digest) -> _Facts:
     name = store.url_of(file.path)
     with located(name), store.open_input(file.path) as stream:
         schema = csv_schema(stream, name)

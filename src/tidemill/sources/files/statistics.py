@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import DataError
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.id_types import from_key, parse_type
 from tidemill.model.ids import decode, encode
 from tidemill.model.plan import GroupSpan
@@ -48,8 +49,7 @@ POINTS = 16
 #: Lengths of a profile.
 PROFILE_BINS = 512
 
-Floats = npt.NDArray[np.float64]
-Counts = tuple[KeyArray, npt.NDArray[np.int64]]  # keys, rows of each
+Counts = tuple[KeyArray, Index]  # keys, rows of each
 Weighed = tuple[KeyArray, Floats, Floats, Floats]  # keys, rows, lengths, ids
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, SourceError, shorten
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.ids import id_labels
 from tidemill.model.policies import Policies
 from tidemill.model.series import Batch, SeriesBlock
@@ -33,9 +34,6 @@ from tidemill.sources.frames.columns import read_kinds, read_sort, to_arrow
 from tidemill.sources.frames.ids import read_row_ids, to_index
 from tidemill.sources.rows.assemble import assemble
 from tidemill.sources.rows.casts import check_kinds
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = [
     "check_column",
@@ -144,7 +142,7 @@ def has_time_index(container: pd.DataFrame | Mapping[Any, pd.DataFrame]) -> bool
 def to_frame(
     ids: pa.Array,
     columns: Sequence[str],
-    matrix: npt.NDArray[np.float64],
+    matrix: Floats,
     *,
     dtype: Any = None,
     name: Label = None,
@@ -356,7 +354,7 @@ def _alike(ids: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:
     raise SourceError(f"the ids of {_CONTAINER} have several types: {found}; cast them to one")
 
 
-def _taken(block: SeriesBlock, place: npt.NDArray[np.int64]) -> SeriesBlock:
+def _taken(block: SeriesBlock, place: Index) -> SeriesBlock:
     """Take the series at ``place``; those at -1 are empty."""
     starts, stops = (np.append(array, 0)[place] for array in (block.starts, block.stops))
     return SeriesBlock(block.kind, block.values, starts, stops, block.times)
