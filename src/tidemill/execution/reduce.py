@@ -19,7 +19,7 @@ from tidemill.execution.spill import drop_spill
 from tidemill.model.digests import RowSum, content_digest
 from tidemill.model.plan import Plan
 from tidemill.sources.files.open import check_unchanged
-from tidemill.sources.files.read import time_zone
+from tidemill.sources.files.schema import time_zone
 from tidemill.storage.intervals import IntervalRecord, facts_of, write_figures, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import acquire

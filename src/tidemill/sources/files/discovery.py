@@ -15,18 +15,11 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from tidemill.errors import SourceError, shorten
+from tidemill.sources.files.formats import SUFFIXES, format_of
 from tidemill.storage.options import resolve_options
 from tidemill.storage.stores import Store, local_folder
 
-__all__ = ["SUFFIXES", "FoundFile", "InputLocation", "discover"]
-
-#: File format of every suffix that is read.
-SUFFIXES: Mapping[str, str] = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-}
+__all__ = ["FoundFile", "InputLocation", "discover"]
 
 InputLocation = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -82,12 +75,6 @@ def _resolve(one: str | os.PathLike[str], options: Mapping[str, str] | None) -> 
             f"end in {', '.join(SUFFIXES)} (names that start with '_' or '.' are skipped)"
         )
     return files
-
-
-def format_of(path: str) -> str | None:
-    """File format by suffix; None for files that are no input."""
-    name = path.lower()
-    return next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
 
 
 def _one_format(paths: Sequence[str]) -> str:
