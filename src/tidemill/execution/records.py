@@ -12,7 +12,7 @@ from typing import Any
 from tidemill.execution.acceptance import Acceptance
 from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
-from tidemill.sources.files.read import time_zone
+from tidemill.sources.files.schema import time_zone
 from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.intervals import IntervalRecord, file_identities
 from tidemill.storage.markers import Marker

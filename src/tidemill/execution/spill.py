@@ -27,8 +27,10 @@ from tidemill.model.aliases import IdKey
 from tidemill.model.id_types import parse_type
 from tidemill.model.plan import GroupSpan, Plan
 from tidemill.model.source import Source
+from tidemill.sources.files.access import file_name, located
 from tidemill.sources.files.fingerprint import check_unchanged
-from tidemill.sources.files.read import file_name, located, memory_schema, read_span, used_columns
+from tidemill.sources.files.read import read_span
+from tidemill.sources.files.schema import memory_schema, used_columns
 from tidemill.sources.files.spill_files import (
     SpillFolder,
     SpillMarker,

@@ -129,8 +129,8 @@ def extract_features(
     1      2.0          1.0
     2      5.0          0.0
     """
-    from tidemill.sources.frames.frame_ids import id_dtype
-    from tidemill.sources.frames.frames import has_time_index, read_frame, to_frame
+    from tidemill.sources.frames.containers import has_time_index, read_frame, to_frame
+    from tidemill.sources.frames.ids import id_dtype
 
     if distributor is not None:
         raise ArgumentError(

@@ -32,7 +32,7 @@ from tidemill.model.policies import Policies
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tidemill.sources.frames.frame_clocks import Clock
+    from tidemill.sources.frames.clocks import Clock
 
 __all__ = ["extract_at", "extract_rolling"]
 
@@ -225,7 +225,7 @@ def extract_at(
     1  3           4.0
        2           3.0
     """
-    from tidemill.sources.frames.frame_clocks import read_cutoffs
+    from tidemill.sources.frames.clocks import read_cutoffs
 
     span = None if window is None else parse_span("window", window)
     least = _least(min_size, span, 1)
@@ -263,9 +263,9 @@ def _read(
     spans: Mapping[str, Span],
     policies: Policies,
 ) -> Source:
-    from tidemill.sources.frames.frame_clocks import read_clock
-    from tidemill.sources.frames.frame_ids import id_dtype, to_index
-    from tidemill.sources.frames.frames import has_time_index, read_frame
+    from tidemill.sources.frames.clocks import read_clock
+    from tidemill.sources.frames.containers import has_time_index, read_frame
+    from tidemill.sources.frames.ids import id_dtype, to_index
 
     if column_sort is None:
         raise ArgumentError(
@@ -332,7 +332,7 @@ def _check_cutoffs(
 ) -> None:
     import pandas as pd
 
-    from tidemill.sources.frames.frames import check_column, check_frame
+    from tidemill.sources.frames.containers import check_column, check_frame
 
     if not isinstance(cutoffs, pd.DataFrame):
         raise ArgumentError(
@@ -354,7 +354,7 @@ def _check_cutoffs(
 
 def _places_of(columns: pd.DataFrame, source: Source) -> Index:
     """Find each id's place in the batch; -1 for one that the frame does not hold."""
-    from tidemill.sources.frames.frame_ids import find_ids
+    from tidemill.sources.frames.ids import find_ids
 
     found = find_ids(columns, source.batch.ids, "cutoffs")
     unknown = found < 0

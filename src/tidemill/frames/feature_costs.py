@@ -133,7 +133,7 @@ def feature_costs(
     """
     import pandas as pd
 
-    from tidemill.sources.frames.frames import has_time_index
+    from tidemill.sources.frames.containers import has_time_index
 
     timed = has_time_index(timeseries_container)
     settings = read_settings(default_fc_parameters, kind_to_fc_parameters, timed=timed)
@@ -191,7 +191,7 @@ def _read(
         if named:
             raise ArgumentError(f"{named[0]} has no meaning for arrays: leave it out")
         return read_arrays(container, policies=policies)
-    from tidemill.sources.frames.frames import read_frame
+    from tidemill.sources.frames.containers import read_frame
 
     kinds = [*settings.kinds, OTHER_KINDS]
     return read_frame(
@@ -320,7 +320,7 @@ def _measure(batch: Batch, features: Features, on_error: OnError) -> dict[str, f
 
 
 def _pass(calculator: MatrixCalculator, batch: Batch) -> dict[str, float]:
-    from tidemill.sources.frames.frames import to_frame
+    from tidemill.sources.frames.containers import to_frame
 
     began = time.perf_counter()
     for first, last in calculator.tiles(batch):

@@ -29,7 +29,7 @@ from tidemill.storage.streamed_tables import table_output
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tidemill.sources.frames.frame_clocks import Clock
+    from tidemill.sources.frames.clocks import Clock
 
 __all__ = ["Source", "WindowJob", "deliver"]
 

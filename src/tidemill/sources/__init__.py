@@ -1,7 +1,7 @@
 """Input to batches: what users have, as blocks of series.
 
-``files`` opens Parquet and CSV and reads their statistics, ``rows`` brings the rows of one id
-together and into order, ``frames`` takes pandas frames and arrays. A new input format goes into
-``files``. Out come batches of float64 series. This room knows no run, no plan's parts beyond their
-spans, and nothing of what is calculated.
+``files`` opens Parquet and CSV and reads their statistics; ``rows`` groups rows by id and sorts
+them; ``frames`` takes pandas frames and arrays. Out come batches of float64 series. A new input
+format is one module in ``files`` and one line in ``files/formats.py``. This room knows no run,
+nothing of a plan's parts except their spans, and nothing of what is calculated.
 """

@@ -15,9 +15,9 @@ from tidemill.execution.spill import run_spill_task
 from tidemill.model.plan import GroupSpan, Plan
 from tidemill.model.policies import Policies
 from tidemill.planning.parts import make_parts
+from tidemill.sources.files import access
 from tidemill.sources.files import fingerprint as identity
 from tidemill.sources.files import open as files
-from tidemill.sources.files import read as reading
 from tidemill.sources.files.open import check_part_unchanged, check_unchanged, open_source
 from tidemill.sources.files.read import read_part, read_span
 from tidemill.sources.files.statistics import gather_statistics
@@ -224,6 +224,6 @@ def test_wrong_statistics_in_a_footer_show_in_the_rows(tmp_path):
 
 def test_a_row_group_that_gives_other_rows_than_its_footer_says(tmp_path):
     batches = [pa.record_batch({"x": [1, 2]}), pa.record_batch({"x": [3]})]
-    assert list(reading._counted(iter(batches), 3, "a.parquet")) == batches
+    assert list(access.check_row_count(iter(batches), 3, "a.parquet")) == batches
     with pytest.raises(SourceError, match=r"a\.parquet gave 3 rows where it should have 4"):
-        list(reading._counted(iter(batches), 4, "a.parquet"))
+        list(access.check_row_count(iter(batches), 4, "a.parquet"))

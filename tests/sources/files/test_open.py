@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+from dataclasses import replace
 
 import boto3
 import numpy as np
@@ -20,6 +21,7 @@ from tidemill.model.policies import Policies
 from tidemill.planning.parts import make_parts
 from tidemill.sources.files import open as files
 from tidemill.sources.files.open import check_unchanged, open_source
+from tidemill.sources.files.parquet import PARQUET
 from tidemill.sources.files.read import read_part
 from tidemill.sources.files.statistics import gather_statistics
 from tidemill.storage.stores import Store
@@ -202,7 +204,7 @@ def test_a_copy_elsewhere_is_the_same_input(folder, tmp_path_factory):
 
 
 @pytest.mark.parametrize("digest_bytes", [2**31, 0])
-def test_a_value_mended_in_place_changes_the_fingerprint(tmp_path, monkeypatch, digest_bytes):
+def test_a_value_changed_in_place_changes_the_fingerprint(tmp_path, monkeypatch, digest_bytes):
     monkeypatch.setattr(files, "DIGEST_BYTES", digest_bytes)
     values = np.random.default_rng(0).normal(size=100_000)
     table = pa.table({"id": np.arange(100_000), "x": values})
@@ -307,13 +309,13 @@ def test_footers_are_read_once_for_all_intervals(folder, monkeypatch):
     frame = FRAME.assign(time=pd.Timestamp("2026-11-18") + pd.to_timedelta(FRAME["time"], "h"))
     for path in (folder / "b.parquet", folder / "deep" / "a.pq"):
         frame.to_parquet(path)
-    read, read_facts = [], files._parquet_facts
+    read = []
 
-    def counted(store, file, digest):
-        read.append(file.path)
-        return read_facts(store, file, digest)
+    def counted(file, name, size):
+        read.append(name.removeprefix(f"{folder}/"))
+        return PARQUET.describe(file, name, size)
 
-    monkeypatch.setattr(files, "_parquet_facts", counted)
+    monkeypatch.setattr(files, "FORMATS", {"parquet": replace(PARQUET, describe=counted)})
     roles, hour = ("id", "time", None, None), 3_600 * 10**9
     start = pd.Timestamp("2026-11-18", tz="UTC").value
     spans = [(start + one * hour, start + (one + 1) * hour) for one in range(5)]

@@ -7,6 +7,7 @@ column that starts with whole numbers may go on with fractions.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,9 +15,13 @@ import pyarrow.csv as pacsv
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError
-from tidemill.model.source import ColumnRoles
+from tidemill.model.plan import GroupSpan
+from tidemill.model.source import ColumnRoles, Source, Window
+from tidemill.sources.files.access import check_row_count, file_name, open_planned
+from tidemill.sources.files.file_format import Description, Format, GroupBounds
+from tidemill.sources.files.schema import read_schema
 
-__all__ = ["csv_schema", "read_csv", "value_types"]
+__all__ = ["CSV", "csv_schema", "read_csv", "value_types"]
 
 #: Bytes that are parsed at a time; the types are inferred from the first of these.
 BLOCK_BYTES = 4 * 2**20
@@ -81,7 +86,7 @@ def read_csv(
     >>> list(read_csv(data, "a.csv", schema, ["id", "x"]))
     Traceback (most recent call last):
     tidemill.errors.SourceError: a.csv: In CSV column #1: Row #3: CSV conversion error to double: \
-invalid value 'oops'; the types of columns come from the first rows of the first file: mend the \
+invalid value 'oops'; the types of columns come from the first rows of the first file: fix the \
 value, or write Parquet, which states its types
     """
     reader = None
@@ -99,7 +104,7 @@ value, or write Parquet, which states its types
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise SourceError(
             f"{name}: {error}; the types of columns come from the first rows of the first file: "
-            "mend the value, or write Parquet, which states its types"
+            "fix the value, or write Parquet, which states its types"
         ) from error
     finally:
         if reader is not None:
@@ -121,3 +126,45 @@ def _refuse_empty_text(batch: pa.RecordBatch, name: str) -> None:
 
 def _decompressed(file: pa.NativeFile, name: str) -> pa.NativeFile:
     return pa.CompressedInputStream(file, "gzip") if name.lower().endswith(".gz") else file
+
+
+# A CSV file is one group.
+
+
+def _describe(file: pa.NativeFile, name: str, size: int) -> Description:
+    del size
+    return Description(csv_schema(file, name), rows=0, groups=1)
+
+
+def _touches(window: Window, columns: ColumnRoles, metadata: Any) -> bool:
+    """Any file may hold rows of the window: only reading it tells."""
+    del window, columns, metadata
+    return True
+
+
+def _group_bounds(source: Source, index: int) -> list[GroupBounds]:
+    return [GroupBounds(0, source.files[index].rows, None)]
+
+
+def _read_groups(
+    source: Source, span: GroupSpan, columns: Sequence[str], rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Stream columns of a file; the size of batches follows from that of the parsed blocks."""
+    del rows
+    name = file_name(source, span.file)
+    # 0 while they are being counted; the rows of a window are counted elsewhere
+    counted = source.files[span.file].rows if source.window is None else 0
+    with open_planned(source, span.file) as file:
+        batches = read_csv(file, name, read_schema(source), columns)
+        yield from check_row_count(batches, counted, name) if counted else batches
+
+
+CSV = Format(
+    suffixes=(".csv", ".csv.gz"),
+    is_self_describing=False,
+    describe=_describe,
+    read_types=value_types,
+    touches=_touches,
+    group_bounds=_group_bounds,
+    read_groups=_read_groups,
+)

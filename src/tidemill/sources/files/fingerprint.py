@@ -18,7 +18,6 @@ from typing import TypeVar
 from tidemill.errors import SourceChangedError, shorten
 from tidemill.model.plan import Part
 from tidemill.model.source import Source, SourceFile
-from tidemill.sources.files.discovery import Found
 from tidemill.storage.stores import Store
 
 __all__ = [
@@ -118,23 +117,23 @@ def _each(function: Callable[[T], S], items: Iterable[T], store: Store) -> list[
 def _change(store: Store, file: SourceFile) -> str | None:
     """What is different about a file; None if nothing is."""
     try:
-        now = _find(store, file.path)
-        if now.size != file.size:
-            return f"had {file.size} bytes when the run was planned and has {now.size} now"
-        if now.version == file.version or _has_content(store, file, now.version):
+        size, version = _size_and_version(store, file.path)
+        if size != file.size:
+            return f"had {file.size} bytes when the run was planned and has {size} now"
+        if version == file.version or _has_content(store, file, version):
             return None
     except FileNotFoundError:
         return "is gone since the run was planned"
     return "was written again since the run was planned"
 
 
-def _find(store: Store, path: str) -> Found:
+def _size_and_version(store: Store, path: str) -> tuple[int, str]:
     local = store.local_path(path)
     if local is not None:
         info = local.stat()
-        return Found(path, info.st_size, str(info.st_mtime_ns))
+        return info.st_size, str(info.st_mtime_ns)
     entry = store.info(path)
-    return Found(path, entry.size, entry.version)
+    return entry.size, entry.version
 
 
 def _has_content(store: Store, file: SourceFile, version: str) -> bool:

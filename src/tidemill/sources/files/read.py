@@ -6,53 +6,31 @@ does not depend on the size of a row group.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
-import pyarrow.types as pt
 
-from tidemill.errors import DataError, SourceChangedError, SourceError
 from tidemill.model.id_types import parse_type
 from tidemill.model.plan import GroupSpan, Part, Plan
 from tidemill.model.policies import Policies
 from tidemill.model.series import Batch
 from tidemill.model.source import ColumnRoles, Source
-from tidemill.sources.files.csv import read_csv
-from tidemill.sources.files.fingerprint import check_file_unchanged
+from tidemill.sources.files.access import file_name, located
+from tidemill.sources.files.formats import FORMATS
+from tidemill.sources.files.schema import used_columns
 from tidemill.sources.files.spill_files import read_spilled, row_width
-from tidemill.sources.files.window_rows import covers, inside, with_time
+from tidemill.sources.files.window_rows import inside, with_time
 from tidemill.sources.rows.assemble import assemble
 from tidemill.sources.rows.composite_ids import join_ids
 from tidemill.sources.rows.id_keys import read_keys
-from tidemill.storage.stores import Store
 
-__all__ = [
-    "batch_rows",
-    "counts",
-    "file_name",
-    "input_columns",
-    "memory_schema",
-    "open_parquet",
-    "read_part",
-    "read_span",
-    "time_zone",
-    "to_batch",
-    "used_columns",
-]
+__all__ = ["batch_rows", "read_part", "read_span", "select_rows", "to_batch"]
 
-#: The time zone of timestamps that have none.
-NAIVE = "naive, taken as UTC"
 #: Rows of a batch, and bytes that lower them where there are many columns.
 BATCH_ROWS = 2**20
 BATCH_BYTES = 64 * 2**20
-#: Bytes that one column reads ahead in a local file; measured: 2**16 is 10 % slower.
-LOCAL_BUFFER = 2**20
-REMOTE_BUFFER = 2**23
 
 
 def read_part(
@@ -91,65 +69,9 @@ def read_part(
         yield to_batch(plan.source, plan.policies, table, where, needs_times=needs_times)
 
 
-def used_columns(columns: ColumnRoles) -> tuple[str, ...]:
-    """Names of all columns in memory: id, sort, kind and values."""
-    return (columns.key, *_other_columns(columns))
-
-
-def input_columns(columns: ColumnRoles) -> tuple[str, ...]:
-    """Names of all columns that are read from the input: those of the id, and the others."""
-    return (*columns.ids, *_other_columns(columns))
-
-
-def _other_columns(columns: ColumnRoles) -> tuple[str, ...]:
-    roles = (columns.sort, columns.kind)
-    return (*(name for name in roles if name is not None), *columns.values)
-
-
-def plain_type(type_: pa.DataType) -> pa.DataType:
-    """The type without dictionary, and one type for all kinds of text.
-
-    Examples
-    --------
-    >>> plain_type(pa.dictionary(pa.int8(), pa.large_string()))
-    DataType(string)
-    """
-    if pt.is_dictionary(type_):
-        return plain_type(type_.value_type)
-    is_text = pt.is_large_string(type_) or pt.is_string_view(type_)
-    return pa.string() if is_text else type_
-
-
-def read_schema(source: Source) -> pa.Schema:
-    """Names and plain types of the columns that are read."""
-    return pa.ipc.read_schema(pa.BufferReader(base64.b64decode(source.schema)))
-
-
-def time_zone(source: Source) -> str:
-    """What the times of an input are in; "" where the sort column holds no timestamps."""
-    if source.columns.sort is None:
-        return ""
-    type_ = read_schema(source).field(source.columns.sort).type
-    return (type_.tz or NAIVE) if pt.is_timestamp(type_) else ""
-
-
-def memory_schema(source: Source) -> pa.Schema:
-    """Names and plain types of the columns in memory: a composite id is one of text."""
-    schema = read_schema(source)
-    if len(source.columns.ids) == 1:
-        return schema
-    others = (schema.field(name) for name in _other_columns(source.columns))
-    return pa.schema([pa.field(source.columns.key, pa.string()), *others])
-
-
 def batch_rows(source: Source) -> int:
     """Rows of a batch of about 64 MiB, at most ``2**20``."""
     return max(1, min(BATCH_ROWS, BATCH_BYTES // row_width(source)))
-
-
-def file_name(source: Source, index: int) -> str:
-    """Full path or URL of an input file."""
-    return f"{source.url}/{source.files[index].path}"
 
 
 def read_span(
@@ -192,95 +114,7 @@ def _read_span(
     source: Source, span: GroupSpan, columns: Sequence[str], rows: int | None
 ) -> Iterator[pa.RecordBatch]:
     rows = rows or batch_rows(source)
-    name = file_name(source, span.file)
-    if source.format == "csv":
-        # 0 while they are being counted; those of a window are counted elsewhere
-        counted = source.files[span.file].rows if source.window is None else 0
-        with _opened(source, span.file) as file:
-            batches = read_csv(file, name, read_schema(source), columns)
-            yield from _counted(batches, counted, name) if counted else batches
-        return
-    with located(name), open_parquet(source, span.file) as parquet:
-        for group in range(span.first, span.last):
-            if counts(source, parquet.metadata.row_group(group)) is False:
-                continue
-            batches = parquet.iter_batches(rows, [group], list(columns), use_threads=False)
-            yield from _counted(batches, parquet.metadata.row_group(group).num_rows, name)
-
-
-def counts(source: Source, group: pq.RowGroupMetaData) -> bool | None:
-    """Whether all rows of a row group count, or none; None if only reading them tells."""
-    if source.window is None:
-        return True
-    return covers(source.window, group, str(source.columns.sort))
-
-
-def _counted(batches: Iterator[pa.RecordBatch], n_rows: int, name: str) -> Iterator[pa.RecordBatch]:
-    """Pass batches on; they must have ``n_rows`` rows in all."""
-    read = 0
-    for batch in batches:
-        read += batch.num_rows
-        yield batch
-    if read != n_rows:
-        raise SourceError(
-            f"{name} gave {read} rows where it should have {n_rows}; the file is damaged: write "
-            "it anew, or take it out of the input"
-        )
-
-
-@contextmanager
-def open_parquet(source: Source, index: int) -> Iterator[pq.ParquetFile]:
-    """One input file, opened so that memory stays flat; string ids come as dictionaries."""
-    local = "://" not in source.url
-    schema = read_schema(source)
-    keys = [name for name in (*source.columns.ids, source.columns.kind) if name is not None]
-    coded = [name for name in keys if pt.is_string(schema.field(name).type)]
-    with (
-        _opened(source, index) as file,
-        pq.ParquetFile(
-            file,
-            read_dictionary=coded,
-            pre_buffer=False,
-            buffer_size=LOCAL_BUFFER if local else REMOTE_BUFFER,
-        ) as parquet,
-    ):
-        yield parquet
-
-
-@contextmanager
-def _opened(source: Source, index: int) -> Iterator[pa.NativeFile]:
-    """One input file as it was planned; what fails because it changed meanwhile says so."""
-    planned = source.files[index]
-    store = Store.open(source.url, source.storage_options)
-    try:
-        file = store.open_input(planned.path)
-    except FileNotFoundError as error:
-        name = file_name(source, index)
-        raise SourceChangedError(f"{name} is gone since the run was planned") from error
-    with file:
-        check_file_unchanged(store, planned)
-        try:
-            yield file
-        except (pa.ArrowException, OSError, SourceError, DataError):
-            # Bytes of two versions do not fit together; they say nothing about either.
-            check_file_unchanged(store, planned)
-            raise
-
-
-@contextmanager
-def located(where: str) -> Iterator[None]:
-    """Name the file in errors that come from inside it."""
-    try:
-        yield
-    except (SourceError, DataError) as error:
-        if str(error).startswith(where):
-            raise
-        raise type(error)(f"{where}: {error}") from error
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(
-            f"{where} cannot be read ({error}); the file is damaged or incomplete: write it "
-            "anew, or take it out of the input"
-        ) from error
+    yield from FORMATS[source.format].read_groups(source, span, columns, rows)
 
 
 # Clustered parts: row group after row group, the last id held back

@@ -14,14 +14,9 @@ from tidemill.model.plan import GroupSpan
 from tidemill.model.policies import Policies
 from tidemill.model.series import Batch
 from tidemill.model.source import Source
-from tidemill.sources.files.read import (
-    file_name,
-    located,
-    read_span,
-    select_rows,
-    to_batch,
-    used_columns,
-)
+from tidemill.sources.files.access import file_name, located
+from tidemill.sources.files.read import read_span, select_rows, to_batch
+from tidemill.sources.files.schema import used_columns
 from tidemill.sources.files.statistics import Group, Statistics
 from tidemill.sources.rows.id_keys import KeyArray, read_keys
 

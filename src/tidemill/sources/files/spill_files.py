@@ -177,9 +177,9 @@ def map_tasks(source: Source, task_bytes: int = TASK_BYTES) -> tuple[tuple[Group
 
     Examples
     --------
-    >>> from tidemill.model.plan import Columns, SourceFile
+    >>> from tidemill.model.source import ColumnRoles, SourceFile
     >>> files = [SourceFile(f"{i}.parquet", 1, "", "", rows=100, groups=4) for i in range(3)]
-    >>> source = Source("/data", "parquet", tuple(files), Columns("id", None, None, ("x",)),
+    >>> source = Source("/data", "parquet", tuple(files), ColumnRoles("id", None, None, ("x",)),
     ...                 "int64", ("x",), {}, "")
     >>> [[(s.file, s.first, s.last) for s in task] for task in map_tasks(source, 16 * 150)]
     [[(0, 0, 4), (1, 0, 2)], [(1, 2, 4), (2, 0, 4)]]

@@ -16,22 +16,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
-import pyarrow.types as pt
 
-from tidemill.errors import DataError
-from tidemill.model.id_types import from_key, parse_type
-from tidemill.model.ids import decode, encode
+from tidemill.model.aliases import Floats, Index
+from tidemill.model.id_types import parse_type
+from tidemill.model.ids import decode
 from tidemill.model.plan import GroupSpan
 from tidemill.model.source import Source
+from tidemill.sources.files.access import file_name, located
 from tidemill.sources.files.fingerprint import in_threads
-from tidemill.sources.files.read import (
-    counts,
-    file_name,
-    located,
-    open_parquet,
-    read_span,
-)
+from tidemill.sources.files.formats import FORMATS
+from tidemill.sources.files.read import read_span
 from tidemill.sources.files.spill_files import row_width, text_width
 from tidemill.sources.rows.id_keys import KeyArray, Keys, merge_counts, plain, read_keys, sums
 from tidemill.storage.stores import Store
@@ -48,8 +42,7 @@ POINTS = 16
 #: Lengths of a profile.
 PROFILE_BINS = 512
 
-Floats = npt.NDArray[np.float64]
-Counts = tuple[KeyArray, npt.NDArray[np.int64]]  # keys, rows of each
+Counts = tuple[KeyArray, Index]  # keys, rows of each
 Weighed = tuple[KeyArray, Floats, Floats, Floats]  # keys, rows, lengths, ids
 
 
@@ -108,6 +101,7 @@ def gather_statistics(source: Source, sample_rows: int = SAMPLE_ROWS) -> Statist
     Examples
     --------
     >>> import tempfile
+    >>> import pyarrow.parquet as pq
     >>> from tidemill.sources.files.open import open_source
     >>> folder = tempfile.mkdtemp()
     >>> pq.write_table(pa.table({"id": [1, 1, 2], "x": [0.5, 1.5, 2.0]}), f"{folder}/a.parquet")
@@ -137,50 +131,14 @@ def _all_ranges(source: Source, store: Store) -> list[list[Group]]:
 
 
 def _file_ranges(source: Source, index: int) -> list[Group]:
-    if source.format == "csv":
-        return list(_scanned(source, index, [0]))
-    with located(file_name(source, index)), open_parquet(source, index) as parquet:
-        metadata = parquet.metadata
-    places = [_column_index(metadata, name) for name in source.columns.ids]
-    types, where = [parse_type(name) for name in source.id_types], file_name(source, index)
     known: list[Group] = []
     unknown: list[int] = []
-    for group in range(metadata.num_row_groups):
-        facts = metadata.row_group(group)
-        every = counts(source, facts)
-        if every is False:
-            continue
-        bounds = _key_bounds([facts.column(place) for place in places], types, where)
-        if bounds is None or every is None:
+    for group, rows, bounds in FORMATS[source.format].group_bounds(source, index):
+        if bounds is None:
             unknown.append(group)
-        elif facts.num_rows:
-            known.append(Group(index, group, facts.num_rows, *bounds))
+        elif rows:
+            known.append(Group(index, group, rows, *bounds))
     return known + list(_scanned(source, index, unknown))
-
-
-def _key_bounds(
-    columns: Sequence[pq.ColumnChunkMetaData], types: Sequence[pa.DataType], where: str
-) -> tuple[Any, ...] | None:
-    """Lowest and highest key of a row group, and whether they are wide; None if nothing tells.
-
-    The tuple of all columns' lowest values is below all rows, that of the highest above. No range
-    is narrower if all columns but the last have one value only.
-    """
-    if len(columns) == 1:
-        return _bounds(columns[0], types[0], where)
-    found = [_bounds(*one, where) for one in zip(columns, types, strict=True)]
-    known = [bounds for bounds in found if bounds is not None]
-    if len(known) < len(found):
-        return None
-    try:
-        lower, upper = (_tuple_key(side, types) for side in zip(*known, strict=True))
-    except (ValueError, OverflowError):  # beyond what ids can be; reading them will say so
-        return None
-    return lower, upper, any(low != high for low, high in known[:-1])
-
-
-def _tuple_key(keys: Sequence[Any], types: Sequence[pa.DataType]) -> str:
-    return str(encode([pa.array([from_key(*one)]) for one in zip(keys, types, strict=True)])[0])
 
 
 def _narrowed(source: Source, store: Store, groups: list[Group]) -> list[Group]:
@@ -209,40 +167,6 @@ def _first_ranges(source: Source, groups: Sequence[Group]) -> list[tuple[Any, An
     ends = ([group.lower for group in groups], [group.upper for group in groups])
     lowers, uppers = (decode(pa.array(end, pa.string()), first)[0].to_pylist() for end in ends)
     return list(zip(lowers, uppers, strict=True))
-
-
-def _column_index(metadata: pq.FileMetaData, name: str) -> int:
-    paths = (metadata.schema.column(place).path for place in range(metadata.num_columns))
-    return next(place for place, path in enumerate(paths) if path == name)
-
-
-def _bounds(
-    column: pq.ColumnChunkMetaData, type_: pa.DataType, where: str
-) -> tuple[Any, Any] | None:
-    """Lowest and highest key of a row group; None if its statistics do not tell."""
-    statistics = column.statistics
-    if statistics is None:
-        return None
-    if statistics.has_null_count and statistics.null_count:
-        raise DataError(
-            f"{where}: column {column.path_in_schema!r} is null in "
-            f"{statistics.null_count} rows; every row needs an id: drop these rows"
-        )
-    if not statistics.has_min_max:
-        return None
-    try:
-        low, high = (_bound_key(bound, type_) for bound in (statistics.min, statistics.max))
-    except (ValueError, OverflowError):  # text cut within a character, dates beyond year 9999
-        return None
-    return None if low is None or high is None else (low, high)
-
-
-def _bound_key(bound: object, type_: pa.DataType) -> int | float | str | None:
-    if pt.is_temporal(type_):
-        return plain(read_keys(pa.array([bound], type_), "id").values[0])
-    if isinstance(bound, bool):
-        return int(bound)
-    return bound if isinstance(bound, int | float | str) else None
 
 
 def _scanned(source: Source, index: int, groups: Iterable[int]) -> Iterator[Group]:

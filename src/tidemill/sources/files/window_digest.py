@@ -13,7 +13,8 @@ from tidemill.model.plan import GroupSpan
 from tidemill.model.source import Source
 from tidemill.sources.files.fingerprint import in_threads
 from tidemill.sources.files.open import kinds_of, with_kinds
-from tidemill.sources.files.read import input_columns, read_span
+from tidemill.sources.files.read import read_span
+from tidemill.sources.files.schema import input_columns
 from tidemill.storage.stores import Store
 
 __all__ = ["read_window"]

@@ -61,10 +61,8 @@ def covers(window: Window, group: pq.RowGroupMetaData, column: str) -> bool | No
     return True if low - slack >= window.first and high + slack < window.stop else None
 
 
-def touches(window: Window, columns: ColumnRoles, metadata: pq.FileMetaData | None) -> bool:
-    """Whether a file may hold rows of the window; without a footer nobody knows."""
-    if metadata is None:
-        return True
+def touches(window: Window, columns: ColumnRoles, metadata: pq.FileMetaData) -> bool:
+    """Whether a Parquet file may hold rows of the window, by its footer."""
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
     return any(covers(window, group, str(columns.sort)) is not False for group in groups)
 

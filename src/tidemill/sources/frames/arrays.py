@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from tidemill.errors import ArgumentError, DataError, SourceError, shorten
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.feature_names import check_kinds
 from tidemill.model.policies import Policies
 from tidemill.model.series import Batch, Quarantined, SeriesBlock
@@ -30,8 +31,6 @@ from tidemill.sources.rows.casts import LARGEST_INTEGER
 from tidemill.sources.rows.ordering import pieces
 
 __all__ = ["read_arrays"]
-
-Index: TypeAlias = npt.NDArray[np.int64]
 
 #: Series in a message.
 SHOWN = 10
@@ -41,7 +40,7 @@ SHOWN = 10
 class _Cases:
     """The series of all cases, as slices of one array."""
 
-    values: npt.NDArray[np.float64]  # float64[n]
+    values: Floats  # float64[n]
     starts: Index  # int64[k, c], of channel j of case i
     stops: Index  # int64[k, c]
     times: Index | None = None  # int64[n]
@@ -164,7 +163,7 @@ def _ragged(arrays: Sequence[npt.NDArray[Any]]) -> tuple[bool, _Cases]:
     return bool(channels), _Cases(np.concatenate(values), starts, starts + lengths[:, None])
 
 
-def _float64(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float64]:
+def _float64(array: npt.NDArray[Any], name: str) -> Floats:
     """Cast to float64 in C order; what is that already is not copied."""
     if array.dtype.kind not in "biuf":
         raise SourceError(

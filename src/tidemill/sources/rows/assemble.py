@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,12 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, InputError, SourceError, shorten
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.ids import id_name
 from tidemill.model.series import Batch, Quarantined, SeriesBlock
 from tidemill.model.source import ColumnRoles
 from tidemill.sources.rows.casts import (
+    ArrowColumn,
     as_float64,
     check_nulls,
     contiguous,
@@ -28,7 +30,7 @@ from tidemill.sources.rows.casts import (
     ordinals,
     sound_ids,
 )
-from tidemill.sources.rows.clocks import KeyArray, is_time, nanoseconds, window_keys
+from tidemill.sources.rows.clocks import SortKeys, is_time, nanoseconds, window_keys
 from tidemill.sources.rows.composite_ids import split_ids
 from tidemill.sources.rows.ordering import (
     Ints,
@@ -48,15 +50,13 @@ if TYPE_CHECKING:
 
 __all__ = ["assemble"]
 
-Column: TypeAlias = pa.Array | pa.ChunkedArray
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 #: Ids and values in a message.
 SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
+class _KeyedRows:
     """What is known of the rows before their values are read."""
 
     names: ColumnRoles
@@ -80,24 +80,24 @@ class _Series:
     """The segments of one column of values, after its policies."""
 
     values: Floats  # float64[n]
-    starts: npt.NDArray[np.int64]
-    stops: npt.NDArray[np.int64]
-    times: npt.NDArray[np.int64] | None
-    keys: KeyArray | None  # by which windows are cut
-    faulty: npt.NDArray[np.int64]  # number of values that are not finite, per segment
+    starts: Index
+    stops: Index
+    times: Index | None
+    keys: SortKeys | None  # by which windows are cut
+    faulty: Index  # number of values that are not finite, per segment
 
 
 def assemble(
-    ids: Column,
-    sort: Column | None,
-    kind: Column | None,
-    values: Mapping[str, Column],
+    ids: ArrowColumn,
+    sort: ArrowColumn | None,
+    kind: ArrowColumn | None,
+    values: Mapping[str, ArrowColumn],
     *,
     kinds: tuple[str, ...],
     policies: Policies,
     needs_times: bool,
     where: str,
-    times: Column | None = None,
+    times: ArrowColumn | None = None,
     names: ColumnRoles | None = None,
     for_windows: bool = False,
     id_types: Sequence[pa.DataType] = (),
@@ -155,7 +155,7 @@ def assemble(
 
 
 def _default_names(
-    sort: Column | None, kind: Column | None, values: Mapping[str, Column]
+    sort: ArrowColumn | None, kind: ArrowColumn | None, values: Mapping[str, ArrowColumn]
 ) -> ColumnRoles:
     return ColumnRoles(
         id="id",
@@ -175,13 +175,13 @@ def _located(where: str) -> Iterator[None]:
 
 
 def _arranged(
-    ids: Column,
-    sort: Column | None,
-    kind: Column | None,
+    ids: ArrowColumn,
+    sort: ArrowColumn | None,
+    kind: ArrowColumn | None,
     kinds: tuple[str, ...],
     names: ColumnRoles,
     id_types: Sequence[pa.DataType],
-) -> _Rows:
+) -> _KeyedRows:
     """Check the keys and find the segments."""
     sound = sound_ids(ids, names.key)
     whole_kind = None if kind is None else _sound_kind(kind, str(names.kind))
@@ -192,10 +192,10 @@ def _arranged(
     found = normal_ids(unique, names.key)
     if id_types:
         found = split_ids(found, names.ids, id_types)
-    return _Rows(names, found, of_segments, layout, whole_sort, keys)
+    return _KeyedRows(names, found, of_segments, layout, whole_sort, keys)
 
 
-def _sound_kind(kind: Column, name: str) -> pa.Array:
+def _sound_kind(kind: ArrowColumn, name: str) -> pa.Array:
     whole = contiguous(kind)
     type_ = whole.type.value_type if pt.is_dictionary(whole.type) else whole.type
     if not (pt.is_string(type_) or pt.is_large_string(type_) or pt.is_integer(type_)):
@@ -207,7 +207,7 @@ def _sound_kind(kind: Column, name: str) -> pa.Array:
     return whole
 
 
-def _ordered(rows: _Rows, policies: Policies) -> _Rows:
+def _ordered(rows: _KeyedRows, policies: Policies) -> _KeyedRows:
     """Order every segment by the sort key and join duplicates."""
     layout, keys = rows.layout, rows.keys
     if keys is None or layout.ascends:
@@ -226,7 +226,7 @@ def _ordered(rows: _Rows, policies: Policies) -> _Rows:
     return _without_duplicates(rows, same, policies) if same.any() else rows
 
 
-def _replaced(rows: _Rows, layout: Layout, joined: Ints | None = None) -> _Rows:
+def _replaced(rows: _KeyedRows, layout: Layout, joined: Ints | None = None) -> _KeyedRows:
     return replace(rows, layout=layout, joined=joined)
 
 
@@ -239,7 +239,9 @@ def _sort_keys(array: pa.Array, name: str) -> npt.NDArray[Any]:
     return dense_codes(array)[0] if numbers is None else numbers
 
 
-def _without_duplicates(rows: _Rows, same: npt.NDArray[np.bool_], policies: Policies) -> _Rows:
+def _without_duplicates(
+    rows: _KeyedRows, same: npt.NDArray[np.bool_], policies: Policies
+) -> _KeyedRows:
     """Join rows whose sort value is the ``same`` as that of the row before in their segment."""
     if policies.on_duplicate == "raise":
         _refuse_duplicates(rows, same)
@@ -252,7 +254,7 @@ def _without_duplicates(rows: _Rows, same: npt.NDArray[np.bool_], policies: Poli
     return _replaced(rows, Layout(compose(rows.layout.order, kept), starts, stops))
 
 
-def _refuse_duplicates(rows: _Rows, same: npt.NDArray[np.bool_]) -> None:
+def _refuse_duplicates(rows: _KeyedRows, same: npt.NDArray[np.bool_]) -> None:
     assert rows.sort is not None
     places = np.flatnonzero(same) + 1
     shown = places[:SHOWN]
@@ -282,15 +284,13 @@ def _cut(shown: list[str], total: int) -> str:
     return text if total <= len(shown) else f"{text}, ... ({total} in all)"
 
 
-def _compacted(
-    starts: npt.NDArray[np.int64], stops: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _compacted(starts: Index, stops: Index, keep: npt.NDArray[np.bool_]) -> tuple[Index, Index]:
     """Where segments lie once only the rows to ``keep`` are left."""
     before = np.append(0, np.cumsum(keep))
     return before[starts], before[stops]
 
 
-def _clock(times: Column | None, sort: Column | None, names: ColumnRoles) -> npt.NDArray[np.int64]:
+def _clock(times: ArrowColumn | None, sort: ArrowColumn | None, names: ColumnRoles) -> Index:
     """Read times as nanoseconds since the epoch, in the order of the input."""
     source, name = (times, "times") if times is not None else (sort, str(names.sort))
     if source is None or not is_time(source.type):
@@ -304,7 +304,7 @@ def _clock(times: Column | None, sort: Column | None, names: ColumnRoles) -> npt
     return nanoseconds(whole, name)
 
 
-def _window_keys(rows: _Rows) -> KeyArray:
+def _window_keys(rows: _KeyedRows) -> SortKeys:
     """Read the keys of windows, in the order of the segments."""
     assert rows.sort is not None
     keys = window_keys(rows.sort, str(rows.names.sort))
@@ -313,10 +313,10 @@ def _window_keys(rows: _Rows) -> KeyArray:
 
 
 def _read(
-    rows: _Rows,
-    array: Column,
-    clock: npt.NDArray[np.int64] | None,
-    keys: KeyArray | None,
+    rows: _KeyedRows,
+    array: ArrowColumn,
+    clock: Index | None,
+    keys: SortKeys | None,
     name: str,
     policies: Policies,
 ) -> _Series:
@@ -337,7 +337,7 @@ def _read(
     return _Series(values, layout.starts, layout.stops, clock, keys, faulty)
 
 
-def _moved(column: npt.NDArray[Any], rows: _Rows) -> npt.NDArray[Any]:
+def _moved(column: npt.NDArray[Any], rows: _KeyedRows) -> npt.NDArray[Any]:
     """Bring a column into the order of the segments and join its duplicates."""
     moved = column if rows.layout.order is None else column.take(rows.layout.order)
     if rows.joined is None:
@@ -349,7 +349,7 @@ def _moved(column: npt.NDArray[Any], rows: _Rows) -> npt.NDArray[Any]:
         return np.asarray(np.add.reduceat(moved, rows.joined) / counts)
 
 
-def _refuse_values(rows: _Rows, name: str, faulty: npt.NDArray[np.int64]) -> None:
+def _refuse_values(rows: _KeyedRows, name: str, faulty: Index) -> None:
     bad = np.flatnonzero(faulty)
     cases = [f"({rows.series(segment)})" for segment in bad[:SHOWN]]
     raise DataError(
@@ -360,7 +360,7 @@ def _refuse_values(rows: _Rows, name: str, faulty: npt.NDArray[np.int64]) -> Non
 
 
 def _batch(
-    rows: _Rows, series: Mapping[str, _Series], kinds: tuple[str, ...], input_rows: int
+    rows: _KeyedRows, series: Mapping[str, _Series], kinds: tuple[str, ...], input_rows: int
 ) -> Batch:
     """Make the blocks of all kinds, without the ids that are quarantined."""
     per_kind = {kind: _of_kind(rows, series, kind, place) for place, kind in enumerate(kinds)}
@@ -374,7 +374,7 @@ def _batch(
     return Batch(ids, blocks, present, tuple(quarantined.values()), input_rows, keys)
 
 
-def _of_kind(rows: _Rows, series: Mapping[str, _Series], kind: str, place: int) -> _Series:
+def _of_kind(rows: _KeyedRows, series: Mapping[str, _Series], kind: str, place: int) -> _Series:
     """Select the series of one kind, one per id."""
     if not rows.kinds:
         return series[kind]
@@ -386,7 +386,7 @@ def _of_kind(rows: _Rows, series: Mapping[str, _Series], kind: str, place: int) 
     return _Series(every.values, starts, stops, every.times, every.keys, faulty)
 
 
-def _quarantined(rows: _Rows, per_kind: Mapping[str, _Series]) -> dict[int, Quarantined]:
+def _quarantined(rows: _KeyedRows, per_kind: Mapping[str, _Series]) -> dict[int, Quarantined]:
     """Place of each id that is left out, ascending, and why: the first kind at fault counts."""
     found: dict[int, Quarantined] = {}
     for kind, one in per_kind.items():
@@ -397,7 +397,7 @@ def _quarantined(rows: _Rows, per_kind: Mapping[str, _Series]) -> dict[int, Quar
     return dict(sorted(found.items()))
 
 
-def _present(rows: _Rows, keep: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.bool_]]:
+def _present(rows: _KeyedRows, keep: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.bool_]]:
     """Which ids have each kind, for kinds that some id lacks."""
     filled = (rows.layout.stops > rows.layout.starts).reshape(-1, len(rows.kinds))[keep]
     return {

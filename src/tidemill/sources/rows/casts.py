@@ -6,7 +6,7 @@ value found and the remedy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,14 @@ import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, DataError, SourceError, shorten
 from tidemill.model import feature_names as columns
+from tidemill.model.aliases import Floats
 from tidemill.model.id_types import id_type, integer_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "ArrowColumn",
     "as_float64",
     "check_ids",
     "check_kinds",
@@ -32,6 +34,9 @@ __all__ = [
     "sound_ids",
 ]
 
+#: A column of a table, whole or in chunks.
+ArrowColumn: TypeAlias = pa.Array | pa.ChunkedArray
+
 #: float64 holds every integer up to this magnitude.
 LARGEST_INTEGER = 2**53
 #: Bytes that the 32-bit offsets of a string array can address.
@@ -41,7 +46,7 @@ FIRST_DAY, END_DAY = -719_162, 2_932_897
 DAY_MICROSECONDS = 86_400_000_000
 
 
-def contiguous(array: pa.Array | pa.ChunkedArray) -> pa.Array:
+def contiguous(array: ArrowColumn) -> pa.Array:
     """One Arrow array of ``array``, without a copy if it is one chunk already.
 
     Strings become ``large_string`` where 32-bit offsets do not suffice, and where they are
@@ -63,7 +68,7 @@ def contiguous(array: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(array.unify_dictionaries().chunks or [pa.array([], array.type)])
 
 
-def as_float64(array: pa.Array | pa.ChunkedArray, column: str) -> npt.NDArray[np.float64]:
+def as_float64(array: ArrowColumn, column: str) -> Floats:
     """Cast a column of values to float64[n]; nulls become NaN.
 
     Float64 without nulls is not copied; the result may then be read-only.
@@ -151,7 +156,7 @@ def _has_null_entry(array: pa.Array) -> bool:
     return pt.is_dictionary(array.type) and bool(array.dictionary.null_count)
 
 
-def check_ids(array: pa.Array | pa.ChunkedArray, column: str) -> pa.Array:
+def check_ids(array: ArrowColumn, column: str) -> pa.Array:
     """Refuse ids that are null or of an unsupported type; normalise the others.
 
     Raises
@@ -169,7 +174,7 @@ def check_ids(array: pa.Array | pa.ChunkedArray, column: str) -> pa.Array:
     return normal_ids(sound_ids(array, column), column)
 
 
-def sound_ids(array: pa.Array | pa.ChunkedArray, column: str) -> pa.Array:
+def sound_ids(array: ArrowColumn, column: str) -> pa.Array:
     """Check the ids and give them as one array, not yet normalised.
 
     Raises

@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError
-from tidemill.sources.rows.casts import contiguous, ordinals
+from tidemill.model.aliases import Index
+from tidemill.sources.rows.casts import ArrowColumn, contiguous, ordinals
 
-__all__ = ["NANOSECONDS", "KeyArray", "is_time", "nanoseconds", "window_keys"]
+__all__ = ["NANOSECONDS", "SortKeys", "is_time", "nanoseconds", "window_keys"]
 
 #: Of the units in which times are counted.
 NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
-Column: TypeAlias = pa.Array | pa.ChunkedArray
 #: int64 (nanoseconds of times, or integers) or float64.
-KeyArray: TypeAlias = npt.NDArray[Any]
+SortKeys: TypeAlias = npt.NDArray[Any]
 
 
 def is_time(type_: pa.DataType) -> bool:
@@ -33,7 +33,7 @@ def is_time(type_: pa.DataType) -> bool:
     return bool(pt.is_timestamp(type_) or pt.is_date(type_))
 
 
-def nanoseconds(array: Column, name: str) -> npt.NDArray[np.int64]:
+def nanoseconds(array: ArrowColumn, name: str) -> Index:
     """Read timestamps or dates without nulls as nanoseconds since the epoch.
 
     Raises
@@ -58,7 +58,7 @@ def nanoseconds(array: Column, name: str) -> npt.NDArray[np.int64]:
     return np.asarray(counted.to_numpy())
 
 
-def window_keys(array: pa.Array, name: str) -> KeyArray:
+def window_keys(array: pa.Array, name: str) -> SortKeys:
     """Turn a sort column without nulls into numbers that windows can be cut by.
 
     Raises

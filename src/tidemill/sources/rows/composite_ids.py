@@ -9,14 +9,12 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tidemill.model.ids import decode, encode
-from tidemill.sources.rows.casts import normal_ids, sound_ids
+from tidemill.sources.rows.casts import ArrowColumn, normal_ids, sound_ids
 
 __all__ = ["join_ids", "split_ids"]
 
 
-def join_ids(
-    columns: Sequence[pa.Array | pa.ChunkedArray], names: Sequence[str]
-) -> pa.DictionaryArray:
+def join_ids(columns: Sequence[ArrowColumn], names: Sequence[str]) -> pa.DictionaryArray:
     """The composite id of each row; only distinct ones are encoded.
 
     Raises

@@ -15,14 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tidemill.model.aliases import IdKey
-from tidemill.sources.rows.casts import normal_ids, ordinals, sound_ids
+from tidemill.model.aliases import Floats, IdKey, Index
+from tidemill.sources.rows.casts import ArrowColumn, normal_ids, ordinals, sound_ids
 
 __all__ = ["KeyArray", "Keys", "merge_counts", "plain", "read_keys", "sums"]
 
 #: Sorted or unsorted keys of one type: int64, float64 or uint8 numbers, or str objects.
 KeyArray = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +61,7 @@ class Keys:
         present = self.values[np.unique(self.codes)]
         return min(present), max(present)
 
-    def counts(self) -> tuple[KeyArray, npt.NDArray[np.int64]]:
+    def counts(self) -> tuple[KeyArray, Index]:
         """Distinct keys, ascending, and the rows of each."""
         if self.codes is not None:
             rows = np.bincount(self.codes, minlength=len(self.values))
@@ -83,14 +82,12 @@ def _all_within(values: KeyArray, lower: IdKey, upper: IdKey) -> bool:
     return (lower is None or values.min() >= lower) and (upper is None or values.max() < upper)
 
 
-def _count_runs(values: KeyArray) -> tuple[KeyArray, npt.NDArray[np.int64]]:
+def _count_runs(values: KeyArray) -> tuple[KeyArray, Index]:
     starts = np.flatnonzero(np.concatenate([[len(values) > 0], values[1:] != values[:-1]]))
     return values[starts], np.diff(np.append(starts, len(values)))
 
 
-def merge_counts(
-    keys: list[KeyArray], counts: list[npt.NDArray[np.int64]]
-) -> tuple[KeyArray, npt.NDArray[np.int64]]:
+def merge_counts(keys: list[KeyArray], counts: list[Index]) -> tuple[KeyArray, Index]:
     """Distinct keys of several counts, ascending, and the sum of each."""
     every = np.concatenate(keys)
     unique, places = np.unique(every, return_inverse=True)
@@ -109,7 +106,7 @@ def sums(places: npt.NDArray[np.integer[Any]], weights: npt.NDArray[Any]) -> Flo
     return summed
 
 
-def read_keys(ids: pa.Array | pa.ChunkedArray, column: str) -> Keys:
+def read_keys(ids: ArrowColumn, column: str) -> Keys:
     """The keys of a column of ids; strings are compared once per distinct value.
 
     Raises

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from scipy import sparse
 
+from tidemill.model.aliases import Index
 from tidemill.sources.rows.casts import ordinals
 
 __all__ = [
@@ -46,8 +47,8 @@ class Layout:
     """Where each segment lies after the rows were taken in ``order``."""
 
     order: Ints | None  # [n], the row to take at each place; None: rows stay where they are
-    starts: npt.NDArray[np.int64]  # [s]
-    stops: npt.NDArray[np.int64]  # [s]; equal to the start where a segment has no row
+    starts: Index  # [s]
+    stops: Index  # [s]; equal to the start where a segment has no row
     ascends: bool = False  # by the sort key, strictly, in every segment: this is known
 
 
@@ -72,7 +73,7 @@ def counting_order(codes: Ints, n_codes: int) -> tuple[Ints, Ints]:
     return by_code.indices, by_code.indptr
 
 
-def dense_codes(array: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
+def dense_codes(array: pa.Array) -> tuple[Index, pa.Array]:
     """Rank the values densely; give the unique values, ascending, too.
 
     Examples
@@ -104,7 +105,7 @@ def _ascends(array: pa.Array, numbers: npt.NDArray[Any] | None) -> bool:
 
 def _table_codes(
     numbers: npt.NDArray[Any], low: int, spread: int, type_: pa.DataType
-) -> tuple[npt.NDArray[np.int64], pa.Array]:
+) -> tuple[Index, pa.Array]:
     shifted = _offsets(numbers, low).view(np.int64)
     seen = np.bincount(shifted, minlength=spread) > 0
     found = np.flatnonzero(seen).view(np.uint64) + np.uint64(low % 2**64)
@@ -128,7 +129,7 @@ def _offsets(numbers: npt.NDArray[Any], low: int) -> npt.NDArray[np.uint64]:
     return widened - np.uint64(low % 2**64)
 
 
-def _hashed_codes(array: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
+def _hashed_codes(array: pa.Array) -> tuple[Index, pa.Array]:
     encoded = array.dictionary_encode()
     ascending = pc.array_sort_indices(encoded.dictionary).to_numpy()
     rank = np.empty(len(ascending), np.int64)
@@ -136,7 +137,7 @@ def _hashed_codes(array: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
     return rank[encoded.indices.to_numpy()], encoded.dictionary.take(ascending)
 
 
-def _dictionary_codes(array: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
+def _dictionary_codes(array: pa.Array) -> tuple[Index, pa.Array]:
     """Codes of a dictionary array, whose dictionary may hold unused or equal entries."""
     indices = array.indices.to_numpy()
     used = np.flatnonzero(np.bincount(indices, minlength=len(array.dictionary)))
@@ -160,7 +161,7 @@ def pieces(n_rows: int, first: int = 0) -> Iterator[slice]:
         yield slice(start, min(start + COMPARED_ROWS, n_rows))
 
 
-def ranges(starts: Ints, lengths: Ints) -> npt.NDArray[np.int64]:
+def ranges(starts: Ints, lengths: Ints) -> Index:
     """Count from ``start`` to ``start + length`` for all pairs, one after the other.
 
     Examples
@@ -173,9 +174,7 @@ def ranges(starts: Ints, lengths: Ints) -> npt.NDArray[np.int64]:
     return np.asarray(steps + np.repeat(starts - ends + lengths, lengths), np.int64)
 
 
-def grid_layout(
-    codes: npt.NDArray[np.int64], n_segments: int, keys: npt.NDArray[Any]
-) -> Layout | None:
+def grid_layout(codes: Index, n_segments: int, keys: npt.NDArray[Any]) -> Layout | None:
     """Order rows by segment and key in one step, if each has a cell of its own in a small grid.
 
     None if keys are no integers, if segments times steps of the keys are many more than rows, or
@@ -213,7 +212,7 @@ def grid_layout(
     return Layout(rows[filled], stops - lengths, stops, ascends=True)
 
 
-def _steps(keys: npt.NDArray[Any], most: int) -> tuple[npt.NDArray[np.int64], int] | None:
+def _steps(keys: npt.NDArray[Any], most: int) -> tuple[Index, int] | None:
     """Number the keys from 0 by the step that divides all; None if there are over ``most``."""
     if keys.dtype.kind not in "iu" or not len(keys):
         return None
@@ -227,7 +226,7 @@ def _steps(keys: npt.NDArray[Any], most: int) -> tuple[npt.NDArray[np.int64], in
     return (offsets // np.uint64(step)).view(np.int64), (high - low) // step + 1
 
 
-def strictly_ascend(keys: npt.NDArray[Any], edges: npt.NDArray[np.int64]) -> bool:
+def strictly_ascend(keys: npt.NDArray[Any], edges: Index) -> bool:
     """Tell whether the keys ascend in each segment, without equal ones.
 
     Examples
@@ -246,7 +245,7 @@ def strictly_ascend(keys: npt.NDArray[Any], edges: npt.NDArray[np.int64]) -> boo
     return True
 
 
-def order_within(keys: npt.NDArray[Any], edges: npt.NDArray[np.int64]) -> Ints | None:
+def order_within(keys: npt.NDArray[Any], edges: Index) -> Ints | None:
     """Find the stable order of the rows by key in each segment; None if they are in order.
 
     Only segments that are out of order are sorted.

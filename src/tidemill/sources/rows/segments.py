@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, shorten
+from tidemill.model.aliases import Index
 from tidemill.sources.rows.casts import ordinals
 from tidemill.sources.rows.ordering import (
     Ints,
@@ -76,7 +77,7 @@ def group(
 
 def _segment_codes(
     ids: pa.Array, kind: pa.Array | None, kinds: tuple[str, ...]
-) -> tuple[pa.Array, npt.NDArray[np.int64], int]:
+) -> tuple[pa.Array, Index, int]:
     """Unique ids, the segment of each row, and the number of segments."""
     codes, unique = dense_codes(ids)
     if kind is None:
@@ -84,9 +85,7 @@ def _segment_codes(
     return unique, codes * len(kinds) + _kind_codes(kind, kinds), len(unique) * len(kinds)
 
 
-def _scattered(
-    codes: npt.NDArray[np.int64], n_segments: int, keys: npt.NDArray[Any] | None
-) -> Layout:
+def _scattered(codes: Index, n_segments: int, keys: npt.NDArray[Any] | None) -> Layout:
     """Layout of rows of which most have another segment than the row before."""
     on_grid = None if keys is None else grid_layout(codes, n_segments, keys)
     if on_grid is not None:
@@ -95,7 +94,7 @@ def _scattered(
     return Layout(order, offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64))
 
 
-def _run_heads(ids: pa.Array, kind: pa.Array | None) -> npt.NDArray[np.int64] | None:
+def _run_heads(ids: pa.Array, kind: pa.Array | None) -> Index | None:
     """First row of every run of equal (id, kind); None if most rows are one."""
     columns = [_comparable(array) for array in (ids, kind) if array is not None]
     found = [np.zeros(min(len(ids), 1), np.int64)]
@@ -129,7 +128,7 @@ def _changes(array: npt.NDArray[Any] | pa.Array, piece: slice) -> npt.NDArray[np
     return np.array(pc.not_equal(here, before).to_numpy(zero_copy_only=False), np.bool_)
 
 
-def _kind_codes(kind: pa.Array, kinds: tuple[str, ...]) -> npt.NDArray[np.int64]:
+def _kind_codes(kind: pa.Array, kinds: tuple[str, ...]) -> Index:
     """Place of each row's kind among ``kinds``."""
     names = kind.dictionary if pt.is_dictionary(kind.type) else kind
     if pt.is_integer(names.type):
@@ -160,6 +159,6 @@ def _move_runs(heads: Ints, lengths: Ints, offsets: Ints) -> Layout:
     return Layout(ranges(heads, lengths), ends[offsets[:-1]], ends[offsets[1:]])
 
 
-def boundaries(layout: Layout) -> npt.NDArray[np.int64]:
+def boundaries(layout: Layout) -> Index:
     """List the first row of every segment that has rows, ascending."""
     return np.sort(layout.starts[layout.stops > layout.starts])

@@ -15,8 +15,8 @@ from tsfresh.feature_extraction.data import to_tsdata
 
 from tidemill.errors import ArgumentError, DataError, SourceError
 from tidemill.model.policies import Policies
-from tidemill.sources.frames.frame_ids import id_dtype
-from tidemill.sources.frames.frames import has_time_index, read_frame, to_frame
+from tidemill.sources.frames.containers import has_time_index, read_frame, to_frame
+from tidemill.sources.frames.ids import id_dtype
 
 OMIT = Policies(on_nan="omit")
 QUARANTINE = Policies(on_nan="quarantine")

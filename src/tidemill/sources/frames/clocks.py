@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, DataError, InputError, SourceError, shorten
-from tidemill.sources.frames.frame_columns import read_sort
+from tidemill.sources.frames.columns import read_sort
 from tidemill.sources.rows.casts import contiguous
 from tidemill.sources.rows.clocks import NANOSECONDS, is_time, window_keys
 

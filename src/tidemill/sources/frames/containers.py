@@ -8,7 +8,7 @@ long    a frame with ``column_kind``; the values of all kinds in ``column_value`
 dict    kind -> frame, each with its values in ``column_value``
 ======  =========================================================================
 
-The columns themselves are read by :mod:`tidemill.sources.frames.frame_columns`.
+The columns themselves are read by :mod:`tidemill.sources.frames.columns`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -25,17 +25,15 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, SourceError, shorten
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.ids import id_labels
 from tidemill.model.policies import Policies
 from tidemill.model.series import Batch, SeriesBlock
 from tidemill.model.source import ColumnRoles
-from tidemill.sources.frames.frame_columns import read_kinds, read_sort, to_arrow
-from tidemill.sources.frames.frame_ids import read_keys, to_index
+from tidemill.sources.frames.columns import read_kinds, read_sort, to_arrow
+from tidemill.sources.frames.ids import read_row_ids, to_index
 from tidemill.sources.rows.assemble import assemble
 from tidemill.sources.rows.casts import check_kinds
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = [
     "check_column",
@@ -144,7 +142,7 @@ def has_time_index(container: pd.DataFrame | Mapping[Any, pd.DataFrame]) -> bool
 def to_frame(
     ids: pa.Array,
     columns: Sequence[str],
-    matrix: npt.NDArray[np.float64],
+    matrix: Floats,
     *,
     dtype: Any = None,
     name: Label = None,
@@ -269,7 +267,7 @@ def _assemble(
     named = kinds if kind is None else tuple(map(str, roles.values))
     values = zip(named, roles.values, strict=True)
     timed = needs_times and isinstance(frame.index, pd.DatetimeIndex)
-    ids, id_types = read_keys(frame, roles.ids, where)
+    ids, id_types = read_row_ids(frame, roles.ids, where)
     return assemble(
         ids,
         None if roles.sort is None else read_sort(frame[roles.sort], where),
@@ -356,7 +354,7 @@ def _alike(ids: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:
     raise SourceError(f"the ids of {_CONTAINER} have several types: {found}; cast them to one")
 
 
-def _taken(block: SeriesBlock, place: npt.NDArray[np.int64]) -> SeriesBlock:
+def _taken(block: SeriesBlock, place: Index) -> SeriesBlock:
     """Take the series at ``place``; those at -1 are empty."""
     starts, stops = (np.append(array, 0)[place] for array in (block.starts, block.stops))
     return SeriesBlock(block.kind, block.values, starts, stops, block.times)

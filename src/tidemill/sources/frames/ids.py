@@ -6,25 +6,25 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, InputError
+from tidemill.model.aliases import Index
 from tidemill.model.id_types import id_type
 from tidemill.model.ids import encode
-from tidemill.sources.frames.frame_columns import read_ids
-from tidemill.sources.rows.casts import check_ids
+from tidemill.sources.frames.columns import read_ids
+from tidemill.sources.rows.casts import ArrowColumn, check_ids
 from tidemill.sources.rows.composite_ids import join_ids
 
-__all__ = ["find_ids", "id_dtype", "read_keys", "to_index"]
+__all__ = ["find_ids", "id_dtype", "read_row_ids", "to_index"]
 
 
-def read_keys(
+def read_row_ids(
     frame: pd.DataFrame, labels: Sequence[Hashable], where: str
-) -> tuple[pa.Array | pa.ChunkedArray, list[pa.DataType]]:
+) -> tuple[ArrowColumn, list[pa.DataType]]:
     """Read the id of every row, and the types of the columns of composite ids.
 
     Raises
@@ -76,7 +76,7 @@ def to_index(ids: pa.Array, dtype: Any = None, name: Hashable = None) -> pd.Inde
     return index if dtype is None else index.astype(dtype)
 
 
-def find_ids(columns: pd.DataFrame, ids: pa.Array, where: str) -> npt.NDArray[np.int64]:
+def find_ids(columns: pd.DataFrame, ids: pa.Array, where: str) -> Index:
     """Find the place of the id in every row among those of a batch; -1 for others.
 
     Raises

@@ -1,0 +1,47 @@
+"""What a file format has to provide; :mod:`tidemill.sources.files.formats` lists the formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from tidemill.model.plan import GroupSpan
+from tidemill.model.source import ColumnRoles, Source, Window
+
+__all__ = ["Description", "Format", "GroupBounds"]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a file says about itself, without its rows."""
+
+    schema: pa.Schema
+    rows: int  # 0 if only reading them tells
+    groups: int  # parts of the file that can be read on their own
+    footer: bytes = b""  # goes into the digest of files too large to be hashed in full
+    metadata: Any = None  # for the format's own ``touches``
+
+
+class GroupBounds(NamedTuple):
+    """One group of a file and the keys between which its ids lie."""
+
+    group: int
+    rows: int
+    bounds: tuple[Any, ...] | None  # lower, upper, optionally is_wide; None: read the ids
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format, as functions; a file is divided into groups, numbered from 0."""
+
+    suffixes: tuple[str, ...]  # of file names, in lower case
+    is_self_describing: bool  # files state types and rows; else types are inferred, rows counted
+    describe: Callable[[pa.NativeFile, str, int], Description]  # file, its name, its bytes
+    read_types: Callable[[pa.Schema, ColumnRoles], pa.Schema]  # in which columns are read
+    touches: Callable[[Window, ColumnRoles, Any], bool]  # may the file hold rows of the window?
+    group_bounds: Callable[[Source, int], Iterable[GroupBounds]]  # of the file at this index
+    # Columns of some groups, in batches of at most so many rows.
+    read_groups: Callable[[Source, GroupSpan, Sequence[str], int], Iterator[pa.RecordBatch]]
