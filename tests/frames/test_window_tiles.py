@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import tidemill
 from tidemill import extract_at, extract_rolling
 from tidemill.calculators.costs import LONG_SERIES
-from tidemill.errors import ArgumentError, CalculationError, QuadraticWarning
+from tidemill.errors import CalculationError, QuadraticWarning
+from tidemill.frames.window_tiles import WindowedSeries, WindowJob, deliver
+from tidemill.frames.windows import Cutoffs, WindowSpan
+from tidemill.model.series import Batch, SeriesBlock
 
 from ..support.series import ROLES, wide
 from ..support.windows import SMALL, timed
@@ -26,6 +30,82 @@ def test_long_windows_are_warned_of():
     with pytest.warns(QuadraticWarning, match="the longest 20,010"):
         extract_rolling(frame, {"sample_entropy": None}, step=1000, **arguments)
     extract_rolling(frame, {"sample_entropy": None}, window=10, step=10_000, **ROLES)
+
+
+def series_of(lengths: dict[str, list[int]], faults=()) -> WindowedSeries:
+    """Series of ascending values 0, 1, ... at times 0, 1, ...; kinds have tracks of their own."""
+    blocks, tracks = {}, {}
+    for kind, own in lengths.items():
+        stops = np.cumsum(own)
+        starts = stops - own
+        rows = np.concatenate([np.arange(n) for n in own])
+        values = rows.astype(float)
+        values[[place for name, place in faults if name == kind]] = np.nan
+        blocks[kind] = SeriesBlock(kind, values, starts, stops)
+        tracks[kind] = rows
+    n_ids = len(next(iter(lengths.values())))
+    batch = Batch(pa.array(range(n_ids)), blocks, keys=tracks)
+    features = {kind: [("mean", {})] for kind in lengths}
+    return WindowedSeries.of(batch, None, pd.RangeIndex(n_ids), features, "raise")
+
+
+def job_of(series: WindowedSeries, ids: list[int], cutoffs: list[int], **more) -> WindowJob:
+    count = len(ids)
+    windows = Cutoffs(
+        np.array(ids), np.arange(count), np.arange(1, count + 1), keys=np.array(cutoffs)
+    )
+    given = {"least": 2, "include_cutoff": False, "names": ("id", "cutoff")} | more
+    return WindowJob(
+        series, windows, WindowSpan(rows=3), label=lambda _, ids, ends: [ids, ends], **given
+    )
+
+
+def rows_of(job: WindowJob, n_columns: int = 2) -> list[tuple[int, int]]:
+    return [
+        row
+        for tile in job.tiles(n_columns)
+        for row in zip(tile.ids.tolist(), tile.cutoffs.tolist(), strict=True)
+    ]
+
+
+def test_kinds_with_few_rows_are_absent_and_windows_where_all_have_few_get_no_row():
+    series = series_of({"x": [5, 5], "y": [5, 1]})
+    job = job_of(series, [0, 1, 1, 0], [5, 5, 1, 1])
+    (tile,) = job.tiles(2)
+    assert tile.windows.tolist() == [0, 1]
+    assert {kind: has.tolist() for kind, has in tile.batch.present.items()} == {
+        "x": [True, True],
+        "y": [True, False],
+    }
+    assert job.lengths(np.arange(4)) == {
+        "x": pytest.approx([3, 3, 1, 1]),
+        "y": pytest.approx([3, 1, 1, 1]),
+    }
+    frame = deliver(job, None, 1, show_progress=False)
+    assert frame.index.tolist() == [(0, 5), (1, 5)]
+    np.testing.assert_array_equal(frame, [[3, 3], [3, np.nan]])
+
+
+def test_empty_windows_may_keep_their_row():
+    job = job_of(series_of({"x": [5]}), [0, -1, 0], [1, 5, 5], keeps_empty=True)
+    frame = deliver(job, None, 1, show_progress=False)
+    np.testing.assert_array_equal(frame["x__mean"], [np.nan, np.nan, 3.0])
+    assert frame.index.tolist() == [(0, 1), (-1, 5), (0, 5)]
+
+
+@pytest.mark.parametrize("keeps_empty", [True, False])
+def test_windows_that_hold_a_fault_get_no_row(keeps_empty):
+    series = series_of({"x": [8], "y": [8]}, faults=[("y", 4)])
+    job = job_of(series, [0] * 6, [3, 4, 5, 6, 7, 8], keeps_empty=keeps_empty)
+    assert rows_of(job) == [(0, 3), (0, 4), (0, 8)]
+
+
+@pytest.mark.parametrize(("size", "tiles"), [(1, 7), (8 * 2 * 3, 3), (10**6, 1)])
+def test_tiles_cover_all_windows_in_order(size, tiles, monkeypatch):
+    monkeypatch.setattr("tidemill.frames.window_tiles.TILE_BYTES", size)
+    job = job_of(series_of({"x": [9], "y": [9]}), [0] * 7, list(range(3, 10)))
+    assert len(list(job.tiles(2))) == tiles
+    assert rows_of(job) == [(0, cutoff) for cutoff in range(3, 10)]
 
 
 class TestSink:
@@ -63,17 +143,6 @@ class TestSink:
         expected = extract_rolling(frame, "minimal", **arguments)
         pd.testing.assert_frame_equal(pd.read_parquet(folder), expected, check_exact=True)
         assert [one.name for one in folder.parent.iterdir()] == ["matrix"]
-
-    def test_sinks_that_hold_something_else(self, tmp_path):
-        (tmp_path / "matrix.csv").touch()
-        (tmp_path / "folder.parquet").mkdir()
-        for name, says in [
-            ("matrix.csv", "is a file that does not end in .parquet"),
-            ("folder.parquet", "is a folder; give"),
-            ("", "is a folder that is not empty"),
-        ]:
-            with pytest.raises(ArgumentError, match=says):
-                extract_rolling(wide(2, 5), SMALL, window=2, sink=tmp_path / name, **ROLES)
 
     @pytest.mark.usefixtures("own_calculators")
     def test_a_folder_that_fails_leaves_nothing(self, tmp_path, monkeypatch):

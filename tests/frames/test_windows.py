@@ -18,6 +18,7 @@ from tidemill.frames.windows import (
     count_cutoffs,
     grid_cutoffs,
     join_tracks,
+    longest_windows,
     parse_span,
     places,
     slices,
@@ -161,3 +162,12 @@ def test_spans(given, span):
 def test_what_is_no_span(given):
     with pytest.raises(ArgumentError, match=r"^step=.* is not allowed; give .*'15min', '1h'"):
         parse_span("step", given)
+
+
+def test_the_longest_window_is_bounded_by_the_series_and_by_rows():
+    tracks = [track_of([[1, 2, 3], [4]]), track_of([[1, 2]])]
+    assert longest_windows(tracks, None) == 3
+    assert longest_windows(tracks, WindowSpan(rows=2)) == 2
+    assert longest_windows(tracks, WindowSpan(rows=9)) == 3
+    assert longest_windows(tracks, WindowSpan(nanoseconds=1)) == 3
+    assert longest_windows([], WindowSpan(rows=2)) == 0
