@@ -236,8 +236,8 @@ def _error_sections(summary: Mapping[str, Any]) -> Iterator[str]:
     rows = ((_code(e["calculator"]), e["kind"], e["count"], e["message"]) for e in errors)
     yield from _section("Errors", ("calculator", "kind", "cells", "message"), rows, len(errors))
     series = summary["quarantined"]
-    rows = ((one["id"], one["kind"], one["reason"]) for one in series)
-    yield from _section("Quarantined", ("id", "kind", "reason"), rows, len(series))
+    left_out = ((one["id"], one["kind"], one["reason"]) for one in series)
+    yield from _section("Quarantined", ("id", "kind", "reason"), left_out, len(series))
 
 
 def _slowest_section(summary: Mapping[str, Any]) -> Iterator[str]:
