@@ -1,6 +1,6 @@
 """Time series in, feature matrix out: on a schedule, at any size, every number right.
 
-Importing this package imports neither Prefect nor Dask nor numba; names load what they need.
+Importing this package does not import Prefect, Dask or numba; each name loads what it needs.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from tidemill.calculators.settings import Settings
     from tidemill.errors import TidemillError
     from tidemill.frames.extract_arrays import extract_arrays
+    from tidemill.frames.extract_at import extract_at
     from tidemill.frames.extract_features import extract_features
-    from tidemill.frames.extract_rolling import extract_at, extract_rolling
+    from tidemill.frames.extract_rolling import extract_rolling
     from tidemill.frames.feature_costs import feature_costs
     from tidemill.storage.read_matrix import read_matrix
 
@@ -38,7 +39,7 @@ _HOMES = {
     "TidemillError": "tidemill.errors",
     "calculator": "tidemill.calculators",
     "extract_arrays": "tidemill.frames.extract_arrays",
-    "extract_at": "tidemill.frames.extract_rolling",
+    "extract_at": "tidemill.frames.extract_at",
     "extract_features": "tidemill.frames.extract_features",
     "extract_rolling": "tidemill.frames.extract_rolling",
     "feature_costs": "tidemill.frames.feature_costs",

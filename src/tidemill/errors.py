@@ -3,27 +3,27 @@
 ::
 
     TidemillError
-    ├── InputError (ValueError)         what the caller gave; never worth a retry
+    ├── InputError (ValueError)         the caller's input cannot be used; a retry will not help
     │   ├── ArgumentError               an argument's value is not allowed
     │   ├── SettingsError               settings name something that does not exist
     │   │   └── ParameterError          a parameter's value is not allowed (AssertionError)
-    │   ├── SourceError                 the input's files or schema cannot be used
-    │   │   ├── NoRowsError             the window of an interval has no rows
-    │   │   └── SourceChangedError      the input changed since it was planned
-    │   └── DataError                   values, ids or sort keys break a policy
+    │   ├── SourceError                 the files or the schema of the input cannot be used
+    │   │   ├── NoRowsError             an interval's window holds no rows
+    │   │   └── SourceChangedError      the input changed after the run was planned
+    │   └── DataError                   values, ids or sort keys violate a policy
     ├── SinkError                       the output cannot be written or read
     │   ├── SinkBusyError               another live run owns the sink
-    │   └── LeaseLostError              this run no longer owns the sink: stop
-    ├── ResourceError                   disk or memory does not suffice
-    ├── IntervalsError                  some of the intervals that a run calculates failed
+    │   └── LeaseLostError              this run no longer owns the sink and must stop
+    ├── ResourceError                   not enough disk space or memory
+    ├── IntervalsError                  some intervals of a run failed
     ├── BackfillError                   some intervals of a backfill failed
     ├── CheckError                      a result failed a check and was not published
     ├── ClusterError                    workers are missing, unreachable or unfit
-    │   └── UnfitWorkerError            a worker lacks what the run needs; never worth a retry
+    │   └── UnfitWorkerError            a worker lacks what the run needs; a retry will not help
     ├── ServerError                     Prefect's server is missing, unreachable or refuses
-    └── CalculationError                a calculator raised and ``on_error="raise"``
+    └── CalculationError                a calculator raised under ``on_error="raise"``
 
-``QuadraticWarning`` (UserWarning) is the one warning.
+``QuadraticWarning`` (UserWarning) is the only warning.
 
 Every message names the argument or file, the value found, what is allowed and what to do.
 """
@@ -65,7 +65,7 @@ class TidemillError(Exception):
 
 
 class InputError(TidemillError, ValueError):
-    """What the caller gave cannot be used; a retry would fail the same way."""
+    """The caller's input cannot be used; a retry would fail the same way."""
 
 
 class ArgumentError(InputError):
@@ -79,25 +79,25 @@ class SettingsError(InputError):
 class ParameterError(SettingsError, AssertionError):
     """A parameter's value is not allowed.
 
-    It is an AssertionError too, because some of tsfresh's calculators raise that, others a
-    ValueError: code that catches either goes on working.
+    Also an AssertionError: some of tsfresh's calculators raise that and others a ValueError, so
+    code that catches either keeps working.
     """
 
 
 class SourceError(InputError):
-    """The input's files or its schema cannot be used."""
+    """The files or the schema of the input cannot be used."""
 
 
 class SourceChangedError(SourceError):
-    """The input changed since the run was planned."""
+    """The input changed after the run was planned."""
 
 
 class NoRowsError(SourceError):
-    """The window of an interval has no rows."""
+    """An interval's window holds no rows."""
 
 
 class DataError(InputError):
-    """Values, ids or sort keys of the input break a policy."""
+    """Values, ids or sort keys of the input violate a policy."""
 
 
 class SinkError(TidemillError):
@@ -113,7 +113,7 @@ class LeaseLostError(SinkError):
 
 
 class ResourceError(TidemillError):
-    """Disk space or memory does not suffice."""
+    """There is not enough disk space or memory."""
 
 
 class ClusterError(TidemillError):
@@ -129,7 +129,7 @@ class BackfillError(TidemillError):
 
 
 class IntervalsError(TidemillError):
-    """Some of the intervals that a run calculates failed."""
+    """Some intervals of a run failed."""
 
 
 class CheckError(TidemillError):
@@ -137,11 +137,11 @@ class CheckError(TidemillError):
 
 
 class ServerError(TidemillError):
-    """Prefect's server is missing, cannot be reached, or refuses."""
+    """Prefect's server is missing, unreachable, or refuses."""
 
     @classmethod
     def unreachable(cls, url: str, fault: Exception) -> Self:
-        """The error for a server that does not answer; a password in its address is left out."""
+        """The error for a server that does not answer; omits a password in its address."""
         shown = re.sub(r"//[^/@]*@", "//", url)
         return cls(
             f"the Prefect server at PREFECT_API_URL={shown} cannot be reached ({fault}); "
@@ -150,15 +150,15 @@ class ServerError(TidemillError):
 
 
 class CalculationError(TidemillError):
-    """A calculator raised an error and the policy is ``on_error="raise"``."""
+    """A calculator raised an error under the policy ``on_error="raise"``."""
 
 
 class QuadraticWarning(UserWarning):
-    """Calculators whose time grows with the square of the length are asked for on long series."""
+    """Long series meet calculators whose time grows with the square of their length."""
 
 
 def shorten(items: Iterable[object], limit: int = 10) -> str:
-    """Join ``items`` for a message, cut to ``limit`` with the full count.
+    """Join the first ``limit`` items for a message, with the full count if there are more.
 
     Examples
     --------

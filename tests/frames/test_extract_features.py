@@ -1,4 +1,4 @@
-"""The pandas door: tsfresh's signature, its documentation's examples, its results."""
+"""The pandas door: tsfresh's signature and its results."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import inspect
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 import tidemill
 from tidemill import extract_features
-from tidemill.calculators.registry import CALCULATORS
-from tidemill.errors import ArgumentError, SourceError
-from tidemill.frames import extract_features as extraction
-from tidemill.model.feature_names import parse
-from tidemill.model.series import Batch, SeriesBlock
+from tidemill.errors import ArgumentError
 
 from ..support.series import LONG_ROLES, ROLES, melted, wide
+from ..support.tsfresh_answers import (
+    assert_same,
+    available,
+    available_columns,
+    by_tsfresh,
+    quietly,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -34,62 +35,8 @@ with warnings.catch_warnings():
         impute,
         impute_dataframe_range,
         impute_dataframe_zero,
-        roll_time_series,
     )
     from tsfresh.utilities.distribution import MapDistributor
-
-FORCES = ("F_x", "F_y", "F_z", "T_x", "T_y", "T_z")
-
-
-def robots(n_ids: int = 4, length: int = 15) -> pd.DataFrame:
-    """Forces and torques of failing robots, as tsfresh's examples load them."""
-    rng = np.random.default_rng(88)
-    frame = pd.DataFrame(
-        {"id": np.repeat(np.arange(1, n_ids + 1), length), "time": np.tile(range(length), n_ids)}
-    )
-    return frame.assign(**{name: rng.normal(5, 20, len(frame)).round(2) for name in FORCES})
-
-
-def available(settings: dict[str, Any]) -> dict[str, Any]:
-    """tsfresh's settings without calculators that this version does not have."""
-    for name in [name for name in settings if name not in CALCULATORS]:
-        del settings[name]
-    return settings
-
-
-def available_columns(matrix: pd.DataFrame) -> pd.DataFrame:
-    return matrix[[column for column in matrix if parse(column)[1] in CALCULATORS]]
-
-
-def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
-    """tsfresh's own functions warn of columns without values and of pandas."""
-
-    def called(*arguments: Any, **options: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return function(*arguments, **options)
-
-    return called
-
-
-impute_quietly = quietly(impute)
-
-
-def by_tsfresh(*arguments: Any, **options: Any) -> pd.DataFrame:
-    """tsfresh's own answer, in its serial order."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        return tsfresh.extract_features(
-            *arguments, **{"n_jobs": 0, "disable_progressbar": True, **options}
-        )
-
-
-def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
-    assert list(found.columns) == list(expected.columns), "serial order"
-    pd.testing.assert_frame_equal(found, expected, rtol=1e-7, atol=1e-9)
-
-
-# The signature
 
 
 def test_parameters_have_the_names_and_order_of_tsfresh():
@@ -105,105 +52,6 @@ def test_defaults_are_those_of_tsfresh_but_for_the_number_of_jobs():
     ours = inspect.signature(extract_features).parameters
     other = {name for name in theirs if ours[name].default != theirs[name].default}
     assert other == {"n_jobs"}, "None: all cores, as threads"
-
-
-# The examples of tsfresh's documentation; only the line of the import differs
-
-EXAMPLES = {
-    "quick start": """
-X = extract_features(timeseries, column_id="id", column_sort="time")
-""",
-    "settings objects": """
-settings = MinimalFCParameters()
-X = extract_features(timeseries, default_fc_parameters=settings, column_id="id", column_sort="time")
-""",
-    "comprehensive settings": """
-settings = available(ComprehensiveFCParameters())
-X = extract_features(timeseries, default_fc_parameters=settings, column_id="id", column_sort="time")
-""",
-    "own settings": """
-fc_parameters = {
-    "length": None,
-    "large_standard_deviation": [{"r": 0.05}, {"r": 0.1}]
-}
-X = extract_features(timeseries, fc_parameters, column_id="id", column_sort="time")
-""",
-    "settings by kind": """
-fc_parameters = {"length": None, "maximum": None}
-kind_to_fc_parameters = {"F_x": fc_parameters, "T_z": {"minimum": None}}
-X = extract_features(timeseries, kind_to_fc_parameters=kind_to_fc_parameters,
-                     column_id="id", column_sort="time")
-""",
-    "settings by kind and default": """
-X = extract_features(timeseries, MinimalFCParameters(), {"F_x": {"quantile": [{"q": 0.3}]}},
-                     column_id="id", column_sort="time")
-""",
-    "settings from columns": """
-chosen = ['F_x__maximum', 'F_x__quantile__q_0.2', 'T_y__fft_coefficient__attr_"abs"__coeff_2']
-kind_to_fc_parameters = from_columns(chosen)
-X = extract_features(timeseries, kind_to_fc_parameters=kind_to_fc_parameters,
-                     column_id="id", column_sort="time")
-""",
-    "flat format": """
-X = extract_features(timeseries[["id", "time", "F_x"]], MinimalFCParameters(),
-                     column_id="id", column_sort="time", column_kind=None, column_value=None)
-""",
-    "one column of values": """
-X = extract_features(timeseries, MinimalFCParameters(), column_id="id", column_value="F_y")
-""",
-    "stacked format": """
-stacked = timeseries.melt(["id", "time"], var_name="kind", value_name="value")
-X = extract_features(stacked, MinimalFCParameters(), column_id="id", column_sort="time",
-                     column_kind="kind", column_value="value")
-""",
-    "dictionary of flat frames": """
-frames = {name: timeseries[["id", "time", name]].rename(columns={name: "value"})
-          for name in ("T_z", "F_x")}
-X = extract_features(frames, MinimalFCParameters(), column_id="id", column_sort="time",
-                     column_kind=None, column_value="value")
-""",
-    "imputed": """
-settings = {"autocorrelation": [{"lag": 3}, {"lag": 30}], "mean": None}
-X = extract_features(timeseries, settings, column_id="id", column_sort="time",
-                     impute_function=impute)
-""",
-    "one after the other": """
-X = extract_features(timeseries, MinimalFCParameters(), column_id="id", column_sort="time",
-                     n_jobs=0, disable_progressbar=True, show_warnings=False)
-""",
-}
-
-
-def run_example(code: str, module: str) -> pd.DataFrame:
-    known = {"timeseries": robots(), "available": available, "impute": impute_quietly}
-    names: dict[str, Any] = {**vars(tsfresh_settings), **known}
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        if module == "tsfresh":
-            warnings.simplefilter("ignore")
-        exec(f"from {module} import extract_features\n{code}", names)  # noqa: S102
-    return names["X"]
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_examples_of_tsfresh_need_only_another_import(name):
-    found = run_example(EXAMPLES[name], "tidemill")
-    assert_same(found, available_columns(run_example(EXAMPLES[name], "tsfresh")))
-
-
-def test_ids_of_rolled_frames_are_refused_with_the_remedy():
-    """tsfresh makes tuples of them, which no table can hold."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        rolled = roll_time_series(
-            robots(2, 4), "id", "time", n_jobs=0, disable_progressbar=True, max_timeshift=2
-        )
-    with pytest.raises(SourceError, match=r"mixed or compound type \(tuple\).*\.map\(str\)"):
-        extract_features(rolled, "minimal", **ROLES)
-    rows = extract_features(rolled.assign(id=rolled["id"].map(str)), "minimal", **ROLES)
-    assert len(rows) == 8
-
-
-# Results
 
 
 @pytest.fixture(scope="module")
@@ -237,31 +85,6 @@ def test_jobs_and_chunks_do_not_change_a_bit(n_jobs, chunksize, frame):
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
-def batch_of(lengths: list[int]) -> Batch:
-    stops = np.cumsum(lengths)
-    block = SeriesBlock("x", np.zeros(stops[-1]), stops - lengths, stops)
-    return Batch(pa.array(range(len(lengths))), {"x": block})
-
-
-@pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize(
-    "lengths",
-    [[1], [3] * 4, [100] * 3000, [10**6, 1, 1], [1, 1, 10**6], [0, 5, 0], list(range(1, 1500))],
-    ids=["one", "few", "many", "long first", "long last", "empty ones", "growing"],
-)
-def test_chunks_cover_all_ids_once_and_share_the_values(lengths, threads):
-    chunks = extraction._chunks(batch_of(lengths), threads, None)
-    covered = [place for first, last in chunks for place in range(first, last)]
-    assert covered == list(range(len(lengths)))
-    assert all(first < last for first, last in chunks)
-    values = [sum(lengths[first:last]) + last - first for first, last in chunks]
-    assert max(values) <= sum(values) / len(values) + max(lengths) + 2 or len(chunks) < threads
-
-
-def test_chunks_may_be_chosen():
-    assert extraction._chunks(batch_of([2] * 5), 3, 2) == [(0, 2), (2, 4), (4, 5)]
-
-
 @pytest.mark.parametrize(
     "argument",
     [{"n_jobs": -1}, {"chunksize": 0}, {"chunksize": -5}],
@@ -282,6 +105,8 @@ def test_rows_of_one_batch_cover_shuffled_rows(frame):
 
 
 STAMPS = pd.Timestamp("2026-03-01") + pd.to_timedelta([3, 3, 1, 1, 2, 2], "D")
+
+
 IDS = {
     "int64": [3, 3, 1, 1, 2, 2],
     "int8": np.array([3, 3, 1, 1, 2, 2], np.int8),
@@ -331,9 +156,6 @@ def test_time_stamps_may_be_the_sort_column_where_they_are_asked_for():
     assert_same(found, by_tsfresh(indexed, settings, column_id="id"))
 
 
-# tsfresh's other arguments
-
-
 def test_without_pivot_the_values_come_one_by_one(frame):
     settings = {"mean": None, "quantile": [{"q": 0.2}]}
     found = extract_features(frame, settings, **ROLES, pivot=False)
@@ -345,7 +167,7 @@ def test_without_pivot_the_values_come_one_by_one(frame):
 
 
 def ranges_of(matrix: pd.DataFrame) -> dict[str, Any]:
-    values = quietly(get_range_values_per_column)(impute_quietly(matrix.copy()))
+    values = quietly(get_range_values_per_column)(quietly(impute)(matrix.copy()))
     return dict(zip(("col_to_max", "col_to_min", "col_to_median"), values, strict=True))
 
 
@@ -355,7 +177,7 @@ def test_the_impute_functions_of_tsfresh_work(name, frame):
     expected = by_tsfresh(frame, settings, **ROLES)
     assert expected.isna().any(axis=None)
     function = {
-        "impute": impute_quietly,
+        "impute": quietly(impute),
         "zero": quietly(impute_dataframe_zero),
         "range": quietly(partial(impute_dataframe_range, **ranges_of(expected))),
     }[name]

@@ -244,13 +244,13 @@ def test_a_sample_of_a_file_is_whole_series(path, monkeypatch):
     request = make_request(path, "nowhere", column_id="id", column_sort="time", settings="minimal")
     measurement.file_costs(request, 6)
     (data,) = seen
-    assert len(data.sample.ids) == 6
-    assert data.sample.blocks["x"].lengths.tolist() == [60] * 6
+    assert len(data.batch.ids) == 6
+    assert data.batch.blocks["x"].lengths.tolist() == [60] * 6
     assert data.factor == pytest.approx(50 / 6)
     assert data.series == {"x": pytest.approx(50), "y": pytest.approx(50)}
     expected = walks(50, kinds=("x", "y")).set_index("id")["y"]
-    for i, number in enumerate(data.sample.ids.to_pylist()):
-        block = data.sample.blocks["y"].cut(i, i + 1)
+    for i, number in enumerate(data.batch.ids.to_pylist()):
+        block = data.batch.blocks["y"].cut(i, i + 1)
         values = block.values[block.starts[0] : block.stops[0]]  # noqa: PD011 (no frame)
         np.testing.assert_allclose(values, expected[number].to_numpy())
 

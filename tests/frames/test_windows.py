@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from tidemill.errors import ArgumentError
 from tidemill.frames.windows import (
     Cutoffs,
-    Span,
     Track,
+    WindowSpan,
     count_cutoffs,
     grid_cutoffs,
     join_tracks,
+    longest_windows,
     parse_span,
     places,
     slices,
@@ -25,7 +26,8 @@ from tidemill.frames.windows import (
 
 SERIES = st.lists(st.lists(st.integers(-60, 60), unique=True, max_size=12), min_size=1, max_size=4)
 SPANS = st.one_of(
-    st.builds(Span, rows=st.integers(1, 6)), st.builds(Span, nanoseconds=st.integers(1, 40))
+    st.builds(WindowSpan, rows=st.integers(1, 6)),
+    st.builds(WindowSpan, nanoseconds=st.integers(1, 40)),
 )
 
 
@@ -42,7 +44,7 @@ def everything(cutoffs: Cutoffs) -> list[tuple[int, int]]:
     return list(zip(ids.tolist(), found.tolist(), strict=True))
 
 
-def inside(keys: list[int], cutoff: int, window: Span, include: bool) -> list[int]:
+def inside(keys: list[int], cutoff: int, window: WindowSpan, include: bool) -> list[int]:
     """The window's keys, one by one."""
     before = [key for key in sorted(keys) if key < cutoff or (include and key == cutoff)]
     if window.rows:
@@ -62,7 +64,7 @@ def test_slices_hold_what_lies_in_the_window(series, window, include, cutoffs):
         assert track.keys[start:stop].tolist() == expected
     starts, stops = slices(track, ids, wanted, None, include_cutoff=include)
     every = [track.keys[a:b].tolist() for a, b in zip(starts, stops, strict=True)]
-    whole = Span(rows=99)
+    whole = WindowSpan(rows=99)
     assert every == [
         inside(series[place], cutoff, whole, include) if place >= 0 else []
         for place, cutoff in zip(ids, cutoffs, strict=True)
@@ -125,7 +127,7 @@ def test_any_windows_can_be_asked_for():
 def test_the_ends_of_time_do_not_overflow():
     lowest, highest = pd.Timestamp.min.value, pd.Timestamp.max.value
     track = Track(np.array([lowest, highest]), np.array([0]), np.array([2]))
-    hour = Span(nanoseconds=3_600 * 10**9)
+    hour = WindowSpan(nanoseconds=3_600 * 10**9)
     found = everything(grid_cutoffs(track, 10**15, hour, include_cutoff=False))
     assert [end for _, end in found if not lowest < end <= highest] == []
     ends = np.array([lowest, highest])
@@ -144,12 +146,12 @@ def test_places_in_floats_and_in_nothing():
 @pytest.mark.parametrize(
     ("given", "span"),
     [
-        (7, Span(rows=7)),
-        (np.int32(7), Span(rows=7)),
-        ("90s", Span(nanoseconds=90 * 10**9)),
-        (timedelta(minutes=1), Span(nanoseconds=60 * 10**9)),
-        (pd.Timedelta("1h"), Span(nanoseconds=3_600 * 10**9)),
-        (np.timedelta64(5, "s"), Span(nanoseconds=5 * 10**9)),
+        (7, WindowSpan(rows=7)),
+        (np.int32(7), WindowSpan(rows=7)),
+        ("90s", WindowSpan(nanoseconds=90 * 10**9)),
+        (timedelta(minutes=1), WindowSpan(nanoseconds=60 * 10**9)),
+        (pd.Timedelta("1h"), WindowSpan(nanoseconds=3_600 * 10**9)),
+        (np.timedelta64(5, "s"), WindowSpan(nanoseconds=5 * 10**9)),
     ],
 )
 def test_spans(given, span):
@@ -160,3 +162,12 @@ def test_spans(given, span):
 def test_what_is_no_span(given):
     with pytest.raises(ArgumentError, match=r"^step=.* is not allowed; give .*'15min', '1h'"):
         parse_span("step", given)
+
+
+def test_the_longest_window_is_bounded_by_the_series_and_by_rows():
+    tracks = [track_of([[1, 2, 3], [4]]), track_of([[1, 2]])]
+    assert longest_windows(tracks, None) == 3
+    assert longest_windows(tracks, WindowSpan(rows=2)) == 2
+    assert longest_windows(tracks, WindowSpan(rows=9)) == 3
+    assert longest_windows(tracks, WindowSpan(nanoseconds=1)) == 3
+    assert longest_windows([], WindowSpan(rows=2)) == 0

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import tidemill
-from tidemill.execution.chunk import load_plan
 from tidemill.execution.job import Job
 from tidemill.execution.plans import load_plan
 from tidemill.planning.request import make_request

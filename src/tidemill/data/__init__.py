@@ -1,6 +1,6 @@
 """Real data that ship with the package: half-hourly sea surface temperatures.
 
-The file ``README.md`` beside this one gives source, terms of use and how the data were made.
+See ``README.md`` in this folder for the source, the terms of use and how the data were made.
 """
 
 from __future__ import annotations

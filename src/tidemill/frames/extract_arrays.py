@@ -1,4 +1,4 @@
-"""The Python door for arrays: NumPy in, NumPy out, without Prefect, Dask and pandas."""
+"""The Python door for arrays: NumPy in, NumPy out, without Prefect, Dask or pandas."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.calculators.settings import Settings
-from tidemill.frames.extract_features import (
-    OTHER_KINDS,
-    calculate_batch,
+from tidemill.frames.arguments import (
     count_threads,
     features_of,
+    needs_times,
     warn_of_long_series,
 )
+from tidemill.frames.calculate import calculate_batch
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.policies import Policies
 from tidemill.sources.frames.arrays import read_arrays
 
@@ -28,14 +29,14 @@ __all__ = ["FeatureMatrix", "extract_arrays"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureMatrix:
-    """A feature matrix as an array, with what its rows and columns are.
+    """A feature matrix as an array, with the meaning of its rows and columns.
 
-    ``numpy.asarray`` of it gives ``values`` without a copy.
+    ``numpy.asarray(matrix)`` returns ``values`` without a copy.
     """
 
-    values: npt.NDArray[np.float64]  # float64[k, m]
+    values: Floats  # float64[k, m]
     columns: tuple[str, ...]  # m names ``kind__calculator__param_value``
-    rows: npt.NDArray[np.int64]  # int64[k], place of each row's series among those given
+    rows: Index  # int64[k], position of each row's series in the input
 
     def __array__(
         self,
@@ -45,7 +46,7 @@ class FeatureMatrix:
         return np.asarray(self.values, dtype=dtype, copy=copy)
 
     def to_pandas(self) -> pd.DataFrame:
-        """The matrix as a frame, with ``rows`` as its index; values are not copied.
+        """The matrix as a frame with ``rows`` as its index; values are not copied.
 
         Examples
         --------
@@ -74,34 +75,34 @@ def extract_arrays(
     Parameters
     ----------
     arrays : array or list of arrays
-        ``(series, values)``; ``(cases, channels, timepoints)``, as aeon and sktime have them; or a
-        list of 1-D arrays or of 2-D arrays ``(channels, timepoints)``, whose lengths may differ.
-        One array of float64 in C order is not copied.
+        ``(series, values)``; ``(cases, channels, timepoints)``, as in aeon and sktime; or a list
+        of 1-D arrays or of 2-D arrays ``(channels, timepoints)``, whose lengths may differ. A
+        single float64 array in C order is not copied.
     settings : settings, optional
         A preset's name, settings, or the path of a settings file; default: comprehensive.
     kinds : names, optional
-        Of the channels: the first part of the columns' names. By default "x" where there are no
-        channels, else "channel_0", "channel_1"...
+        Of the channels: the first part of the columns' names. Default: "x" without channels,
+        otherwise "channel_0", "channel_1", ...
     times : array or list of arrays, optional
-        Of calculators that need times: datetime64, or integers that count nanoseconds;
-        ``(timepoints,)`` for all cases, ``(cases, timepoints)``, or a list of 1-D arrays.
+        For calculators that need times: datetime64, or integers in nanoseconds; ``(timepoints,)``
+        for all cases, ``(cases, timepoints)``, or a list of 1-D arrays.
     n_jobs : int, optional
         Threads; default: all cores. 0 and 1 both mean the calling thread alone.
     on_nan : "raise", "omit" or "quarantine"
-        NaN and infinite values.
+        What to do with NaN and infinite values.
     on_error : "raise" or "nan"
-        A calculator that raises.
+        What to do if a calculator raises.
 
     Returns
     -------
     FeatureMatrix
-        ``values`` float64[k, m], ``columns``, and ``rows``: the places of the series, all of them
-        unless ``on_nan="quarantine"`` left some out.
+        ``values`` float64[k, m], ``columns``, and ``rows``: the positions of the series, all of
+        them unless ``on_nan="quarantine"`` left some out.
 
     Raises
     ------
     InputError
-        If arguments, settings or data are not usable; the message says what to do.
+        If arguments, settings or data cannot be used; the message says what to do.
     CalculationError
         If a calculator raises and ``on_error="raise"``.
 
@@ -119,12 +120,12 @@ def extract_arrays(
         kinds=kinds,
         times=times,
         policies=policies,
-        needs_times=chosen.needs_times([*chosen.kinds, OTHER_KINDS]),
+        needs_times=needs_times(chosen),
     )
     features = features_of(chosen, batch)
     warn_of_long_series(batch, features)
     columns, values = calculate_batch(batch, features, policies.on_error, threads)
-    # Not from the Arrow ids: their to_numpy would import pandas.
+    # Not taken from the Arrow ids: their to_numpy would import pandas.
     rows = np.arange(len(batch.ids) + len(batch.quarantined))
     left_out = np.array([one.id for one in batch.quarantined], np.int64)
     return FeatureMatrix(values, columns, np.delete(rows, left_out))

@@ -1,14 +1,14 @@
-"""What every calculator costs on the user's own data, to a hundred per cent.
+"""What every calculator costs on the user's own data, accounting for all time spent.
 
-A sample of whole series is calculated several times by one thread, and the least seconds of every
-calculator and shared intermediate are kept. What is left of the wall time is a row of its own.
+One thread calculates a sample of whole series several times; the minimum for each calculator and
+shared intermediate counts. The rest of the wall time is a row of its own.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,8 @@ from tidemill.calculators.program import Program, warmup
 from tidemill.calculators.settings import Settings
 from tidemill.calculators.table.needs import INTERMEDIATES
 from tidemill.errors import ArgumentError
-from tidemill.frames.extract_features import OTHER_KINDS, read_settings, warn_of_long_series
+from tidemill.frames.arguments import needs_times, read_settings, warn_of_long_series
+from tidemill.model.aliases import Feature, Features, Floats, Index
 from tidemill.model.policies import OnError, Policies
 from tidemill.model.series import Batch
 from tidemill.planning.prepare import open_input
@@ -36,16 +37,13 @@ from tidemill.sources.frames.arrays import read_arrays
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Cost", "Data", "cost_table", "feature_costs", "file_costs", "take_sample"]
+__all__ = ["Cost", "DataSample", "cost_table", "feature_costs", "file_costs", "take_sample"]
 
-Rows = npt.NDArray[np.int64]
-Features = Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]]
-
-#: Predicted seconds of one pass over the sample, if nobody says how large it is to be.
+#: Predicted seconds of one pass over the sample, unless its size is given.
 PASS_SECONDS = 0.3
-#: Series whose lengths tell how much that is.
+#: Series whose lengths that prediction is based on.
 LENGTHS = 256
-#: Passes: as many as fit into the seconds, but for these bounds.
+#: Passes: as many as fit into the seconds, within these bounds.
 REPEAT_SECONDS = 2.0
 FEWEST, MOST = 3, 25
 
@@ -55,21 +53,21 @@ class Cost:
     """One row of the table of costs."""
 
     calculator: str  # or "need:<intermediate>", or "reading and cutting"
-    seconds: float  # for all of the data, by one thread
+    seconds: float  # for all of the data, on one thread
     us_per_series: float
     share: float  # of all seconds
-    saves: float | None  # seconds that go if this calculator alone goes; None: it is none
-    alone: float  # seconds once what it is read from is gone; elsewhere the same as seconds
+    saves: float | None  # seconds saved by dropping this calculator alone; None: not a calculator
+    alone: float  # seconds if the intermediate it is read from is not made, else as seconds
     used_by: str  # names of the calculators that need the intermediate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Data:
-    """A sample of the data, and how much it stands for."""
+class DataSample:
+    """A sample of the data, and what to scale its seconds by."""
 
-    sample: Batch
-    factor: float  # all values for a value of the sample
-    series: Mapping[str, float]  # kind -> series in all of the data
+    batch: Batch
+    factor: float  # values in all of the data per value in the sample
+    series: Mapping[str, float]  # kind -> number of series in all of the data
     reading: float  # seconds for all of the data
 
 
@@ -89,8 +87,8 @@ def feature_costs(
 ) -> pd.DataFrame:
     """Measure what every calculator costs on these series.
 
-    One thread calculates a sample of the ids several times, with compiled kernels; the least
-    seconds count. Series of all lengths are in the sample.
+    One thread calculates a sample of the ids several times, with compiled kernels; the minimum
+    counts. The sample has series of all lengths.
 
     Parameters
     ----------
@@ -102,24 +100,24 @@ def feature_costs(
     column_id, column_sort, column_kind, column_value : str, optional
         Roles of the columns of frames.
     sample : int, optional
-        Ids to calculate; default: as many as one thread calculates in about 0.3 s.
+        Number of ids to calculate; default: what one thread calculates in about 0.3 s.
     on_nan, on_duplicate, on_error
         Policies, as for :func:`tidemill.extract_features`.
 
     Returns
     -------
     DataFrame
-        The dearest row first. ``calculator``; ``seconds`` for all of the data, by one thread;
-        ``us_per_series``, microseconds; ``share``, which adds up to 1; ``saves``, the seconds that
-        go if this calculator alone is dropped; ``alone`` and ``used_by`` for intermediates.
-        Rows ``need:<intermediate>`` are what several calculators share: they go with the last one
-        of ``used_by``. ``reading and cutting`` is the rest: reading the frame, cutting it into
-        blocks, and making the frame of features.
+        The most expensive row first. ``calculator``; ``seconds`` for all of the data, on one
+        thread; ``us_per_series``, microseconds; ``share``, which adds up to 1; ``saves``, the
+        seconds saved by dropping this calculator alone; ``alone`` and ``used_by`` for
+        intermediates. Rows ``need:<intermediate>`` are work that several calculators share: it is
+        saved only once every calculator in ``used_by`` is dropped. ``reading and cutting`` is the
+        rest: reading the frame, cutting it into blocks, and making the frame of features.
 
     Raises
     ------
     InputError
-        If arguments, settings or data are not usable.
+        If arguments, settings or data cannot be used.
 
     Examples
     --------
@@ -154,7 +152,7 @@ def feature_costs(
 
 
 def file_costs(request: Request, sample: int | None = None) -> tuple[list[Cost], str]:
-    """Measure what every calculator costs on series in files; what was measured, in words.
+    """Measure what every calculator costs on series in files; also describe the sample.
 
     Raises
     ------
@@ -174,7 +172,7 @@ def file_costs(request: Request, sample: int | None = None) -> tuple[list[Cost],
     ids = len(some.batch.ids)
     series = {kind: n * found.profile.ids / ids for kind, n in _series(some.batch).items()}
     reading = some.seconds * source.rows / some.rows_read + some.seconds_to_cut * factor
-    data = Data(some.batch, factor, series, reading)
+    data = DataSample(some.batch, factor, series, reading)
     rows = cost_table(settings, features, data, request.policies.on_error)
     text = f"{ids:,} of {found.profile.ids:,.0f} ids and {some.rows:,} of {source.rows:,} rows"
     return rows, f"{source.url}: measured on {text}, by one thread"
@@ -189,26 +187,25 @@ def _read(
     if isinstance(container, np.ndarray | list | tuple):
         named = [role for role, name in roles.items() if name is not None]
         if named:
-            raise ArgumentError(f"{named[0]} has no meaning for arrays: leave it out")
+            raise ArgumentError(f"{named[0]} has no meaning for arrays: omit it")
         return read_arrays(container, policies=policies)
     from tidemill.sources.frames.containers import read_frame
 
-    kinds = [*settings.kinds, OTHER_KINDS]
-    return read_frame(
-        container, **roles, policies=policies, needs_times=settings.needs_times(kinds)
-    )
+    return read_frame(container, **roles, policies=policies, needs_times=needs_times(settings))
 
 
 # The sample
 
 
-def take_sample(batch: Batch, features: Features, sample: int | None, reading: float) -> Data:
-    """A sample of ids of all lengths.
+def take_sample(
+    batch: Batch, features: Mapping[str, Features], sample: int | None, reading: float
+) -> DataSample:
+    """Take ids with series of all lengths.
 
     Raises
     ------
     ArgumentError
-        If ``sample`` is not above 0.
+        If ``sample`` is less than 1.
     """
     check_sample(sample)
     lengths = np.sum([block.lengths for block in batch.blocks.values()], axis=0)
@@ -219,30 +216,30 @@ def take_sample(batch: Batch, features: Features, sample: int | None, reading: f
         sample = _ids_per_pass(features, lengths_of, np.ones(len(some)))
     rows = np.sort(_evenly(by_length, sample))
     factor = float(lengths.sum()) / max(float(lengths[rows].sum()), 1.0)
-    return Data(_taken(batch, rows), factor, _series(batch), reading)
+    return DataSample(_taken(batch, rows), factor, _series(batch), reading)
 
 
 def check_sample(sample: int | None) -> None:
-    """Refuse a sample without ids."""
+    """Refuse a sample of no ids."""
     if sample is not None and sample < 1:
-        raise ArgumentError(f"sample={sample!r} is not allowed; give ids from 1 up, or None")
+        raise ArgumentError(f"sample={sample!r} is not allowed; give 1 or more ids, or None")
 
 
 def _ids_per_pass(
-    features: Features, lengths: Mapping[str, npt.NDArray[Any]], counts: npt.NDArray[np.float64]
+    features: Mapping[str, Features], lengths: Mapping[str, npt.NDArray[Any]], counts: Floats
 ) -> int:
-    """Ids that are calculated in :data:`PASS_SECONDS`: kind -> lengths, and how many are so."""
+    """Ids calculated in :data:`PASS_SECONDS`; ``counts``: series of each of the ``lengths``."""
     seconds = sum(predict(own, np.maximum(lengths[k], 1), counts) for k, own in features.items())
     return max(math.ceil(PASS_SECONDS * float(counts.sum()) / max(seconds, 1e-9)), 1)
 
 
-def _evenly(rows: Rows, n: int) -> Rows:
-    """At most ``n`` of the rows, at equal distances."""
+def _evenly(rows: Index, n: int) -> Index:
+    """At most ``n`` of the rows, evenly spaced."""
     n = min(n, len(rows))
     return rows[((np.arange(n) + 0.5) * len(rows) / n).astype(np.int64)]
 
 
-def _taken(batch: Batch, rows: Rows) -> Batch:
+def _taken(batch: Batch, rows: Index) -> Batch:
     blocks = {kind: block.take(rows) for kind, block in batch.blocks.items()}
     present = {kind: has[rows] for kind, has in batch.present.items()}
     return Batch(batch.ids.take(pa.array(rows)), blocks, present)
@@ -258,18 +255,21 @@ def _series(batch: Batch) -> dict[str, float]:
 
 
 def cost_table(
-    settings: Settings, features: Features, data: Data, on_error: OnError = "raise"
+    settings: Settings,
+    features: Mapping[str, Features],
+    data: DataSample,
+    on_error: OnError = "raise",
 ) -> list[Cost]:
-    """Measure the sample, and say what that means for all of the data; the dearest row first."""
+    """Measure the sample and scale to all of the data; the most expensive row first."""
     measured = {
         name: value * data.factor
-        for name, value in _measure(data.sample, features, on_error).items()
+        for name, value in _measure(data.batch, features, on_error).items()
     }
     measured[READING] += data.reading
     for own in (settings.default, *settings.kinds.values()):
         for name, _ in own:
-            measured.setdefault(name, 0.0)  # of kinds that the data lack
-    alone = {n: s * data.factor for n, s in _alone(data.sample, features, on_error).items()}
+            measured.setdefault(name, 0.0)  # of kinds that the data do not have
+    alone = {n: s * data.factor for n, s in _alone(data.batch, features, on_error).items()}
     ledger = Ledger.of([one for own in features.values() for one in own], measured, alone)
     series = _series_by_name(features, data.series)
     rows = [_row(name, ledger, series) for name in measured]
@@ -291,8 +291,10 @@ def _row(name: str, ledger: Ledger, series: Mapping[str, float]) -> Cost:
     )
 
 
-def _series_by_name(features: Features, series: Mapping[str, float]) -> dict[str, float]:
-    """The series that a calculator or intermediate is made for."""
+def _series_by_name(
+    features: Mapping[str, Features], series: Mapping[str, float]
+) -> dict[str, float]:
+    """The number of series for which each calculator or intermediate is calculated."""
     counted: dict[str, float] = {READING: sum(series.values())}
     for kind, own in features.items():
         program = Program(own)
@@ -302,8 +304,8 @@ def _series_by_name(features: Features, series: Mapping[str, float]) -> dict[str
     return counted
 
 
-def _measure(batch: Batch, features: Features, on_error: OnError) -> dict[str, float]:
-    """Least seconds of a pass, by calculator and intermediate, and of what is left."""
+def _measure(batch: Batch, features: Mapping[str, Features], on_error: OnError) -> dict[str, float]:
+    """Minimum seconds per pass: of each calculator, each intermediate, and the rest."""
     for own in features.values():
         warmup(own)
     calculator = MatrixCalculator(features, on_error)
@@ -332,8 +334,8 @@ def _pass(calculator: MatrixCalculator, batch: Batch) -> dict[str, float]:
     return {**taken, READING: max(wall - math.fsum(taken.values()), 0.0)}
 
 
-def _alone(batch: Batch, features: Features, on_error: OnError) -> dict[str, float]:
-    """Seconds of intermediates that are read from others here, where these are not made."""
+def _alone(batch: Batch, features: Mapping[str, Features], on_error: OnError) -> dict[str, float]:
+    """Seconds of intermediates usually read from another one, when that one is not made."""
     found: dict[str, float] = {}
     for name, row in INTERMEDIATES.items():
         lone = {kind: _only(own, name, row.shortcut[0]) for kind, own in features.items()}
@@ -342,10 +344,8 @@ def _alone(batch: Batch, features: Features, on_error: OnError) -> dict[str, flo
     return found
 
 
-def _only(
-    features: Sequence[tuple[str, Mapping[str, Any]]], need: str, without: str
-) -> list[tuple[str, Mapping[str, Any]]]:
-    """The features that need one intermediate and not the other."""
+def _only(features: Features, need: str, without: str) -> list[Feature]:
+    """The features that need one intermediate but not the other."""
     kept: dict[str, bool] = {}
     for feature in features:
         if feature[0] not in kept:

@@ -1,8 +1,8 @@
-"""Windows as arithmetic: from sort keys and cutoffs to slices of series that may overlap.
+"""Window arithmetic: from sort keys and cutoffs to slices of series, which may overlap.
 
-Keys are int64 (nanoseconds of times, or integers) or float64. They ascend strictly within each
-slice of a :class:`Track`. Nothing here loops over windows or ids, and nothing holds all windows:
-:class:`Cutoffs` makes any of them when asked for.
+Keys are int64 (times in nanoseconds, or integers) or float64. They ascend strictly within each
+slice of a :class:`Track`. Nothing here loops over windows or ids, and nothing stores all windows:
+:class:`Cutoffs` computes any of them on demand.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.errors import ArgumentError
+from tidemill.model.aliases import Index
 from tidemill.model.durations import parse_duration
 from tidemill.model.series import Batch
 
 __all__ = [
     "Cutoffs",
-    "Span",
     "Track",
+    "WindowSpan",
     "count_cutoffs",
     "grid_cutoffs",
     "join_tracks",
@@ -33,43 +34,43 @@ __all__ = [
     "tracks_of",
 ]
 
-Index: TypeAlias = npt.NDArray[np.int64]
+#: Sort keys and cutoffs, int64 or float64.
 Keys: TypeAlias = npt.NDArray[Any]
 
 _LOWEST, _HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The length of a window or of a step: rows or a duration, the other is 0."""
+class WindowSpan:
+    """The length of a window or of a step, in rows or nanoseconds; the other is 0."""
 
     rows: int = 0
     nanoseconds: int = 0
 
 
-def parse_span(argument: str, value: Any) -> Span:
-    """Read a number of rows or a duration.
+def parse_span(argument: str, value: Any) -> WindowSpan:
+    """Parse a number of rows or a duration.
 
     Raises
     ------
     ArgumentError
-        If it is neither, or not above zero.
+        If it is neither, or not above 0.
 
     Examples
     --------
     >>> parse_span("window", 1000), parse_span("step", "15min")
-    (Span(rows=1000, nanoseconds=0), Span(rows=0, nanoseconds=900000000000))
+    (WindowSpan(rows=1000, nanoseconds=0), WindowSpan(rows=0, nanoseconds=900000000000))
     """
-    # NumPy counts timedelta64 among the integers.
+    # To numbers.Number, a timedelta64 is an integer.
     is_number = isinstance(value, numbers.Number) and not isinstance(value, np.timedelta64)
     if not is_number:
-        return Span(nanoseconds=parse_duration(argument, value))
+        return WindowSpan(nanoseconds=parse_duration(argument, value))
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
         raise ArgumentError(
             f"{argument}={value!r} is not allowed; give a whole number of rows from 1 up, or a "
             "duration such as '15min', '1h' or '7d'"
         )
-    return Span(rows=int(value))
+    return WindowSpan(rows=int(value))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +87,7 @@ class Track:
         return self.stops - self.starts
 
     def rows(self) -> tuple[Index, Index]:
-        """Place of every row and of its id, series by series.
+        """Position of every row and of its id, series by series.
 
         Examples
         --------
@@ -100,7 +101,7 @@ class Track:
 
 
 def tracks_of(batch: Batch) -> dict[str, Track]:
-    """The track of each kind; kinds of the same rows share one."""
+    """The track of each kind; kinds that share their rows share a track."""
     made: dict[tuple[int, int], Track] = {}
     found = {}
     for kind, block in batch.blocks.items():
@@ -111,7 +112,7 @@ def tracks_of(batch: Batch) -> dict[str, Track]:
 
 
 def join_tracks(tracks: Iterable[Track]) -> Track:
-    """The moments of each id: the keys that it has in any of the tracks, each once.
+    """The moments of each id: the distinct keys that it has in any of the tracks.
 
     Examples
     --------
@@ -136,22 +137,22 @@ def join_tracks(tracks: Iterable[Track]) -> Track:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cutoffs:
-    """Windows in the order of their rows: the id and the cutoff of each.
+    """The id and the cutoff of each window, in the order of the matrix.
 
-    A run is a stretch of windows of one id. Their cutoffs are the ``keys`` at ``first``,
-    ``first + step``, ...; where ``keys`` is None, these numbers times ``unit``.
+    A run is a sequence of windows of one id. Their cutoffs are the ``keys`` at ``first``,
+    ``first + step``, ...; if ``keys`` is None, these numbers times ``unit``.
     """
 
-    ids: Index  # int64[r], place of each run's id; -1 for an id that has no series
+    ids: Index  # int64[r], position of each run's id; -1 for an id without series
     first: Index  # int64[r]
-    stops: Index  # int64[r], windows up to the end of each run
+    stops: Index  # int64[r], number of windows up to the end of each run
     step: int = 1
     unit: int = 1  # nanoseconds
     keys: Keys | None = None
 
     @property
     def n_windows(self) -> int:
-        """Number of windows."""
+        """Number of windows of all runs."""
         return int(self.stops[-1]) if len(self.stops) else 0
 
     def take(self, windows: Index) -> tuple[Index, Keys]:
@@ -177,7 +178,7 @@ def _runs(ids: Index, first: Index, counts: Index, **how: Any) -> Cutoffs:
 def count_cutoffs(
     moments: Track, step: int, *, anchor: int, least: int, include_cutoff: bool
 ) -> Cutoffs:
-    """Cutoffs at rows: where ``anchor`` rows of an id went before, and every ``step`` rows.
+    """Cutoffs every ``step`` rows, one of them after the first ``anchor`` rows of each id.
 
     A cutoff is the key of the first row after the window, or of the window's last row if the
     cutoff is included.
@@ -186,9 +187,9 @@ def count_cutoffs(
     ----------
     moments : rows of each id
     step : rows between cutoffs
-    anchor : rows that went before one of the cutoffs; others are multiples of the step away
-    least : no cutoff before so many rows
-    include_cutoff : whether a window holds the row at its cutoff
+    anchor : rows before one of the cutoffs; the others are multiples of the step away
+    least : rows before the first cutoff, at least
+    include_cutoff : whether a window includes the row at its cutoff
 
     Examples
     --------
@@ -203,16 +204,16 @@ def count_cutoffs(
     return _runs(np.arange(len(first)), first, counts, step=step, keys=moments.keys)
 
 
-def grid_cutoffs(moments: Track, step: int, window: Span, *, include_cutoff: bool) -> Cutoffs:
+def grid_cutoffs(moments: Track, step: int, window: WindowSpan, *, include_cutoff: bool) -> Cutoffs:
     """Cutoffs at multiples of ``step`` nanoseconds since the epoch.
 
-    All whose window holds a row, up to the first multiple that is late enough for the last row
-    of all ids.
+    All whose window holds a row, up to the first multiple whose window can hold the last row of
+    all ids.
 
     Examples
     --------
     >>> moments = Track(np.array([3, 4, 28]), np.array([0]), np.array([3]))
-    >>> found = grid_cutoffs(moments, 10, Span(nanoseconds=15), include_cutoff=False)
+    >>> found = grid_cutoffs(moments, 10, WindowSpan(nanoseconds=15), include_cutoff=False)
     >>> found.take(np.arange(found.n_windows))
     (array([0, 0]), array([10, 30]))
     """
@@ -226,28 +227,28 @@ def grid_cutoffs(moments: Track, step: int, window: Span, *, include_cutoff: boo
     if not window.rows:
         end = np.minimum(times, _HIGHEST - window.nanoseconds) + window.nanoseconds
         high = np.minimum(_first_on_grid(end, step, include_cutoff=include_cutoff) - 1, last)
-    # What an earlier row of the id has begun already is not begun again.
+    # Cutoffs that an earlier row of the id already has are not repeated.
     same = ids[1:] == ids[:-1]
     low[1:] = np.where(same, np.maximum(low[1:], high[:-1] + 1), low[1:])
     return _runs(ids, low, high - low + 1, unit=step)
 
 
 def _first_on_grid(times: Index, step: int, *, include_cutoff: bool) -> Index:
-    """Number of the first multiple of the step that is later than the times, or equal."""
+    """Number of the first multiple of the step after the times, or at them if included."""
     floor = times // step
     return floor + (times % step > 0) if include_cutoff else floor + 1
 
 
 def _limit(latest: int, step: int, *, include_cutoff: bool) -> int:
-    """Number of the last cutoff; Python's integers do not overflow."""
+    """Number of the last cutoff; in Python's integers, which do not overflow."""
     end = -(-latest // step) if include_cutoff else latest // step + 1
     return min(end, _HIGHEST // step)
 
 
 def places(keys: Keys, starts: Index, stops: Index, wanted: Keys, *, after: bool) -> Index:
-    """Place of the first key from ``wanted`` on (``after``: beyond it) in each slice.
+    """Position of the first key at or after ``wanted`` (``after``: only after) in each slice.
 
-    A bisection of all slices at once; it takes 0.3 us for a slice of a million rows.
+    A bisection of all slices at once; 0.3 us for a slice of a million rows.
 
     Examples
     --------
@@ -270,25 +271,25 @@ def places(keys: Keys, starts: Index, stops: Index, wanted: Keys, *, after: bool
 
 
 def slices(
-    track: Track, ids: Index, cutoffs: Keys, window: Span | None, *, include_cutoff: bool
+    track: Track, ids: Index, cutoffs: Keys, window: WindowSpan | None, *, include_cutoff: bool
 ) -> tuple[Index, Index]:
-    """Where windows start and stop: ``[cutoff - window, cutoff)``, or open and closed instead.
+    """Starts and stops of windows ``[cutoff - window, cutoff)``.
 
     Parameters
     ----------
     track : the series
-    ids : int64[w], place of each window's id; -1 gives an empty window
+    ids : int64[w], position of each window's id; -1 gives an empty window
     cutoffs : [w]
     window : rows or a duration; None: all rows before the cutoff
-    include_cutoff : ``(cutoff - window, cutoff]``
+    include_cutoff : windows are ``(cutoff - window, cutoff]`` instead
 
     Examples
     --------
     >>> track = Track(np.array([10, 20, 30]), np.array([0]), np.array([3]))
     >>> ids, cutoffs = np.array([0, 0]), np.array([30, 31])
-    >>> slices(track, ids, cutoffs, Span(rows=2), include_cutoff=False)
+    >>> slices(track, ids, cutoffs, WindowSpan(rows=2), include_cutoff=False)
     (array([0, 1]), array([2, 3]))
-    >>> slices(track, ids, cutoffs, Span(nanoseconds=20), include_cutoff=True)
+    >>> slices(track, ids, cutoffs, WindowSpan(nanoseconds=20), include_cutoff=True)
     (array([1, 1]), array([3, 3]))
     """
     begins, ends = (np.append(edges, 0)[ids] for edges in (track.starts, track.stops))
@@ -301,12 +302,12 @@ def slices(
     return places(track.keys, begins, stops, lower, after=include_cutoff), stops
 
 
-def longest_windows(tracks: Iterable[Track], window: Span | None) -> int:
-    """Rows of one kind that no window exceeds.
+def longest_windows(tracks: Iterable[Track], window: WindowSpan | None) -> int:
+    """The most rows of one kind that a window can hold.
 
     Examples
     --------
-    >>> longest_windows([Track(np.arange(3), np.array([0]), np.array([3]))], Span(rows=2))
+    >>> longest_windows([Track(np.arange(3), np.array([0]), np.array([3]))], WindowSpan(rows=2))
     2
     """
     rows = max((int(track.lengths.max(initial=0)) for track in tracks), default=0)

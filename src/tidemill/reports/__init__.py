@@ -1,4 +1,5 @@
 """What people read: summaries as text and Markdown, charts, the catalogue of calculators.
 
-In come summaries, records and tables; out come strings and pictures. Nothing here decides anything.
+Summaries, records and tables come in; strings and pictures go out. Nothing here may decide what
+runs, read input or write a sink: only charts write a file, the picture.
 """

@@ -20,23 +20,23 @@ PAGE = """\
 
 A feature is a calculator with parameters, applied to the series of one kind:
 `kind__calculator__param_value`. These {count} calculators are tsfresh's, with its names, values and
-order; {left_out} is left out. `tidemill features` lists them in short, and your own with them.
+order; {left_out} is left out. `tidemill features` lists them in brief, along with your own.
 
 x[0] to x[n-1] are the n values of a series, in the order of the sort column. Mean, variance and
 standard deviation are those of the calculators of these names (divisor n). "Values' unit" is the
-unit of the input, "share" a number from 0 to 1, and "1" a number without unit. Steps are from value
-to value: apart from `linear_trend_timewise`, no calculator looks at times.
+unit of the input, "share" a number from 0 to 1, and "1" a number without a unit. Steps are from one
+value to the next: apart from `linear_trend_timewise`, no calculator looks at times.
 
-An empty series has length 0 and NaN elsewhere. Infinite and NaN input is up to `--on-nan`, see
+An empty series has length 0 and NaN elsewhere. `--on-nan` decides about infinite and NaN input, see
 [extract.md](extract.md#policies). "Columns" counts the features of the preset `comprehensive`.
 
 {index}
 
 {sections}
 """
-#: For calculators that need time stamps.
+#: Presets of calculators that need timestamps.
 NO_PRESET = "none; efficient and comprehensive in Python, for frames with a DatetimeIndex"
-#: What to write for the types of parameters.
+#: How to write the types of parameters.
 WORDS = {
     "float": "number",
     "int": "whole number",
@@ -70,12 +70,10 @@ def _entry(row: Calculator, description: Description) -> dict[str, Any]:
 
 def catalogue_text() -> str:
     """The calculators as an aligned table."""
-    rows = catalogue()
-    lines = [f"{'calculator':<40} {'columns':>7}  {'presets':<32} summary"]
+    lines = [f"{'calculator':<40} {'columns':>7}  {'presets':<33} summary"]
     lines += [
-        f"{row['name']:<40} {row['combinations']:>7}  {', '.join(row['presets']):<32} "
-        f"{row['summary']}"
-        for row in rows
+        f"{row.name:<40} {len(row.grid):>7}  {', '.join(sorted(row.presets)):<33} {row.summary}"
+        for row in CALCULATORS.values()
     ]
     return "\n".join(lines)
 
@@ -114,7 +112,7 @@ def _section(row: Calculator, description: Description) -> Iterator[str]:
 
 
 def _range(parameter: Parameter) -> str:
-    """The values that a parameter may have."""
+    """The values that a parameter may take."""
     if parameter.choices:
         text = ", ".join(
             "`None`" if choice is None else f'`"{choice}"`' for choice in parameter.choices
@@ -132,7 +130,7 @@ def _default(value: Any) -> str:
 
 
 def _nan(row: Calculator, description: Description) -> str:
-    """Where a value is missing."""
+    """When a feature is NaN."""
     short = f"for fewer than {row.minimum_length} values" if row.minimum_length > 1 else ""
-    else_ = "" if description.undefined == "never" else description.undefined
-    return "; ".join(filter(None, [short, else_])) or "never"
+    undefined = "" if description.undefined == "never" else description.undefined
+    return "; ".join(filter(None, [short, undefined])) or "never"

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Strip", "feature_map", "seconds_per_calculator"]
 
-#: Bars of the picture of seconds; what is left over becomes one more.
+#: Bars of the picture of seconds; all other entries become one more.
 BARS = 18
 #: Colours end at this many standard deviations.
 CLIP = 2.5
-#: Few colours: the scale can be read off, and the file stays small.
+#: Few colours, so that the scale is readable and the file small.
 COLOURS = 10
 #: A calculator's name needs this share of the map's height.
 LABEL_SHARE = 0.0165
-#: Names of ids along the map; more would touch.
+#: Names of ids along the map; more would overlap.
 ID_LABELS = 14
-#: Blue and orange that colour-blind people tell apart (Okabe and Ito).
+#: Blue and orange that colour-blind people can tell apart (Okabe and Ito).
 BLUE, ORANGE, GREY = "#0072b2", "#e69f00", "#8a8a8a"
 
 
@@ -50,10 +50,10 @@ class Strip:
 def seconds_per_calculator(
     seconds: Mapping[str, float], path: str | os.PathLike[str], title: str = ""
 ) -> Path:
-    """Draw bars of the time that each calculator took over all series; the PNG's path.
+    """Draw the time of each calculator over all series as bars; return the PNG's path.
 
-    Shared intermediates, which several calculators need, have a colour of their own. Entries
-    beyond the slowest eighteen are summed up in one bar.
+    Intermediates, which several calculators share, have a colour of their own. Entries beyond the
+    slowest eighteen are summed in one bar.
     """
     bars = _bars(seconds)[::-1]
     with _figure(path, (9, 1.4 + 0.29 * max(len(bars), 3))) as figure:
@@ -105,8 +105,8 @@ def feature_map(
 ) -> Path:
     """Draw the matrix as an image: ids across, features down in the matrix's order.
 
-    Each feature is scaled to its own mean and standard deviation; features that are equal for all
-    ids, or that no id has, are left out.
+    Each feature is scaled by its own mean and standard deviation; features that are the same for
+    all ids, or NaN for all, are left out.
 
     Parameters
     ----------
@@ -114,15 +114,15 @@ def feature_map(
     path : of the PNG
     id_label : what an id is
     title : default: "The feature matrix"
-    strip : drawn above the map, on the same ids
-    id_ticks : names of rows of the matrix, by their position; default: some ids
+    strip : drawn above the map, for the same ids
+    id_ticks : names of rows of the matrix, by position; default: some of the ids
 
     Raises
     ------
     ArgumentError
         If no feature varies, as in a matrix of one row.
     """
-    finite = matrix.where(np.isfinite(matrix))  # infinite cells are drawn as missing ones
+    finite = matrix.where(np.isfinite(matrix))  # infinite cells are drawn as missing
     chosen = finite.loc[:, finite.std(skipna=True) > 0]
     if chosen.empty:
         raise ArgumentError(
@@ -147,7 +147,7 @@ def feature_map(
 
 
 def _stacked(figure: Figure, strip: Strip | None) -> tuple[Axes, Axes]:
-    """The upper and the lower axes; the same one if there is no strip."""
+    """The upper and the lower axes; the same ones if there is no strip."""
     if strip is None:
         axes = figure.add_subplot()
         return axes, axes
@@ -178,7 +178,7 @@ def _draw_map(axes: Axes, chosen: pd.DataFrame) -> None:
 
 
 def _label_calculators(axes: Axes, calculators: Sequence[str]) -> None:
-    """Name calculators at the middle of their rows: the largest first, while there is room."""
+    """Name calculators at the middle of their rows, the largest first, as long as they fit."""
     bounds = [
         0,
         *(i for i in range(1, len(calculators)) if calculators[i] != calculators[i - 1]),
@@ -205,7 +205,7 @@ def _label_ids(axes: Axes, index: pd.Index[Any], ticks: Mapping[int, str] | None
 
 @contextmanager
 def _figure(path: str | os.PathLike[str], size: tuple[float, float]) -> Iterator[Figure]:
-    """A figure that is written to ``path`` when the block is left."""
+    """A figure that is written to ``path`` at the end of the block."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from PIL import Image  # matplotlib writes PNG with it, but only in full colour

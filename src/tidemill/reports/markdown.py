@@ -1,6 +1,6 @@
-"""What a run shows on its page in Prefect's UI, and the command prints: Markdown.
+"""Reports of runs in Markdown, for Prefect's UI and for the command line.
 
-Cells are cut and escaped: ids, kinds and messages come from the data.
+Cells are truncated and escaped, because ids, kinds and messages come from the data.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from tidemill.reports.text import seconds_text, slowest_calculators
 
 __all__ = ["backfill_page", "extraction_page", "href", "interval_page"]
 
-#: Intervals that are shown in full, and lines of a table of errors or quarantined series.
+#: Intervals shown in full.
 DETAILED = 5
+#: Rows of a table, such as that of errors.
 LINES = 20
 #: Characters of a cell.
 CELL = 200
-#: Ids that are named; a run record names more.
+#: Ids named in a list; the run record names more.
 IDS = 10
-#: What can happen to an id's row.
+#: What can happen to the row of an id.
 _CHANGES = ("added", "removed", "altered")
 
 
@@ -58,18 +59,22 @@ def interval_page(report: Mapping[str, Any]) -> str:
     )
     if left_out := len(report["findings"]) - len(shown):
         lines += ["", f"{left_out:,} more are unchanged."]
-    lines += _wanting("Holes", "Older intervals that were never published", report["holes"])
-    lines += _wanting("Other settings", "Older intervals that have them", report["outdated"])
+    lines += _backfill_section(
+        "Holes", "Older intervals that were never published", report["holes"]
+    )
+    lines += _backfill_section(
+        "Other settings", "Older intervals made with other settings", report["outdated"]
+    )
     detailed = list(by_interval.values())[-DETAILED:]
     for summary in detailed:
         lines += ["", f"## Interval {summary['interval']}", *_interval_sections(summary)]
     if left_out := len(by_interval) - len(detailed):
-        lines += ["", f"{left_out:,} earlier ones were calculated too: see `tidemill inspect`."]
+        lines += ["", f"{left_out:,} earlier ones were calculated too; see `tidemill inspect`."]
     return "\n".join(lines)
 
 
 def _shown_findings(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """All but unchanged ones of a long list; the last is what the run is about."""
+    """All findings; of a long list, those with changes and the last, the run's own interval."""
     if len(findings) <= LINES:
         return list(findings)
     return [*(one for one in findings[:-1] if one["state"] != "unchanged"), findings[-1]]
@@ -84,18 +89,18 @@ def _finding_cells(finding: Mapping[str, Any], summary: Mapping[str, Any] | None
     return [*cells, summary["rows"], *counts]
 
 
-def _wanting(title: str, sentence: str, wanting: Mapping[str, Any]) -> Iterator[str]:
-    """Intervals that want a backfill, and the command for it."""
-    if not wanting["count"]:
+def _backfill_section(title: str, sentence: str, missing: Mapping[str, Any]) -> Iterator[str]:
+    """Intervals that need a backfill, and the commands for it; nothing if there are none."""
+    if not missing["count"]:
         return
-    named = ", ".join(wanting["names"]) + ", ..." * (wanting["count"] > len(wanting["names"]))
-    yield from ("", f"## {title}", "", f"{sentence}: {wanting['count']:,} ({named}).")
-    yield from ("", "This calculates what there are rows for:", "")
-    yield from ("```bash", *wanting["commands"], "```")
+    named = ", ".join(missing["names"]) + ", ..." * (missing["count"] > len(missing["names"]))
+    yield from ("", f"## {title}", "", f"{sentence}: {missing['count']:,} ({named}).")
+    yield from ("", "Run this to calculate those that have rows:", "")
+    yield from ("```bash", *missing["commands"], "```")
 
 
 def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
-    """All that is said of one interval's new rows."""
+    """Everything about the new rows of one interval."""
     accepted = summary["acceptance"]
     facts, features = accepted["facts"], accepted["features"]
     nan = facts["nan_cells"] / max(facts["rows"] * facts["columns"], 1)
@@ -106,16 +111,16 @@ def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
     yield f"- {_parts_text(summary)}"
     yield f"- times of the input: {_cell(summary['time_zone_of_input'])}"
     if accepted["replaced"]:
-        why = summary["reason"] or "as was asked for"
+        why = summary["reason"] or "as requested"
         yield f"- they replace those of run `{accepted['replaced']}`: {_cell(why)}"
         yield from _changed_ids(accepted["changes"])
     if summary["note"]:
         yield f"- {_cell(summary['note'])}"
     yield from _section("Checks", ("check", "figure", "warns above", "fails above", "result"),
                         _check_rows(accepted))  # fmt: skip
-    yield from _trouble(summary)
-    yield from _slowest(summary)
-    yield from _moved(features)
+    yield from _error_sections(summary)
+    yield from _slowest_section(summary)
+    yield from _moved_section(features)
     most = [(_code(row["feature"]), _percent(row["nan"])) for row in features["most_nan"]]
     yield from _section("Features with the most NaN, but not all", ("feature", "NaN"), most)
 
@@ -143,19 +148,19 @@ def _check_rows(accepted: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
             yield name, shown(figure), *limits, levels.get(name, "ok")
 
 
-def _moved(features: Mapping[str, Any]) -> Iterator[str]:
+def _moved_section(features: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", "### Features that moved most", "")
     if features["before"] is None:
-        yield "This is the first interval: there is none to compare with."
+        yield "This is the first interval: there is nothing to compare with."
     elif features["moved"] is None:
-        yield f"No figures are kept of the interval before, {features['before']}."
+        yield f"No figures were kept for the interval before it, {features['before']}."
     elif not features["moved"]:
-        yield f"None moved since {features['before']}."
+        yield f"None has moved since {features['before']}."
     else:
         yield (
-            f"Since {features['before']}. A move is from 0 to 1: the larger of the change of the "
-            "share of NaN, and d / (1 + d), with d the change of the mean in spreads (standard "
-            "deviations over ids)."
+            f"Since {features['before']}. A move is between 0 and 1: the larger of the change in "
+            "the share of NaN and d / (1 + d), where d is the change of the mean in spreads "
+            "(standard deviations over ids)."
         )
         yield ""
         columns = ("feature", "move", "mean before", "spread before", "mean", "NaN before", "NaN")
@@ -191,7 +196,7 @@ def backfill_page(report: Mapping[str, Any]) -> str:
     lines = ["# What would be done" if report["dry_run"] else "# Backfill", ""]
     lines += [f"Table: {_link(report['sink'])}", ""]
     counts = ", ".join(f"{count:,} {result}" for result, count in results.items())
-    lines += [counts or "no interval that is closed lies there", ""]
+    lines += [counts or "no closed interval in this range", ""]
     names = ("start", "state", "result", "rows", "reason")
     lines += _table(
         ("interval", "state", "result", "rows", "why"),
@@ -208,14 +213,14 @@ def extraction_page(summary: Mapping[str, Any]) -> str:
     lines += [f"- cluster {_code(summary['cluster'])}, {summary['task_runs']:,} task runs"]
     if summary["note"]:
         lines += [f"- {_cell(summary['note'])}"]
-    lines += [f"- content digest `{summary['digest'][:16]}`", *_trouble(summary)]
-    lines += _slowest(summary)
+    lines += [f"- content digest `{summary['digest'][:16]}`", *_error_sections(summary)]
+    lines += _slowest_section(summary)
     steps = ((step, seconds_text(seconds)) for step, seconds in summary["seconds"].items())
     return "\n".join([*lines, *_section("Steps", ("step", "seconds"), steps)])
 
 
 def _parts_text(summary: Mapping[str, Any]) -> str:
-    """Such as "4 parts: 3 calculated, 1 reused"; quarantined are ids."""
+    """The parts in words, such as "4 parts: 3 calculated, 1 reused"."""
     counts = dict(summary["parts"])
     quarantined = counts.pop("quarantined", 0)
     total = counts.pop("total")
@@ -225,18 +230,18 @@ def _parts_text(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _trouble(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Errors by calculator, and the series that were set aside."""
+def _error_sections(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Errors by calculator, and the quarantined series."""
     errors = summary["errors"]
     rows = ((_code(e["calculator"]), e["kind"], e["count"], e["message"]) for e in errors)
     yield from _section("Errors", ("calculator", "kind", "cells", "message"), rows, len(errors))
-    found = summary["quarantined"]
-    aside = ((one["id"], one["kind"], one["reason"]) for one in found)
-    yield from _section("Quarantined", ("id", "kind", "reason"), aside, len(found))
+    series = summary["quarantined"]
+    left_out = ((one["id"], one["kind"], one["reason"]) for one in series)
+    yield from _section("Quarantined", ("id", "kind", "reason"), left_out, len(series))
 
 
-def _slowest(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Measured seconds; parts of earlier attempts are not in them."""
+def _slowest_section(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The slowest calculators, without parts that earlier attempts calculated."""
     seconds = slowest_calculators(summary["seconds_by_calculator"])
     rows = ((_code(name), seconds_text(spent)) for name, spent in seconds)
     yield from _section("Slowest calculators", ("calculator", "measured, one thread"), rows)
@@ -245,7 +250,7 @@ def _slowest(summary: Mapping[str, Any]) -> Iterator[str]:
 def _section(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], count: int = 0
 ) -> Iterator[str]:
-    """A titled table of at most ``LINES`` rows; nothing if it has none."""
+    """A table of at most ``LINES`` rows below a title; nothing if there are no rows."""
     listed = [row for _, row in zip(range(LINES), rows, strict=False)]
     if not listed:
         return
@@ -262,7 +267,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[st
 
 
 def _cell(value: Any, limit: int = CELL) -> str:
-    r"""One line that ends no cell and starts no HTML.
+    r"""One line that cannot end its cell or start HTML.
 
     Examples
     --------
@@ -279,13 +284,13 @@ def _cell(value: Any, limit: int = CELL) -> str:
 
 
 class _Markdown(str):
-    """Text that is escaped already."""
+    """Text that has been escaped."""
 
     __slots__ = ()
 
 
 def _code(text: str) -> _Markdown:
-    r"""As code, which may hold backticks.
+    r"""Text as inline code, even if it holds backticks.
 
     Examples
     --------
@@ -302,7 +307,7 @@ def _link(sink: str) -> str:
 
 
 def href(sink: str) -> str:
-    """The address of an output; that of a local one leads there only on its own machine.
+    """The address of an output as a link; a local one works on its own machine only.
 
     Examples
     --------
@@ -314,7 +319,7 @@ def href(sink: str) -> str:
 
 
 def _percent(share: float) -> str:
-    """Three digits at most; what is not nothing is not shown as nothing.
+    """At most three significant digits; nonzero values never print as 0%.
 
     Examples
     --------
@@ -325,7 +330,7 @@ def _percent(share: float) -> str:
 
 
 def _number(value: float | None) -> str:
-    """Four digits.
+    """At most four significant digits.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a person reads: the progress bar, the summary of a run, the history of a sink."""
+"""Text for the terminal: the summary of a run, the history of a sink, costs, the progress bar."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SLOWEST = 5
 
 
 def seconds_text(seconds: float) -> str:
-    """A span for people.
+    """A duration, for people to read.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def seconds_text(seconds: float) -> str:
 
 
 def bytes_text(size: float) -> str:
-    """A size for people.
+    """A size, for people to read.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def slowest_calculators(seconds: Mapping[str, float], n: int = SLOWEST) -> list[
 
 
 def summary_text(summary: Mapping[str, Any]) -> str:
-    """The summary of a run in a few aligned lines."""
+    """The summary of a run, in a few aligned lines."""
     parts = summary["parts"]
     matrix = f"{summary['rows']:,} rows x {summary['columns']:,} columns"
     lines = [
@@ -114,7 +114,7 @@ def _errors_text(errors: Sequence[Mapping[str, Any]]) -> str:
 
 
 def history_text(sink: str, records: Sequence[RunRecord]) -> str:
-    """The newest run record in full, and a line for each earlier one."""
+    """The newest run record in full, then a line for every record."""
     newest = records[0]
     lines = [f"{sink}: {len(records)} runs shown, newest first", ""]
     lines += [f"{name:<20} {value}" for name, value in _record_lines(newest)]
@@ -142,7 +142,7 @@ def _record_lines(record: RunRecord) -> Iterator[tuple[str, str]]:
 
 
 def _acceptance_text(accepted: Mapping[str, Any]) -> str:
-    """What an interval's rows replaced, the ids concerned, and what checks found.
+    """What the rows of an interval replaced, the ids affected, and failed checks.
 
     Examples
     --------
@@ -150,14 +150,14 @@ def _acceptance_text(accepted: Mapping[str, Any]) -> str:
     >>> _acceptance_text({"replaced": "run-1", "changes": changes, "checks": []})
     'replaces run-1; 2 altered: a, b'
     """
-    said = [f"replaces {accepted['replaced']}"] if accepted.get("replaced") else []
-    said += [
+    found = [f"replaces {accepted['replaced']}"] if accepted.get("replaced") else []
+    found += [
         f"{change['count']:,} {name}: {shorten(change['ids'])}"
         for name, change in accepted.get("changes", {}).items()
         if change["count"]
     ]
-    said += [f"{one['level']}: {one['sentence']}" for one in accepted.get("checks", ())]
-    return "; ".join(said) or "none"
+    found += [f"{one['level']}: {one['sentence']}" for one in accepted.get("checks", ())]
+    return "; ".join(found) or "none"
 
 
 def _short(value: object) -> str:
@@ -174,7 +174,7 @@ def _history_line(record: RunRecord) -> str:
 
 @contextmanager
 def progress_bar(*, visible: bool = True) -> Iterator[Callable[[Progress], None]]:
-    """A bar on standard error with parts, ids per second and remaining time; its listener."""
+    """Show parts, ids per second and remaining time on standard error; yield its listener."""
     from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -204,13 +204,13 @@ def progress_bar(*, visible: bool = True) -> Iterator[Callable[[Progress], None]
 
 
 class _Rate:
-    """Ids per second since the first part of this run was seen under way."""
+    """Ids per second since the first report of parts in this run."""
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
 
     def text(self, state: Progress) -> str:
-        """The rate so far; empty before there is one."""
+        """The rate so far; empty until there is one."""
         now = time.monotonic()
         if self._first is None:
             self._first = (now, state.ids_done)
@@ -220,12 +220,12 @@ class _Rate:
 
 
 def costs_text(rows: Sequence[Cost], measured: str) -> str:
-    """What calculators cost, the dearest first, and what was measured."""
+    """What was measured, and what each calculator costs, the most expensive first."""
     lines = [measured, "", f"{'calculator':<44} {'us per series':>13} {'share':>8}"]
     lines += [f"{row.calculator:<44} {row.us_per_series:>13.2f} {row.share:>8.2%}" for row in rows]
     shared = [row for row in rows if row.used_by]
     if shared:
-        lines += ["", "What several calculators share goes with the last of them:"]
+        lines += ["", "Shared work is saved only once every calculator that uses it is dropped:"]
         lines += [f"{row.calculator:<20} {shorten(row.used_by.split(', '), 4)}" for row in shared]
     seconds = seconds_text(sum(row.seconds for row in rows))
     return "\n".join([*lines, "", f"One thread takes about {seconds} for all of the data."])

@@ -1,0 +1,299 @@
+"""Reports in Markdown: everything that went wrong is in them, and no data can break a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tidemill.reports.markdown import (
+    DETAILED,
+    IDS,
+    LINES,
+    backfill_page,
+    extraction_page,
+    href,
+    interval_page,
+)
+
+NAME = "20261120T000000Z"
+NONE = {"count": 0, "names": [], "commands": []}
+NOTHING = {"count": 0, "ids": []}
+
+
+def finding(name: str = NAME, state: str = "missing", reason: str = "it was not published yet"):
+    return {"interval": name, "start": f"start of {name}", "state": state, "reason": reason}
+
+
+def accepted(**more: Any) -> dict[str, Any]:
+    return {
+        "replaced": "",
+        "facts": {"rows": 4, "columns": 5, "nan_cells": 1},
+        "measures": {},
+        "checks": [],
+        "features": {"before": None, "moved": None, "most_nan": [], "all_nan": 0},
+        "changes": dict.fromkeys(("added", "removed", "altered"), NOTHING),
+        **more,
+    }
+
+
+def summary(name: str | None = NAME, **more: Any) -> dict[str, Any]:
+    return {
+        "interval": name,
+        "sink": "/data/out",
+        "rows": 4,
+        "columns": 5,
+        "parts": {"total": 1, "calculated": 1, "reused": 0, "quarantined": 0},
+        "cluster": "threads:2",
+        "task_runs": 3,
+        "seconds": {"plan": 0.5, "calculate": 75.0},
+        "seconds_by_calculator": {},
+        "quarantined": [],
+        "errors": [],
+        "digest": "0123456789abcdef0123",
+        "note": "",
+        "time_zone_of_input": "UTC",
+        "reason": "",
+        "acceptance": accepted(),
+        **more,
+    }
+
+
+def interval_lines(*summaries: dict[str, Any], **more: Any) -> list[str]:
+    report = {
+        "interval": NAME,
+        "sink": "/data/table",
+        "findings": [finding()],
+        "summaries": summaries,
+        "holes": NONE,
+        "outdated": NONE,
+        **more,
+    }
+    return interval_page(report).splitlines()
+
+
+def section(lines: list[str], title: str) -> list[str]:
+    """The lines below a title, up to the next one."""
+    rest = lines[lines.index(title) + 1 :]
+    end = next((i for i, line in enumerate(rest) if line.startswith("#")), len(rest))
+    return [line for line in rest[:end] if line]
+
+
+def of_acceptance(**more: Any) -> list[str]:
+    return interval_lines(summary(acceptance=accepted(**more)))
+
+
+# The report of a recurring run
+
+
+def test_a_new_interval_has_its_rows_and_no_empty_sections():
+    lines = interval_lines(summary())
+    assert lines[2] == "Table: [`/data/table`](file:///data/table)"
+    (row,) = section(lines, "## What was calculated, and why")[2:]
+    assert row == f"| start of {NAME} | missing | it was not published yet | 4 | 0 | 0 | 0 |"
+    assert section(lines, f"## Interval {NAME}") == [
+        "- 4 rows of 5 columns, 5% NaN",
+        "- 1 part: 1 calculated, 0 reused",
+        "- times of the input: UTC",
+    ]
+    titles = [line for line in lines if line.startswith("##")]
+    assert titles == [
+        "## What was calculated, and why", f"## Interval {NAME}", "### Features that moved most",
+    ]  # fmt: skip
+
+
+def test_an_interval_without_known_changes_shows_question_marks():
+    lines = interval_lines(summary(acceptance=accepted(changes={})))
+    assert lines[8].endswith("| 4 | ? | ? | ? |")
+
+
+def test_a_failure_comes_first_in_one_line():
+    lines = interval_lines(error="DataError: a\n\n<script>|" + "x" * 3_000)
+    assert lines[4].startswith("**The run failed.** DataError: a &lt;script>\\|xxx")
+    assert lines[4].endswith("x...")
+    assert len(lines[4]) < 2_100
+
+
+@pytest.mark.parametrize(
+    ("key", "title", "sentence"),
+    [
+        ("holes", "## Holes", "Older intervals that were never published: 1,200 (a, b, ...)."),
+        ("outdated", "## Other settings", "Older intervals made with other settings: 1,200 (a,"),
+    ],
+)
+def test_intervals_that_need_a_backfill_come_with_its_commands(key, title, sentence):
+    missing = {"count": 1_200, "names": ["a", "b"], "commands": ["tidemill x", "tidemill y"]}
+    found = section(interval_lines(**{key: missing}), title)
+    assert found[0].startswith(sentence)
+    assert found[2:] == ["```bash", "tidemill x", "tidemill y", "```"]
+
+
+def test_a_list_of_all_missing_names_has_no_dots():
+    missing = {"count": 2, "names": ["a", "b"], "commands": ["tidemill x"]}
+    assert "never published: 2 (a, b)." in section(interval_lines(holes=missing), "## Holes")[0]
+
+
+def test_long_lists_leave_out_unchanged_intervals_but_never_the_last():
+    findings = [finding(f"day {i}", "unchanged") for i in range(LINES + 5)]
+    findings[3]["state"] = "changed"
+    found = section(interval_lines(findings=findings), "## What was calculated, and why")
+    assert [line.split(" | ")[0] for line in found[2:-1]] == [
+        "| start of day 3", f"| start of day {LINES + 4}",
+    ]  # fmt: skip
+    assert found[-1] == f"{LINES + 3} more are unchanged."
+
+
+def test_the_last_intervals_are_shown_in_full():
+    summaries = [summary(f"day {i}") for i in range(DETAILED + 2)]
+    lines = interval_lines(*summaries)
+    shown = [line for line in lines if line.startswith("## Interval")]
+    assert shown == [f"## Interval day {i}" for i in range(2, DETAILED + 2)]
+    assert lines[-1] == "2 earlier ones were calculated too; see `tidemill inspect`."
+
+
+def test_replaced_rows_name_the_run_the_reason_and_the_ids():
+    changes = {
+        "added": {"count": IDS + 2, "ids": [f"id {i}" for i in range(IDS + 2)]},
+        "removed": NOTHING,
+        "altered": {"count": 1, "ids": ["a|<b>"]},
+    }
+    replaced = accepted(replaced="run-1", changes=changes)
+    lines = interval_lines(summary(acceptance=replaced, reason="rows of its window changed"))
+    found = section(lines, f"## Interval {NAME}")
+    assert "- they replace those of run `run-1`: rows of its window changed" in found
+    names = ", ".join(f"id {i}" for i in range(IDS))
+    assert f"- ids added: {IDS + 2} ({names}, ...)" in found
+    assert "- ids altered: 1 (a\\|&lt;b>)" in found
+    assert not any("removed" in line for line in found)
+
+
+def test_replaced_rows_without_a_reason_were_requested():
+    lines = of_acceptance(replaced="run-1")
+    assert "- they replace those of run `run-1`: as requested" in lines
+
+
+def test_checks_show_figure_limits_and_result():
+    def measured(figure, is_share, **limits):
+        return {"figure": figure, "is_share": is_share, "limits": limits}
+
+    lines = of_acceptance(
+        measures={
+            "quarantined_series": measured(1_500, is_share=False, warn=0),
+            "rows_drop": measured(0.123456, is_share=True, warn=0.1, fail=0.5),
+            "nan_rise": measured(None, is_share=True, warn=0.1, fail=0.5),
+        },
+        checks=[{"check": "quarantined_series", "level": "warn"}],
+    )
+    assert section(lines, "### Checks")[2:] == [
+        "| quarantined_series | 1,500 | 0 | off | warn |",
+        "| rows_drop | 12.3% | 10% | 50% | ok |",
+        "| nan_rise | nothing to compare with | 10% | 50% | - |",
+    ]
+
+
+MOVED = {
+    "feature": "x__mean", "move": 0.5, "mean_before": 1.0, "spread_before": None,
+    "mean": 1234.567, "nan_before": 0.0, "nan": 1e-5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "moved", "shown"),
+    [
+        (None, None, "This is the first interval: there is nothing to compare with."),
+        ("day 1", None, "No figures were kept for the interval before it, day 1."),
+        ("day 1", [], "None has moved since day 1."),
+        ("day 1", [MOVED], "| `x__mean` | 0.5 | 1 | - | 1235 | 0% | 0.001% |"),
+    ],
+)
+def test_features_that_moved(before, moved, shown):
+    features = {"before": before, "moved": moved, "most_nan": [], "all_nan": 0}
+    lines = of_acceptance(features=features)
+    assert section(lines, "### Features that moved most")[-1] == shown
+
+
+def test_features_with_nan_are_named():
+    most = [{"feature": "x__a", "nan": 0.25}]
+    features = {"before": None, "moved": None, "most_nan": most, "all_nan": 1_200}
+    lines = of_acceptance(features=features)
+    assert "- 1,200 columns are NaN in every row" in lines
+    title = "### Features with the most NaN, but not all"
+    assert section(lines, title)[-1] == "| `x__a` | 25% |"
+
+
+# Errors, quarantine and times, in both reports
+
+
+def test_errors_and_quarantined_series_are_cut_with_their_number():
+    error = {"calculator": "picky", "kind": "x", "count": 1_500, "message": "ValueError: a|b"}
+    quarantined = [{"id": i, "kind": "y", "reason": "NaN"} for i in range(LINES + 1)]
+    trouble = {"errors": [error], "quarantined": quarantined}
+    trouble |= {"seconds_by_calculator": {"mean": 0.5, "quantile": 75.0}}
+    pages = [
+        interval_lines(summary(**trouble)),
+        extraction_page(summary(None, **trouble)).splitlines(),
+    ]
+    for lines in pages:
+        assert section(lines, "### Errors")[2:] == ["| `picky` | x | 1,500 | ValueError: a\\|b |"]
+        rows = section(lines, "### Quarantined")[2:]
+        assert rows[:LINES] == [f"| {i} | y | NaN |" for i in range(LINES)]
+        assert rows[LINES:] == [f"... ({LINES + 1} in all)"]
+        slowest = section(lines, "### Slowest calculators")[2:]
+        assert slowest == ["| `quantile` | 1 min 15 s |", "| `mean` | 0.50 s |"]
+
+
+def test_the_report_of_a_matrix():
+    parts = {"total": 4, "calculated": 3, "reused": 1, "quarantined": 2_000}
+    lines = extraction_page(summary(None, parts=parts, note="replaced <another>")).splitlines()
+    assert lines[:10] == [
+        "# Feature matrix",
+        "",
+        "Output: [`/data/out`](file:///data/out)",
+        "",
+        "- 4 rows of 5 columns",
+        "- 4 parts: 3 calculated, 1 reused; 2,000 ids quarantined",
+        "- cluster `threads:2`, 3 task runs",
+        "- replaced &lt;another>",
+        "- content digest `0123456789abcdef`",
+        "",
+    ]
+    assert section(lines, "### Steps")[2:] == ["| plan | 0.50 s |", "| calculate | 1 min 15 s |"]
+    assert "### Errors" not in lines
+
+
+# Backfills
+
+
+def test_a_backfill_counts_results_and_keeps_gaps():
+    rows = [
+        {"start": "day 1", "state": "missing", "result": "published", "rows": 1_234},
+        {"start": "day 2", "state": "missing", "result": "failed", "reason": "no | rows"},
+        {"start": "day 3", "state": "missing", "result": "published", "rows": 1},
+    ]
+    page = backfill_page({"sink": "s3://bucket/t", "dry_run": False, "intervals": rows})
+    lines = page.splitlines()
+    assert lines[0] == "# Backfill"
+    assert lines[4] == "2 published, 1 failed"
+    assert lines[8:] == [
+        "| day 1 | missing | published | 1,234 |  |",
+        "| day 2 | missing | failed |  | no \\| rows |",
+        "| day 3 | missing | published | 1 |  |",
+    ]
+
+
+def test_a_dry_run_of_nothing():
+    page = backfill_page({"sink": "t", "dry_run": True, "intervals": []})
+    assert page.startswith("# What would be done\n")
+    assert "no closed interval in this range" in page
+
+
+@pytest.mark.parametrize(
+    ("sink", "address"),
+    [
+        ("/data/a [b](c)", "file:///data/a%20%5Bb%5D%28c%29"),
+        ("s3://bucket/a?x=1&y=(2)", "s3://bucket/a?x=1&y=%282%29"),
+        ("relative/table", "relative/table"),
+    ],
+)
+def test_addresses_cannot_end_their_link(sink, address):
+    assert href(sink) == address
