@@ -50,7 +50,7 @@ def load_flow(entrypoint: str, folder: Path) -> Flow[Any, Any]:
 
 def wrong_parameters(one: Deployment, flow: Flow[Any, Any]) -> Iterator[str]:
     """What the flow does not have or take, and what a scheduled run would lack."""
-    given = one.fields["parameters"]
+    given = one.parameters
     yield from _wrong_values(given, flow, "parameters")
     for number, schedule in enumerate(one.schedules, start=1):
         at = f"schedule {number}: parameters"
