@@ -291,7 +291,7 @@ def test_a_dry_run_changes_nothing(project, client):
         ({"entrypoint": "harvest"}, "not of the form package.module.flow"),
         (
             {"parameters": {"source": "x", "hour": 1}},
-            "'hour' is no parameter .*: source, hours, on_em",
+            "'hour' is not a parameter .*: source, hours, on_em",
         ),
         (
             {"parameters": {"source": "x", "hours": "two"}},

@@ -50,7 +50,10 @@ def test_flows_are_loaded_from_packages_and_from_files(tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"hour": 1}, "parameters: 'hour' is no parameter of flow 'harvest'; allowed: source, h"),
+        (
+            {"hour": 1},
+            "parameters: 'hour' is not a parameter of 'harvest'; allowed: source, h",
+        ),
         ({"hours": "two"}, "parameters.hours='two' is not allowed; allowed: integer"),
         ({"on_empty": "go"}, "parameters.on_empty='go' is not allowed; allowed: wait, fail"),
     ],

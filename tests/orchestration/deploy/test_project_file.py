@@ -141,6 +141,15 @@ def test_no_yaml_and_keys_given_twice_are_refused(tmp_path, text, message):
         read_project(file)
 
 
+def test_a_misspelt_key_comes_before_the_one_it_left_out(project):
+    file = changed(project, lambda p, _: p.update(nam=p.pop("name")))
+    with pytest.raises(ArgumentError) as error:
+        read_project(file)
+    first, second = str(error.value).splitlines()
+    assert "key 'nam' is not allowed" in first
+    assert second.endswith("key 'name' is missing; required: name, deployments")
+
+
 def test_null_is_the_same_as_a_missing_key(project):
     def change(_, deployment):
         nulls = dict.fromkeys(("tags", "paused", "schedules", "concurrency_limit", "version"))

@@ -18,6 +18,7 @@ __all__ = [
     "DeploymentDifference",
     "DeploymentState",
     "Difference",
+    "ScheduleDifference",
     "compare",
     "differences_text",
     "field_changes",

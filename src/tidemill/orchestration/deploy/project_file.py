@@ -11,15 +11,10 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, Self
 
 import yaml
-from prefect.client.schemas.objects import (
-    ConcurrencyLimitStrategy,
-    ConcurrencyOptions,
-    DeploymentSchedule,
-)
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
+from prefect.client.schemas import objects, schedules
 from prefect.types import Name
 from pydantic import (
     BaseModel,
@@ -38,10 +33,11 @@ from tidemill.orchestration.deploy.new_project import FILE, PACKAGED
 
 __all__ = ["Deployment", "Project", "check_name", "project_file", "read_project"]
 
-_Rule: TypeAlias = CronSchedule | IntervalSchedule | RRuleSchedule
-_RULES: dict[str, type[_Rule]] = {
-    "cron": CronSchedule, "interval": IntervalSchedule, "rrule": RRuleSchedule,
-}  # fmt: skip
+_RULES: dict[str, type[schedules.SCHEDULE_TYPES]] = {
+    "cron": schedules.CronSchedule,
+    "interval": schedules.IntervalSchedule,
+    "rrule": schedules.RRuleSchedule,
+}
 _PLACEHOLDER = re.compile(r"\{\{\s*\$(\w+)\s*\}\}")
 #: What to do about keys that look as if they worked.
 _HINTS = {
@@ -68,7 +64,7 @@ _ALLOWED = {
 
 
 def _plain(value: Any) -> Any:
-    """As it comes back from JSON: dates as text, too."""
+    """The value as it comes back from JSON: dates become text."""
     return json.loads(json.dumps(value, default=str))
 
 
@@ -103,12 +99,12 @@ class WorkPool(_Strict):
     job_variables: _Mapping = {}
 
 
-class ConcurrencyLimit(ConcurrencyOptions, _Strict):
+class ConcurrencyLimit(objects.ConcurrencyOptions, _Strict):
     """How many runs of a deployment there may be at once: a number, or a mapping."""
 
     limit: PositiveInt
-    collision_strategy: ConcurrencyLimitStrategy = Field(
-        ConcurrencyLimitStrategy.ENQUEUE, strict=False
+    collision_strategy: objects.ConcurrencyLimitStrategy = Field(
+        objects.ConcurrencyLimitStrategy.ENQUEUE, strict=False
     )
 
     @model_validator(mode="before")
@@ -135,8 +131,8 @@ class Schedule(_Strict):
         self.as_prefect()
         return self
 
-    def as_prefect(self) -> DeploymentSchedule:
-        """The same as Prefect's own object, whose checks of the rule are the server's."""
+    def as_prefect(self) -> objects.DeploymentSchedule:
+        """The same as Prefect's own object, whose checks are those of the server."""
         own = {"active", "parameters", "slug"}
         rule = self.model_dump(exclude=own, exclude_none=True)
         kinds = [key for key in _RULES if key in rule]
@@ -152,7 +148,7 @@ class Schedule(_Strict):
                 for one in error.errors()
             ]
             raise ValueError(shorten(reasons)) from None
-        return DeploymentSchedule(schedule=parsed, **self.model_dump(include=own))
+        return objects.DeploymentSchedule(schedule=parsed, **self.model_dump(include=own))
 
 
 class Deployment(_Strict):
@@ -175,11 +171,11 @@ class Deployment(_Strict):
 
     @field_validator("schedules")
     @classmethod
-    def _each_slug_once(cls, schedules: list[Schedule]) -> list[Schedule]:
-        slugs = [one.slug for one in schedules if one.slug]
+    def _each_slug_once(cls, given: list[Schedule]) -> list[Schedule]:
+        slugs = [one.slug for one in given if one.slug]
         if len(set(slugs)) < len(slugs):
             raise ValueError(f"slug given twice; each may be given once: {shorten(slugs)}")
-        return schedules
+        return given
 
 
 class Project(_Strict):
@@ -225,7 +221,9 @@ def read_project(file: Path) -> Project:
     try:
         return Project.model_validate(raw)
     except ValidationError as error:
-        wrong = [f"{file}: {_sentence(one, raw)}" for one in error.errors()]
+        # A misspelt key before the one that is missing because of it.
+        errors = sorted(error.errors(), key=lambda one: one["type"] == "missing")
+        wrong = [f"{file}: {_sentence(one, raw)}" for one in errors]
         raise ArgumentError("\n".join(wrong)) from None
 
 
