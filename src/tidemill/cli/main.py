@@ -192,7 +192,7 @@ def demo(output: str, cluster: str, verbose: bool) -> None:
 @click.argument("folder", metavar="DIR")
 def init(folder: str) -> None:
     """Write a project of your own into DIR: prefect.yaml, cluster files and settings."""
-    from tidemill.orchestration.deploy.project_file import write_project
+    from tidemill.orchestration.deploy.new_project import write_project
 
     click.echo(write_project(folder))
 

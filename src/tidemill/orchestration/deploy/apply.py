@@ -5,56 +5,27 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from typing import Any, TypeVar
 
 import httpx
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import (
-    DeploymentCreate,
-    DeploymentScheduleCreate,
-    DeploymentUpdate,
-    WorkPoolCreate,
-)
+from prefect.client.schemas import actions
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
-from prefect.events.schemas.automations import AutomationCore
+from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
-from pydantic import TypeAdapter, ValidationError
 
 from tidemill.errors import ArgumentError, ServerError, shorten
-from tidemill.orchestration.deploy.automations import (
-    AutomationStep,
-    FoundAutomation,
-    compare_automations,
-    wanted_automations,
-)
-from tidemill.orchestration.deploy.diff import (
-    OWN_SLUG,
-    Found,
-    ScheduleStep,
-    Step,
-    Wanted,
-    compare,
-    differences_text,
-)
-from tidemill.orchestration.deploy.entrypoints import (
-    load_flow,
-    parameter_form,
-    wrong_parameters,
-    wrong_steps,
-)
+from tidemill.orchestration.deploy import automations, diff, entrypoints
+from tidemill.orchestration.deploy.diff import DeploymentState
 from tidemill.orchestration.deploy.project_file import (
     Deployment,
     Project,
-    Schedule,
     check_name,
     project_file,
     read_project,
@@ -62,10 +33,12 @@ from tidemill.orchestration.deploy.project_file import (
 
 __all__ = ["deploy"]
 
-#: Label of a deployment that says which project it was made from.
+#: Label of a deployment that names the project it was made from.
 LABEL = "tidemill.project"
-_PAGE = 200  # deployments per request, the most that a server gives
-_RULES = TypeAdapter(CronSchedule | IntervalSchedule | RRuleSchedule)
+#: Begins the slug of a schedule made from a file that gives it none: it belongs to the file.
+OWN_SLUG = "tidemill-"
+_PAGE = 200  # objects per request, the most that a server gives
+_Read = TypeVar("_Read")
 
 
 def deploy(
@@ -79,29 +52,30 @@ def deploy(
     Raises
     ------
     ArgumentError
-        If the file is wrong in anything, or a name is taken. Then nothing is applied.
+        If anything in the file is wrong, or a name is taken. Then nothing is applied.
     ServerError
         If there is no server, or it refuses.
     """
     if work_pool is not None:
         check_name(work_pool, "work_pool")
-    project = read_project(project_file(file))
-    wanted = _wanted(project, work_pool)
+    path = project_file(file)
+    project = read_project(path)
+    wanted = _wanted(project, path, work_pool)
     with _server() as client:
         found = _found(client, project.name, wanted)
-        steps = compare(project.name, wanted, found)
-        new_pools = _check_pools(client, project.file, wanted)
-        automations = _automation_steps(client, project, wanted, found)
+        steps = diff.compare(project.name, wanted, found)
+        new_pools = _check_pools(client, path, wanted)
+        others = _compare_automations(client, project.name, path, wanted, found)
         if not dry_run:
             for name in new_pools:
                 client.create_work_pool(_process_pool(name))
             for step in steps:
                 _apply(client, step, project.name)
             now = _found(client, project.name, wanted)  # by their ids
-            for one in _automation_steps(client, project, wanted, now):
+            for one in _compare_automations(client, project.name, path, wanted, now):
                 _apply_automation(client, one)
-    lines = [line for one in automations for line in one.lines()]
-    return differences_text(steps, new_pools, lines, dry_run=dry_run)
+    lines = [line for one in others for line in automations.automation_lines(one)]
+    return diff.differences_text(steps, new_pools, lines, dry_run=dry_run)
 
 
 @contextmanager
@@ -120,7 +94,9 @@ def _server() -> Iterator[SyncPrefectClient]:
     except httpx.HTTPStatusError as error:
         raise ServerError(f"the Prefect server refused: {_detail(error.response)}") from error
     except httpx.HTTPError as error:
-        raise ServerError(f"the Prefect server at {url} was lost: {error!r}") from error
+        raise ServerError(
+            f"the connection to the Prefect server at {url} was lost: {error!r}"
+        ) from error
 
 
 def _detail(response: httpx.Response) -> Any:
@@ -130,123 +106,87 @@ def _detail(response: httpx.Response) -> Any:
         return response.text
 
 
-def _wanted(project: Project, work_pool: str | None) -> list[Wanted]:
-    """The deployments with what their flows say of themselves; all that is wrong at once."""
-    wanted: list[Wanted] = []
-    wrong: list[str] = []
-    for one in project.deployments:
-        at = f"{project.file}: deployment {one.name!r}"
-        try:
-            flow = load_flow(one.entrypoint, project.file.absolute().parent)
-            problems = [*wrong_parameters(one, flow), *wrong_steps(one.fields["pull_steps"])]
-            schedules = tuple(_checked(schedule) for schedule in one.schedules)
-        except ArgumentError as error:
-            wrong.append(f"{at}: {error}")
-            continue
-        wrong += [f"{at}: {problem}" for problem in problems]
-        wanted.append(_one_wanted(one, flow, schedules, work_pool))
-    names = [one.name for one in wanted]
-    wrong += [
-        f"{project.file}: deployment {name!r} stands twice; give each a name of its own"
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
-    ]
-    if wrong:
-        raise ArgumentError("\n".join(wrong))
-    return wanted
-
-
-def _one_wanted(
-    one: Deployment, flow: Flow[Any, Any], schedules: tuple[Schedule, ...], work_pool: str | None
-) -> Wanted:
-    fields = {
-        **one.fields,
-        "description": one.fields["description"] or flow.description,
-        "work_pool_name": work_pool or one.fields["work_pool_name"],
-        "parameter_openapi_schema": parameter_form(flow),
-    }
-    return Wanted(f"{flow.name}/{one.name}", fields, schedules, one.paused)
-
-
-def _checked(schedule: Schedule) -> Schedule:
-    """With its rule as the server gives it back."""
-    rule = dict(schedule.rule)
-    try:
-        parsed = _RULES.validate_python(rule)
-    except ValidationError as error:
-        reasons = dict.fromkeys(
-            str(one["msg"])
-            for one in error.errors()
-            if one["type"] not in {"missing", "extra_forbidden"}
-        )
-        raise ArgumentError(
-            f"schedule {schedule} is not allowed: {shorten(reasons) or 'its keys do not fit'}"
-        ) from None
-    plain = _plain_rule(parsed)
-    kept = {"timezone", *rule} & plain.keys()
-    return replace(schedule, rule={key: plain[key] for key in plain if key in kept})
-
-
-def _plain_rule(parsed: Any) -> dict[str, Any]:
-    """A rule as JSON values."""
-    plain: dict[str, Any] = parsed.model_dump(mode="json")
-    if "interval" in plain:
-        plain["interval"] = parsed.interval.total_seconds()
-    return plain
-
-
-def _found(client: SyncPrefectClient, project: str, wanted: Sequence[Wanted]) -> list[Found]:
-    """The project's deployments, and others of the same names."""
-    names = {one.name for one in wanted}
-    flows: dict[UUID, str] = {}
-    found = []
-    for one in _all_deployments(client):
-        owner = (one.labels or {}).get(LABEL)
-        if owner == project or any(name.endswith(f"/{one.name}") for name in names):
-            if one.flow_id not in flows:
-                flows[one.flow_id] = client.read_flow(one.flow_id).name
-            found.append(_one_found(one, flows[one.flow_id], owner))
-    return [one for one in found if one.project == project or one.name in names]
-
-
-def _all_deployments(client: SyncPrefectClient) -> Iterator[DeploymentResponse]:
+def _pages(read: Callable[..., Sequence[_Read]]) -> Iterator[_Read]:
     offset = 0
-    while page := client.read_deployments(limit=_PAGE, offset=offset):
+    while page := read(limit=_PAGE, offset=offset):
         yield from page
         offset += len(page)
 
 
-def _one_found(one: DeploymentResponse, flow: str, owner: Any) -> Found:
-    limit = one.global_concurrency_limit
-    options = one.concurrency_options
-    fields = {
-        **one.model_dump(
-            mode="json",
-            include={
-                "entrypoint", "description", "version", "tags", "parameters", "work_pool_name",
-                "work_queue_name", "job_variables", "parameter_openapi_schema",
-                "enforce_parameter_schema",
-            },
-        ),
-        "pull_steps": one.pull_steps or [],
-        "concurrency_limit": limit.limit if limit else None,
-        "concurrency_options": options.model_dump(mode="json", exclude_none=True)
-        if options
-        else {},
-    }  # fmt: skip
-    schedules = tuple(_found_schedule(schedule) for schedule in one.schedules)
-    return Found(
-        f"{flow}/{one.name}", str(one.id), None if owner is None else str(owner), fields,
-        schedules, one.paused,
-    )  # fmt: skip
+def _wanted(project: Project, file: Path, work_pool: str | None) -> list[DeploymentState]:
+    """The file's deployments, with what their flows declare; all errors at once."""
+    wanted: list[DeploymentState] = []
+    wrong: list[str] = []
+    for one in project.deployments:
+        steps = one.pull if "pull" in one.model_fields_set else project.pull
+        schedules = [schedule.as_prefect() for schedule in one.schedules]
+        try:
+            flow = entrypoints.load_flow(one.entrypoint, file.absolute().parent)
+        except ArgumentError as error:
+            wrong.append(f"deployment {one.name!r}: {error}")
+            continue
+        faults = (*entrypoints.wrong_parameters(one, flow), *entrypoints.wrong_steps(steps or ()))
+        wrong += [f"deployment {one.name!r}: {fault}" for fault in faults]
+        fields = {**_fields(one, flow), "pull_steps": steps or []}
+        if work_pool:
+            fields["work_pool_name"] = work_pool
+        wanted.append(DeploymentState(f"{flow.name}/{one.name}", fields, schedules, one.paused))
+    names = [one.name for one in wanted]
+    twice = dict.fromkeys(name for name in names if names.count(name) > 1)
+    wrong += [f"deployment {name!r} is given twice; each needs its own name" for name in twice]
+    if wrong:
+        raise ArgumentError("\n".join(f"{file}: {one}" for one in wrong))
+    return wanted
 
 
-def _found_schedule(one: DeploymentSchedule) -> Schedule:
-    rule = _plain_rule(one.schedule)
-    return Schedule(rule, one.parameters, one.active, one.slug, str(one.id))
+def _fields(one: Deployment, flow: Flow[Any, Any]) -> dict[str, Any]:
+    """A deployment's values by the names of Prefect's API."""
+    plain = {"entrypoint", "tags", "parameters", "enforce_parameter_schema"}
+    if one.version is not None:  # else `prefect deploy` may have set one: it stays
+        plain.add("version")
+    pool, limit = one.work_pool, one.concurrency_limit
+    options = limit and limit.model_dump(mode="json", exclude={"limit"}, exclude_none=True)
+    return {
+        **one.model_dump(include=plain),
+        "description": one.description or flow.description,
+        "work_pool_name": pool.name,
+        "work_queue_name": pool.work_queue_name,
+        "job_variables": pool.job_variables,
+        "concurrency_limit": limit and limit.limit,
+        "concurrency_options": options,
+        "parameter_openapi_schema": entrypoints.parameter_form(flow),
+    }
 
 
-def _check_pools(client: SyncPrefectClient, file: Path, wanted: Iterable[Wanted]) -> list[str]:
+def _found(
+    client: SyncPrefectClient, project: str, wanted: Sequence[DeploymentState]
+) -> list[DeploymentState]:
+    """The project's deployments, and others of the same names."""
+    deployments = list(_pages(client.read_deployments))
+    flows = {one.id: one.name for one in _pages(client.read_flows)}
+    found = [_state(one, flows[one.flow_id]) for one in deployments if one.flow_id in flows]
+    names = {one.name for one in wanted}
+    return [one for one in found if one.project == project or one.name in names]
+
+
+def _state(one: DeploymentResponse, flow: str) -> DeploymentState:
+    fields = one.model_dump(mode="json", exclude={"concurrency_limit"}, exclude_none=True)
+    if one.global_concurrency_limit:
+        fields["concurrency_limit"] = one.global_concurrency_limit.limit
+    project = (one.labels or {}).get(LABEL)
+    return DeploymentState(
+        f"{flow}/{one.name}",
+        {"pull_steps": [], **fields},
+        one.schedules,
+        one.paused,
+        None if project is None else str(project),
+        one.id,
+    )
+
+
+def _check_pools(
+    client: SyncPrefectClient, file: Path, wanted: Iterable[DeploymentState]
+) -> list[str]:
     """The work pools that have to be created; job variables must fit theirs."""
     templates: dict[str, Any] = {}
     missing = []
@@ -268,115 +208,102 @@ def _check_pools(client: SyncPrefectClient, file: Path, wanted: Iterable[Wanted]
     return missing
 
 
-def _process_pool(name: str) -> WorkPoolCreate:
+def _process_pool(name: str) -> actions.WorkPoolCreate:
     from prefect.workers.process import ProcessWorker
 
-    return WorkPoolCreate(
-        name=name, type="process", base_job_template=ProcessWorker.get_default_base_job_template()
-    )
+    template = ProcessWorker.get_default_base_job_template()
+    return actions.WorkPoolCreate(name=name, type="process", base_job_template=template)
 
 
-def _apply(client: SyncPrefectClient, step: Step, project: str) -> None:
-    if step.action == "create" and step.wanted:
-        _create(client, step.wanted, project)
-    elif step.found:
-        deployment = UUID(step.found.id)
-        if step.changes and step.wanted:
-            client.update_deployment(deployment, _update(step))
-        for schedule in step.schedules:
-            _apply_schedule(client, deployment, schedule)
+def _apply(client: SyncPrefectClient, step: diff.DeploymentDifference, project: str) -> None:
+    deployment = step.found and step.found.id
+    if step.wanted and deployment is None:
+        deployment = _create(client, step.wanted, project)
+    elif step.wanted and deployment and step.changes:
+        client.update_deployment(deployment, _update(step.wanted, step.changes))
+    for schedule in step.schedules:
+        _apply_schedule(client, str(deployment), schedule)
 
 
-def _create(client: SyncPrefectClient, wanted: Wanted, project: str) -> None:
+def _create(client: SyncPrefectClient, wanted: DeploymentState, project: str) -> uuid.UUID:
+    """Create a deployment without schedules; its id."""
     flow, name = wanted.name.split("/", 1)
-    fields: dict[str, Any] = {
-        **_sent(wanted.fields),
-        "name": name,
-        "flow_id": client.create_flow_from_name(flow),
-        "paused": wanted.paused,
-        "labels": {LABEL: project},
-        "schedules": [_new_schedule(one) for one in wanted.schedules],
-    }
-    schema = DeploymentCreate(**fields)
+    schema = actions.DeploymentCreate(
+        name=name,
+        flow_id=client.create_flow_from_name(flow),
+        paused=wanted.paused,
+        labels={LABEL: project},
+        **wanted.fields,
+    )
     content = schema.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    client.request("POST", "/deployments/", json=content)
+    return uuid.UUID(client.request("POST", "/deployments/", json=content).json()["id"])
 
 
-def _update(step: Step) -> DeploymentUpdate:
+def _update(wanted: DeploymentState, changes: Iterable[str]) -> actions.DeploymentUpdate:
     """Only what changes: the server leaves the rest as it is."""
-    assert step.wanted is not None
-    changed = {one.field.split(".")[0] for one in step.changes}
+    changed = {path.split(".")[0] for path in changes}
     if changed & {"work_pool_name", "work_queue_name"}:
         changed |= {"work_pool_name", "work_queue_name"}
-    return DeploymentUpdate(**_sent({key: step.wanted.fields[key] for key in changed}))
+    return actions.DeploymentUpdate(**{key: wanted.fields[key] for key in changed})
 
 
-def _sent(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """As the server takes them: it has no empty options."""
-    return {
-        key: value or None if key == "concurrency_options" else value
-        for key, value in fields.items()
-    }
-
-
-def _new_schedule(one: Schedule) -> DeploymentScheduleCreate:
-    return DeploymentScheduleCreate(
-        schedule=_RULES.validate_python(dict(one.rule)),
-        active=one.active,
-        parameters=dict(one.parameters),
-        slug=one.slug or f"{OWN_SLUG}{uuid.uuid4().hex[:8]}",
-    )
-
-
-def _apply_schedule(client: SyncPrefectClient, deployment: UUID, step: ScheduleStep) -> None:
-    """By requests of our own: older clients know neither slugs nor parameters of schedules."""
-    ids = {"id": str(deployment), "schedule_id": step.old.id if step.old else None}
-    if step.action == "create" and step.new:
-        content = [_new_schedule(step.new).model_dump(mode="json", exclude_unset=True)]
+def _apply_schedule(
+    client: SyncPrefectClient, deployment: str, step: diff.ScheduleDifference
+) -> None:
+    """Send requests of our own: older clients know neither slugs nor parameters of schedules."""
+    ids = {"id": deployment, "schedule_id": str(step.found.id) if step.found else None}
+    if step.action == "create" and step.wanted:
+        content = [_new_schedule(step.wanted).model_dump(mode="json", exclude_unset=True)]
         client.request("POST", "/deployments/{id}/schedules", path_params=ids, json=content)
     elif step.action == "remove":
         client.request("DELETE", "/deployments/{id}/schedules/{schedule_id}", path_params=ids)
-    elif step.action == "change" and step.old and step.new:
-        change = _schedule_change(step.old, step.new)
+    elif step.action == "change" and step.wanted and step.found:
+        update = _schedule_update(step.wanted, step.found)
+        change = update.model_dump(mode="json", exclude_unset=True)
         client.request(
             "PATCH", "/deployments/{id}/schedules/{schedule_id}", path_params=ids, json=change
         )
 
 
-def _schedule_change(old: Schedule, new: Schedule) -> dict[str, Any]:
+def _new_schedule(one: DeploymentSchedule) -> actions.DeploymentScheduleCreate:
+    return actions.DeploymentScheduleCreate(
+        schedule=one.schedule,
+        active=one.active,
+        parameters=one.parameters,
+        slug=one.slug or f"{OWN_SLUG}{uuid.uuid4().hex[:8]}",
+    )
+
+
+def _schedule_update(
+    new: DeploymentSchedule, old: DeploymentSchedule
+) -> actions.DeploymentScheduleUpdate:
     """Without `active`: one that a person paused stays paused."""
-    rule = dict(new.rule)
-    if "interval" in rule and "anchor_date" in old.rule:  # it goes on from where it began
-        rule.setdefault("anchor_date", old.rule["anchor_date"])
-    return {
-        "schedule": _RULES.validate_python(rule).model_dump(mode="json"),
-        "parameters": dict(new.parameters),
-        "slug": new.slug or old.slug,
-    }
+    rule, before = new.schedule, old.schedule
+    goes_on = "anchor_date" not in rule.model_fields_set  # from where it began
+    if isinstance(rule, IntervalSchedule) and isinstance(before, IntervalSchedule) and goes_on:
+        rule = rule.model_copy(update={"anchor_date": before.anchor_date})
+    return actions.DeploymentScheduleUpdate(
+        schedule=rule, parameters=new.parameters, slug=new.slug or old.slug
+    )
 
 
-def _automation_steps(
-    client: SyncPrefectClient, project: Project, wanted: Sequence[Wanted], found: Sequence[Found]
-) -> tuple[AutomationStep, ...]:
-    ids = {one.name: one.id for one in found}
-    automations = wanted_automations(project.name, project.file.name, wanted, ids)
-    return compare_automations(project.name, automations, _all_automations(client), ids)
+def _compare_automations(
+    client: SyncPrefectClient,
+    project: str,
+    file: Path,
+    wanted: Sequence[DeploymentState],
+    found: Sequence[DeploymentState],
+) -> tuple[automations.AutomationDifference, ...]:
+    ids = {one.name: str(one.id) for one in found}
+    own = automations.wanted_automations(project, file.name, wanted, ids)
+    return automations.compare_automations(project, own, _pages(client.read_automations), ids)
 
 
-def _all_automations(client: SyncPrefectClient) -> Iterator[FoundAutomation]:
-    offset = 0
-    while page := client.read_automations(limit=_PAGE, offset=offset):
-        for one in page:
-            yield FoundAutomation(str(one.id), one.enabled, one.model_dump(mode="json"))
-        offset += len(page)
-
-
-def _apply_automation(client: SyncPrefectClient, step: AutomationStep) -> None:
-    """One that a person disabled stays disabled."""
-    if step.action == "create":
-        client.create_automation(AutomationCore.model_validate(step.fields))
-    elif step.action == "change" and step.found:
-        core = AutomationCore.model_validate({**step.fields, "enabled": step.found.enabled})
-        client.update_automation(UUID(step.found.id), core)
+def _apply_automation(client: SyncPrefectClient, step: automations.AutomationDifference) -> None:
+    if step.action == "create" and step.wanted:
+        client.create_automation(step.wanted)
+    elif step.action == "change" and step.wanted and step.found:
+        enabled = {"enabled": step.found.enabled}  # one that a person disabled stays so
+        client.update_automation(step.found.id, step.wanted.model_copy(update=enabled))
     elif step.action == "remove" and step.found:
-        client.delete_automation(UUID(step.found.id))
+        client.delete_automation(step.found.id)

@@ -1,71 +1,44 @@
-"""Automations on a Prefect server: runs whose process or host died are found, and started again.
+"""Automations on a Prefect server: dead runs are detected, and crashed runs started again.
 
-Two for a project. The first marks runs as Crashed that tell no more that they live; a worker does
-so itself when it sees a process die. The second starts a crashed run again, once. Pure functions:
-what a project wants, as JSON of Prefect's API, and what differs on the server.
+Two for a project. The first marks runs as Crashed that stopped sending heartbeats; a worker does so
+itself when it sees a process die. The second starts a crashed run again, once. Pure functions: what
+a project wants, as Prefect's own schemas, and what differs on the server.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from prefect.events.schemas.automations import Automation, AutomationCore
+
 from tidemill.errors import ArgumentError
-from tidemill.orchestration.deploy.diff import Change, Wanted
+from tidemill.orchestration.deploy.diff import DeploymentState, Difference, field_changes
 
-__all__ = ["AutomationStep", "FoundAutomation", "compare_automations", "wanted_automations"]
+__all__ = ["AutomationDifference", "automation_lines", "compare_automations", "wanted_automations"]
 
-#: Variable of a flow's process that has it tell that it lives, every so many seconds.
+AutomationDifference = Difference[AutomationCore, Automation]
+
+#: Environment variable of a flow's process: seconds between its heartbeats.
 HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 LEAST_SECONDS = 30  # Prefect's own least
-MISSED = 3  # heartbeats that do not come, and the run counts as dead
-#: Seconds before a crashed run is started again. The worker tells some deaths twice, a few seconds
-#: apart, and the second would stop the new attempt.
+MISSED = 3  # missing heartbeats after which a run counts as dead
+#: Seconds before a crashed run is started again. The worker reports some deaths twice, a few
+#: seconds apart, and the second report would stop the new attempt.
 SETTLE_SECONDS = 20
 _ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
-#: What ends the wait: it goes on already, or it was cancelled, and the crash was how it stopped.
+#: What ends the wait: the run goes on already, or it was cancelled, and crashed as it stopped.
 _OTHERWISE = ("AwaitingRetry", "Cancelled", "Cancelling", "Pending", "Running", "Scheduled")
-_RUNS = "prefect.flow-run."
-
-
-@dataclass(frozen=True)
-class FoundAutomation:
-    """An automation as the server has it."""
-
-    id: str
-    enabled: bool
-    fields: Mapping[str, Any]  # by the API's names
-
-
-@dataclass(frozen=True)
-class AutomationStep:
-    """What is done with one automation."""
-
-    action: str  # create, change, remove or unchanged
-    name: str
-    fields: Mapping[str, Any]
-    found: FoundAutomation | None = None
-    changes: tuple[Change, ...] = ()
-
-    def lines(self) -> Iterator[str]:
-        """What is to be said of it, if it is done."""
-        if self.action != "unchanged":
-            yield f"{self.action:<10} automation {self.name!r}"
-        yield from (f"{'':<10}   {one}" for one in self.changes)
+_DEPLOYMENT = "prefect.deployment."
 
 
 def wanted_automations(
-    project: str, file: str, wanted: Sequence[Wanted], ids: Mapping[str, str]
-) -> list[dict[str, Any]]:
+    project: str, file: str, wanted: Sequence[DeploymentState], ids: Mapping[str, str]
+) -> list[AutomationCore]:
     """The automations for a project's deployments.
 
-    Parameters
-    ----------
-    project : name of the project
-    file : name of its file, for people
-    wanted : its deployments; those without heartbeats are restarted only if a worker saw them die
-    ids : ids of the deployments by their names; one that is not there yet goes by its name
+    ``ids`` are those of deployments by their names; one that does not exist yet goes by its name.
+    Runs without heartbeats are started again only if a worker saw them die.
 
     Raises
     ------
@@ -73,23 +46,22 @@ def wanted_automations(
         If a heartbeat is not a number of seconds.
     """
     beats = {one.name: seconds for one in wanted if (seconds := _heartbeat(one))}
-    found = []
+    automations = []
     if beats:
-        found.append(_marking(_ids(beats, ids), MISSED * max(beats.values())))
+        automations.append(_marking(_resources(beats, ids), MISSED * max(beats.values())))
     if wanted:
-        found.append(_restarting(_ids([one.name for one in wanted], ids)))
-    mark = f"{_mark(project)} ({file}), and changed there."
-    return [
-        {**one, "name": f"{project}: {one['name']}", "description": f"{one['description']} {mark}"}
-        for one in found
-    ]
+        automations.append(_restarting(_resources([one.name for one in wanted], ids)))
+    for one in automations:
+        one.name = f"{project}: {one.name}"
+        one.description += f" {_mark(project)} ({file}), and changed there."
+    return automations
 
 
 def _mark(project: str) -> str:
     return f"Made by `tidemill deploy` from project {project!r}"
 
 
-def _heartbeat(one: Wanted) -> int | None:
+def _heartbeat(one: DeploymentState) -> int | None:
     """Seconds between heartbeats of a deployment's runs; None without any."""
     given = (one.fields.get("job_variables") or {}).get("env", {}).get(HEARTBEAT)
     if given is None:
@@ -102,114 +74,98 @@ def _heartbeat(one: Wanted) -> int | None:
     return int(given)
 
 
-def _ids(names: Iterable[str], ids: Mapping[str, str]) -> list[str]:
-    return sorted(f"prefect.deployment.{ids.get(name, name)}" for name in names)
+def _resources(names: Iterable[str], ids: Mapping[str, str]) -> list[str]:
+    return sorted(f"{_DEPLOYMENT}{ids.get(name, name)}" for name in names)
 
 
-def _marking(deployments: list[str], seconds: int) -> dict[str, Any]:
+def _marking(deployments: list[str], seconds: int) -> AutomationCore:
+    text = f"A run without a heartbeat for {seconds} s is marked as Crashed."
+    trigger = _missing(("heartbeat", *_ENDS), "heartbeat", seconds, deployments)
+    message = f"no heartbeat for {seconds} s: its host died"
+    action = {"state": "CRASHED", "name": "Crashed", "message": message}
+    return _automation("runs without heartbeat have crashed", text, trigger, action)
+
+
+def _restarting(deployments: list[str]) -> AutomationCore:
+    text = "A run that crashed the first time is started again, about the same time."
+    trigger = _missing(_OTHERWISE, "Crashed", SETTLE_SECONDS, deployments)
+    trigger["match"]["prefect.run-count"] = "1"  # which is what bounds it
+    message = "its process died: started once more"
+    action = {"state": "SCHEDULED", "name": "AwaitingRetry", "message": message}
+    return _automation("crashed runs start once more", text, trigger, action)
+
+
+def _missing(
+    events: Iterable[str], after: str, seconds: int, deployments: list[str]
+) -> dict[str, Any]:
+    """A trigger for each run of some deployments without any of these events after another."""
     return {
-        "name": "runs without heartbeat have crashed",
-        "description": f"A run that does not tell for {seconds} s that it lives is Crashed.",
-        "trigger": {
-            **_of_runs(deployments),
-            "posture": "Proactive",
-            "after": [f"{_RUNS}heartbeat"],
-            "expect": sorted(f"{_RUNS}{event}" for event in ("heartbeat", *_ENDS)),
-            "within": float(seconds),
-        },
-        "actions": [
-            _change_state("CRASHED", "Crashed", f"no heartbeat for {seconds} s: its host died")
-        ],
-    }
-
-
-def _restarting(deployments: list[str]) -> dict[str, Any]:
-    trigger = _of_runs(deployments)
-    return {
-        "name": "crashed runs start once more",
-        "description": "A run that crashed the first time is started again, about the same time.",
-        "trigger": {
-            **trigger,
-            "match": {**trigger["match"], "prefect.run-count": "1"},  # which is what bounds it
-            "posture": "Proactive",
-            "after": [f"{_RUNS}Crashed"],
-            "expect": sorted(f"{_RUNS}{event}" for event in _OTHERWISE),
-            "within": float(SETTLE_SECONDS),
-        },
-        "actions": [
-            _change_state("SCHEDULED", "AwaitingRetry", "its process died: started once more")
-        ],
-    }
-
-
-def _of_runs(deployments: list[str]) -> dict[str, Any]:
-    """A trigger for each run of some deployments."""
-    return {
-        "type": "event",
-        "match": {"prefect.resource.id": f"{_RUNS}*"},
+        "match": {"prefect.resource.id": "prefect.flow-run.*"},
         "match_related": {
             "prefect.resource.role": "deployment",
             "prefect.resource.id": deployments,
         },
         "for_each": ["prefect.resource.id"],
+        "posture": "Proactive",
+        "after": [f"prefect.flow-run.{after}"],
+        "expect": [f"prefect.flow-run.{event}" for event in events],
         "threshold": 1,
+        "within": seconds,
     }
 
 
-def _change_state(state: str, name: str, message: str) -> dict[str, Any]:
-    return {"type": "change-flow-run-state", "state": state, "name": name, "message": message}
+def _automation(
+    name: str, description: str, trigger: dict[str, Any], action: dict[str, Any]
+) -> AutomationCore:
+    # With the types, which have defaults: an update sends only what is given.
+    content = {
+        "name": name,
+        "description": description,
+        "trigger": {"type": "event", **trigger},
+        "actions": [{"type": "change-flow-run-state", **action}],
+    }
+    return AutomationCore.model_validate(content)
 
 
 def compare_automations(
     project: str,
-    wanted: Sequence[Mapping[str, Any]],
-    found: Iterable[FoundAutomation],
+    wanted: Sequence[AutomationCore],
+    found: Iterable[Automation],
     ids: Mapping[str, str],
-) -> tuple[AutomationStep, ...]:
+) -> tuple[AutomationDifference, ...]:
     """What has to be done so that the server has the automations that a project wants.
 
-    Those that were not made from the project's file are no part of it, whatever their names.
+    Those that were not made from the project's file are left alone, whatever their names.
     """
-    names = {f"prefect.deployment.{value}": name for name, value in ids.items()}
-    left = {
-        str(one.fields["name"]): one
-        for one in found
-        if _mark(project) in str(one.fields.get("description"))
-    }
-    steps = [_step(one, left.pop(one["name"], None), names) for one in wanted]
-    gone = (AutomationStep("remove", name, {}, one) for name, one in left.items())
-    return (*steps, *gone)
-
-
-def _step(
-    wanted: Mapping[str, Any], found: FoundAutomation | None, names: Mapping[str, str]
-) -> AutomationStep:
-    if found is None:
-        return AutomationStep("create", wanted["name"], wanted)
-    old = {path: _named(value, names) for path, value in _leaves(found.fields)}
-    new = {path: _named(value, names) for path, value in _leaves(wanted)}
-    changes = tuple(
-        Change(path, old.get(path), value) for path, value in new.items() if old.get(path) != value
+    names = {f"{_DEPLOYMENT}{value}": name for name, value in ids.items()}
+    left = {one.name: one for one in found if _mark(project) in one.description}
+    pairs = [(one, left.pop(one.name, None)) for one in wanted]
+    return (
+        *(Difference(new.name, new, old, _changes(old, new, names)) for new, old in pairs),
+        *(Difference(name, None, one) for name, one in left.items()),
     )
-    action = "change" if changes else "unchanged"
-    return AutomationStep(action, wanted["name"], wanted, found, changes)
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Path and value of all that is no mapping; lists of text are sets for Prefect."""
-    if isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _leaves(one, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-        for number, one in enumerate(value):
-            yield from _leaves(one, f"{path}.{number}")
-    else:
-        yield path, sorted(value) if isinstance(value, list) else value
+def _changes(
+    found: Automation | None, wanted: AutomationCore, names: Mapping[str, str]
+) -> dict[str, str]:
+    def named(value: Any) -> Any:
+        """With deployments by their names, for people; a list is a set for Prefect."""
+        if not isinstance(value, list):
+            return value
+        return sorted(names.get(one, one.removeprefix(_DEPLOYMENT)) for one in value)
+
+    if found is None:
+        return {}
+    old, new = (
+        one.model_dump(mode="json", include={"description", "trigger", "actions"})
+        for one in (found, wanted)
+    )
+    return field_changes(old, new, named)
 
 
-def _named(value: Any, names: Mapping[str, str]) -> Any:
-    """With deployments by their names, for people."""
-    if not isinstance(value, list):
-        return value
-    prefix = "prefect.deployment."
-    return sorted(names.get(one, one.removeprefix(prefix)) for one in value)
+def automation_lines(one: AutomationDifference) -> Iterator[str]:
+    """Describe it for people, if it changes the server."""
+    if one.action != "unchanged":
+        yield f"{one.action:<10} automation {one.name!r}"
+    yield from (f"{'':<10}   {path}: {change}" for path, change in one.changes.items())

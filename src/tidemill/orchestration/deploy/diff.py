@@ -1,4 +1,4 @@
-"""What a file of deployments and a server differ in: pure functions, and the text for people."""
+"""How a file of deployments and a server differ: pure functions, and the text for people."""
 
 from __future__ import annotations
 
@@ -6,118 +6,107 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import product
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from prefect.client.schemas.objects import DeploymentSchedule
 
 from tidemill.errors import ArgumentError
-from tidemill.orchestration.deploy.project_file import Schedule
 
-__all__ = ["Change", "Found", "ScheduleStep", "Step", "Wanted", "compare", "differences_text"]
+__all__ = [
+    "DeploymentDifference",
+    "DeploymentState",
+    "Difference",
+    "ScheduleDifference",
+    "compare",
+    "differences_text",
+    "field_changes",
+]
 
-#: Begins the slug of a schedule whose slug the file does not give: it is known as the file's.
-OWN_SLUG = "tidemill-"
-#: Fields whose entries are compared one by one.
-_ENTRIES = frozenset({"parameters", "job_variables", "concurrency_options"})
 _FORM = "parameter_openapi_schema"
 _WIDTH = 100  # characters of a value that is shown
+_Wanted = TypeVar("_Wanted")
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A deployment as the file wants it. Its full name is that of flow and deployment."""
+class DeploymentState:
+    """A deployment as the file wants it, or as the server has it."""
 
-    name: str
-    fields: Mapping[str, Any]
-    schedules: tuple[Schedule, ...]
+    name: str  # of flow and deployment, like extract/nightly
+    fields: Mapping[str, Any]  # JSON values, by the names of Prefect's API
+    schedules: Sequence[DeploymentSchedule] = ()
     paused: bool = False
+    project: str | None = None  # whose file it was made from
+    id: UUID | None = None  # on the server
 
 
 @dataclass(frozen=True)
-class Found:
-    """A deployment as the server has it."""
+class Difference(Generic[_Wanted, _Found]):
+    """Something that the file wants, the server has, or both."""
 
     name: str
-    id: str
-    project: str | None  # whose file it was made from
-    fields: Mapping[str, Any]
-    schedules: tuple[Schedule, ...]
-    paused: bool = False
+    wanted: _Wanted | None
+    found: _Found | None
+    changes: Mapping[str, str] = field(default_factory=dict)  # what `field_changes` returns
+
+    @property
+    def action(self) -> str:
+        """One of create, remove, change and unchanged."""
+        if self.found is None:
+            return "create"
+        if self.wanted is None:
+            return "remove"
+        return "change" if self.changes else "unchanged"
+
+
+ScheduleDifference = Difference[DeploymentSchedule, DeploymentSchedule]
 
 
 @dataclass(frozen=True)
-class Change:
-    """One value that is to change."""
+class DeploymentDifference(Difference[DeploymentState, DeploymentState]):
+    """A deployment and its schedules. One that left the file stays, without schedules."""
 
-    field: str
-    old: Any
-    new: Any
-
-    def __str__(self) -> str:
-        """Like 'parameters.settings: efficient -> minimal'."""
-        if self.field == _FORM:
-            return f"form of parameters: {_form_change(self.old, self.new)}"
-        return f"{self.field}: {_shown(self.old)} -> {_shown(self.new)}"
-
-
-@dataclass(frozen=True)
-class ScheduleStep:
-    """What is done with one schedule."""
-
-    action: str  # create, change, remove or unchanged
-    old: Schedule | None
-    new: Schedule | None
-
-    def lines(self) -> Iterator[str]:
-        """What is to be said of it."""
-        if self.action == "change":
-            yield f"change schedule: {self.old} -> {self.new}"
-        elif self.action != "unchanged":
-            yield f"{self.action} schedule: {self.new or self.old}"
-        if self.old and self.new:
-            yield from self._details(self.old, self.new)
-
-    def _details(self, old: Schedule, new: Schedule) -> Iterator[str]:
-        yield from map(str, _entry_changes("schedule.parameters", old.parameters, new.parameters))
-        if new.slug not in {None, old.slug}:
-            yield str(Change("schedule.slug", old.slug, new.slug))
-        if old.active != new.active:
-            yield f"schedule {new} is {'active' if old.active else 'paused'} here, and stays so"
-
-
-@dataclass(frozen=True)
-class Step:
-    """What is done with one deployment."""
-
-    action: str  # create, change, unchanged, or left: it is in the file no more
-    name: str
-    wanted: Wanted | None = None
-    found: Found | None = None
-    changes: tuple[Change, ...] = ()
-    schedules: tuple[ScheduleStep, ...] = field(default=())
+    schedules: tuple[ScheduleDifference, ...] = ()
 
     @property
     def does_something(self) -> bool:
-        """Whether the server is changed by it."""
-        return self.action in {"create", "change"} or any(
-            one.action != "unchanged" for one in self.schedules
-        )
+        """Whether it changes the server."""
+        own = self.action in {"create", "change"}
+        return own or any(one.action != "unchanged" for one in self.schedules)
 
     def lines(self) -> Iterator[str]:
-        """What is to be said of it."""
-        title = "change" if self.action == "left" and self.does_something else self.action
-        yield f"{title:<10} {self.name}"
-        details = [str(one) for one in self.changes]
-        details += [line for one in self.schedules for line in one.lines()]
-        if self.action == "left":
-            details.append(f"it left the file; `prefect deployment delete {self.name}` removes it")
-        if self.wanted and self.found and self.found.paused and not self.wanted.paused:
-            details.append("the deployment is paused here, and stays so")
-        yield from (f"{'':<10}   {one}" for one in details)
+        """Describe it for people."""
+        action = self.action
+        if self.found:
+            still = "unchanged" if self.wanted else "left"
+            action = "change" if self.does_something else still
+        yield f"{action:<10} {self.name}"
+        yield from (f"{'':<10}   {one}" for one in self._details())
+
+    def _details(self) -> Iterator[str]:
+        for path, change in self.changes.items():
+            yield f"{'form of parameters' if path == _FORM else path}: {change}"
+        for one in self.schedules:
+            if one.action != "unchanged":
+                yield f"{one.action} schedule: {one.name}"
+            yield from (f"schedule.{path}: {change}" for path, change in one.changes.items())
+            if one.wanted and one.found and one.wanted.active != one.found.active:
+                state = "active" if one.found.active else "paused"
+                yield f"schedule {one.name} is {state} here, and stays so"
+        if self.wanted is None:
+            yield f"it left the file; `prefect deployment delete {self.name}` removes it"
+        elif self.found and self.found.paused and not self.wanted.paused:
+            yield "the deployment is paused here, and stays so"
 
 
-def compare(project: str, wanted: Sequence[Wanted], found: Iterable[Found]) -> tuple[Step, ...]:
+def compare(
+    project: str, wanted: Sequence[DeploymentState], found: Iterable[DeploymentState]
+) -> tuple[DeploymentDifference, ...]:
     """What has to be done so that the server has what the file of ``project`` wants.
 
-    Deployments that were not made from this file are no part of it.
+    Deployments that were not made from this file are left alone.
 
     Raises
     ------
@@ -125,24 +114,18 @@ def compare(project: str, wanted: Sequence[Wanted], found: Iterable[Found]) -> t
         If a name is taken by such a deployment.
     """
     there = {one.name: one for one in found}
-    if strangers := [
-        there[one.name] for one in wanted if _is_strange(there.get(one.name), project)
-    ]:
-        raise ArgumentError("\n".join(_taken(one, project) for one in strangers))
-    steps = [_step(one, there.get(one.name)) for one in wanted]
-    names = {one.name for one in wanted}
-    left = [one for one in there.values() if one.project == project and one.name not in names]
-    return (*steps, *(_left(one) for one in sorted(left, key=lambda one: one.name)))
-
-
-def _is_strange(found: Found | None, project: str) -> bool:
-    return found is not None and found.project != project
-
-
-def _taken(found: Found, project: str) -> str:
-    maker = (
-        "not by `tidemill deploy`" if found.project is None else f"from project {found.project!r}"
+    names = [one.name for one in wanted]
+    if taken := [there[n] for n in names if n in there and there[n].project != project]:
+        raise ArgumentError("\n".join(_taken(one, project) for one in taken))
+    left = sorted(n for n, one in there.items() if one.project == project and n not in names)
+    return (
+        *(_difference(one.name, one, there.get(one.name)) for one in wanted),
+        *(_difference(name, None, there[name]) for name in left),
     )
+
+
+def _taken(found: DeploymentState, project: str) -> str:
+    maker = f"from project {found.project!r}" if found.project else "not by `tidemill deploy`"
     return (
         f"deployment {found.name!r} is on the server and was made {maker}, so project {project!r} "
         "leaves it alone; give yours another name in the file, or delete that one: "
@@ -150,129 +133,134 @@ def _taken(found: Found, project: str) -> str:
     )
 
 
-def _step(wanted: Wanted, found: Found | None) -> Step:
-    if found is None:
-        created = tuple(ScheduleStep("create", None, one) for one in wanted.schedules)
-        return Step("create", wanted.name, wanted, schedules=created)
-    changes = tuple(_changes(found.fields, wanted.fields))
-    schedules = tuple(_schedule_steps(wanted.schedules, found.schedules))
-    changed = changes or any(one.action != "unchanged" for one in schedules)
-    return Step(
-        "change" if changed else "unchanged", wanted.name, wanted, found, changes, schedules
+def _difference(
+    name: str, wanted: DeploymentState | None, found: DeploymentState | None
+) -> DeploymentDifference:
+    changes = field_changes(found.fields, wanted.fields) if wanted and found else {}
+    schedules = _schedule_differences(
+        wanted.schedules if wanted else (), found.schedules if found else ()
     )
+    return DeploymentDifference(name, wanted, found, changes, tuple(schedules))
 
 
-def _left(found: Found) -> Step:
-    return Step(
-        "left", found.name, None, found, schedules=tuple(_schedule_steps((), found.schedules))
-    )
+def field_changes(
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    plain: Callable[[Any], Any] = lambda value: value,
+) -> dict[str, str]:
+    """How the fields of ``new`` differ in ``old``: text like 'efficient -> minimal' by path.
 
-
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    for key, value in new.items():
-        if key in _ENTRIES:
-            yield from _entry_changes(key, old.get(key) or {}, value)
-        elif old.get(key) != value:
-            yield Change(key, old.get(key), value)
-
-
-def _entry_changes(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    for name in dict.fromkeys([*new, *old]):
-        if (name in old, old.get(name)) != (name in new, new.get(name)):
-            yield Change(f"{key}.{name}", _entry(old, name), _entry(new, name))
-
-
-def _entry(entries: Mapping[str, Any], name: str) -> Any:
-    """For people: an entry that is null is not an entry that is not there."""
-    return "null" if name in entries and entries[name] is None else entries.get(name)
-
-
-def _schedule_steps(
-    wanted: Sequence[Schedule], found: Sequence[Schedule]
-) -> Iterator[ScheduleStep]:
-    """Pairs by slug, then by what they say; one that is left on either side was changed.
-
-    A schedule without a slug was not made from the file: it is a person's and stays.
+    A path is that of one entry, like parameters.settings; values are compared after ``plain``.
     """
-    wants, has = list(wanted), [one for one in found if one.slug]
-    pairs: list[tuple[Schedule, Schedule]] = []
-    for matches in (_same_slug, _same, _same_rule):
-        pairs += _take_pairs(wants, has, matches)
-    if len(wants) == len(has) == 1:
-        pairs.append((wants.pop(), has.pop()))
-    for new, old in pairs:
-        same = _same(new, old) and new.slug in {None, old.slug}
-        yield ScheduleStep("unchanged" if same else "change", old, new)
-    yield from (ScheduleStep("remove", one, None) for one in has)
-    yield from (ScheduleStep("create", None, one) for one in wants)
+    changes = {}
+    for key, value in new.items():
+        if key == _FORM:
+            if old.get(key) != value:
+                changes[key] = _form_change(old.get(key), value)
+            continue
+        before, after = (
+            {path: json.dumps(plain(leaf)) for path, leaf in _leaves(one, key)}
+            for one in (old.get(key), value)
+        )
+        for path in dict.fromkeys([*after, *before]):
+            if before.get(path) != after.get(path):
+                changes[path] = f"{_shown(before.get(path))} -> {_shown(after.get(path))}"
+    return changes
 
 
-def _take_pairs(
-    wants: list[Schedule], has: list[Schedule], matches: Callable[[Schedule, Schedule], bool]
-) -> Iterator[tuple[Schedule, Schedule]]:
-    for new in tuple(wants):
-        old = next((one for one in has if matches(new, one)), None)
-        if old is not None:
-            wants.remove(new)
-            has.remove(old)
-            yield new, old
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Path and value of all that is no mapping, and no list of mappings."""
+    is_entry = "." in path
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        value = dict(enumerate(value))
+    if isinstance(value, Mapping) and (value or not is_entry):
+        for key, one in value.items():
+            yield from _leaves(one, f"{path}.{key}")
+    elif value is not None or is_entry:  # a field that is null is not there
+        yield path, value
 
 
-def _same_slug(new: Schedule, old: Schedule) -> bool:
-    return new.slug is not None and new.slug == old.slug
-
-
-def _same(new: Schedule, old: Schedule) -> bool:
-    return _same_rule(new, old) and new.parameters == old.parameters
-
-
-def _same_rule(new: Schedule, old: Schedule) -> bool:
-    """Whether they start runs at the same times; what the file leaves open is as it is."""
-    return all(_same_value(value, old.rule.get(key)) for key, value in new.rule.items())
-
-
-def _same_value(new: Any, old: Any) -> bool:
-    """Prefect gives an rrule a start if it has none."""
-    if isinstance(new, str) and isinstance(old, str) and "DTSTART" not in new:
-        return new == re.sub(r"^DTSTART.*\n", "", old)
-    return bool(new == old)
-
-
-def differences_text(
-    steps: Sequence[Step], new_pools: Sequence[str], others: Sequence[str] = (), *, dry_run: bool
-) -> str:
-    """All differences and their sum, for people; ``others`` are lines about automations."""
-    lines = [f"{'create':<10} work pool {name} (type process)" for name in new_pools]
-    for step in steps:
-        lines += step.lines()
-    is_same = not new_pools and not others
-    return "\n".join([*lines, *others, _sum(steps, is_same=is_same, dry_run=dry_run)])
-
-
-def _sum(steps: Sequence[Step], *, is_same: bool, dry_run: bool) -> str:
-    done = [one for one in steps if one.does_something]
-    if not done and is_same:
-        return "Nothing changed: the server has what the file says."
-    created = sum(one.action == "create" for one in done)
-    counts = f"{created} created, {len(done) - created} changed, {len(steps) - len(done)} unchanged"
-    return f"Dry run, nothing was done. It would be: {counts}." if dry_run else f"Done: {counts}."
-
-
-def _shown(value: Any) -> str:
-    if value is None:
+def _shown(text: str | None) -> str:
+    """JSON as people write it."""
+    if text is None:
         return "nothing"
-    text = value if isinstance(value, str) and value else json.dumps(value)
+    if text.startswith('"') and text != '""':
+        text = json.loads(text)
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
 
 
 def _form_change(old: Any, new: Any) -> str:
-    """The names of parameters whose place in the form is another."""
+    """Names of the parameters that were added, removed or changed in the form."""
     before, after = ((form or {}).get("properties", {}) for form in (old, new))
-    names = [
-        f"{sign}{name}"
-        for sign, mine, other in (("+", after, before), ("-", before, after))
-        for name in mine
-        if name not in other
-    ]
-    names += [name for name in after if name in before and before[name] != after[name]]
-    return ", ".join(names) or "as the installed flow has it"
+    added = [f"+{name}" for name in after if name not in before]
+    removed = [f"-{name}" for name in before if name not in after]
+    changed = [name for name in after if name in before and before[name] != after[name]]
+    return ", ".join([*added, *removed, *changed]) or "as the installed flow has it"
+
+
+def _schedule_differences(
+    wanted: Sequence[DeploymentSchedule], found: Sequence[DeploymentSchedule]
+) -> Iterator[ScheduleDifference]:
+    """Pairs by slug, then by content; a single one left on each side was changed.
+
+    A schedule without a slug was not made from the file: it is a person's and stays.
+    """
+    wants, has = list(wanted), [one for one in found if one.slug]
+    for matches in (
+        lambda new, old: new.slug == old.slug,
+        lambda new, old: _same_rule(new, old) and new.parameters == old.parameters,
+        _same_rule,
+        lambda *_: len(wants) == len(has) == 1,
+    ):
+        for new, old in product(tuple(wants), tuple(has)):
+            if new in wants and old in has and matches(new, old):
+                wants.remove(new)
+                has.remove(old)
+                yield _schedule_difference(new, old)
+    yield from (Difference(_rule_text(one), None, one) for one in has)
+    yield from (Difference(_rule_text(one), one, None) for one in wants)
+
+
+def _schedule_difference(new: DeploymentSchedule, old: DeploymentSchedule) -> ScheduleDifference:
+    changes = field_changes(
+        {"parameters": old.parameters, "slug": old.slug},
+        {"parameters": new.parameters, "slug": new.slug or old.slug},
+    )
+    if not _same_rule(new, old):
+        changes = {"rule": f"{_rule_text(old)} -> {_rule_text(new)}", **changes}
+    return Difference(_rule_text(new), new, old, changes)
+
+
+def _same_rule(new: DeploymentSchedule, old: DeploymentSchedule) -> bool:
+    """Whether they start runs at the same times; the server fills in what the file leaves out."""
+    given = new.schedule.model_fields_set | {"timezone"}
+    wants, has = (one.schedule.model_dump(include=given) for one in (new, old))
+    if "rrule" in wants and "rrule" in has and "DTSTART" not in wants["rrule"]:
+        has["rrule"] = re.sub(r"^DTSTART.*\n", "", has["rrule"])
+    return bool(wants == has)
+
+
+def _rule_text(one: DeploymentSchedule) -> str:
+    """Like 'cron 30 2 * * * timezone UTC'."""
+    given = (one.schedule.model_fields_set | {"timezone"}) - {"day_or"}
+    shown = one.schedule.model_dump(mode="json", include=given, exclude_none=True)
+    return " ".join(f"{key} {value}" for key, value in shown.items())
+
+
+def differences_text(
+    steps: Sequence[DeploymentDifference],
+    new_pools: Sequence[str],
+    others: Sequence[str] = (),
+    *,
+    dry_run: bool,
+) -> str:
+    """All differences and their counts, for people; ``others`` are lines about automations."""
+    lines = [f"{'create':<10} work pool {name} (type process)" for name in new_pools]
+    lines += [line for step in steps for line in step.lines()]
+    done = [one for one in steps if one.does_something]
+    if not (done or new_pools or others):
+        return "\n".join([*lines, "Nothing changed: the server has what the file says."])
+    created = sum(one.action == "create" for one in done)
+    counts = f"{created} created, {len(done) - created} changed, {len(steps) - len(done)} unchanged"
+    verb = "Dry run, nothing was done. It would be" if dry_run else "Done"
+    return "\n".join([*lines, *others, f"{verb}: {counts}."])

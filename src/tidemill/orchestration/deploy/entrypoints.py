@@ -1,4 +1,4 @@
-"""Flows that a file of deployments names: imported, and their parameters checked."""
+"""Flows named in a file of deployments: imported, and their parameters checked."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["load_flow", "parameter_form", "wrong_parameters", "wrong_steps"]
 
 
 def parameter_form(flow: Flow[Any, Any]) -> dict[str, Any]:
-    """JSON schema of the flow's parameters, from which Prefect's page makes its form."""
-    # As `prefect deploy` sends it, so that the two do not undo each other's work.
+    """JSON schema of the flow's parameters, from which Prefect's page builds its form."""
+    # As `prefect deploy` sends it, so that neither undoes the other's work.
     return dict(parameter_schema(flow.fn).model_dump(mode="json", exclude_unset=True))
 
 
 def load_flow(entrypoint: str, folder: Path) -> Flow[Any, Any]:
-    """Import a flow by ``package.module.flow``, or ``path.py:flow`` in the file's folder.
+    """Import a flow by ``package.module.flow``, or by ``path.py:flow`` relative to ``folder``.
 
     Raises
     ------
     ArgumentError
-        If it cannot be imported, or is no flow.
+        If it cannot be imported, or is not a flow.
     """
     is_path = ":" in entrypoint
     if not is_path and "." not in entrypoint:
@@ -49,19 +49,19 @@ def load_flow(entrypoint: str, folder: Path) -> Flow[Any, Any]:
 
 
 def wrong_parameters(one: Deployment, flow: Flow[Any, Any]) -> Iterator[str]:
-    """What the flow does not have or take, and what a scheduled run would lack."""
-    given = one.fields["parameters"]
+    """Parameters that the flow lacks or refuses, and those that a scheduled run would lack."""
+    given = one.parameters
     yield from _wrong_values(given, flow, "parameters")
     for number, schedule in enumerate(one.schedules, start=1):
         at = f"schedule {number}: parameters"
         yield from _wrong_values(schedule.parameters, flow, at)
         missing = set(parameter_form(flow).get("required", ())) - {*given, *schedule.parameters}
         if missing:
-            yield f"{at}: {shorten(sorted(missing))} missing, without which no run can start"
+            yield f"{at}: {shorten(sorted(missing))} missing; no run can start without them"
 
 
 def wrong_steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Pull steps that a worker could not carry out; those that bring a package are left to it."""
+    """Pull steps that a worker could not run; those that install a package are not checked."""
     for step in steps:
         if len(step) != 1:
             yield f"pull: {dict(step)!r} is not allowed; give each step one name with its arguments"
@@ -80,7 +80,7 @@ def _wrong_values(given: Mapping[str, Any], flow: Flow[Any, Any], at: str) -> It
     form = parameter_form(flow)
     known = form.get("properties", {})
     for name in sorted(given.keys() - known.keys()):
-        yield f"{at}: {name!r} is no parameter of flow {flow.name!r}; allowed: {', '.join(known)}"
+        yield f"{at}: {name!r} is not a parameter of {flow.name!r}; allowed: {', '.join(known)}"
     fits = {name: value for name, value in given.items() if name in known}
     errors = validate(fits, form, ignore_required=True)
     for error in errors:
@@ -94,7 +94,7 @@ def _wrong_values(given: Mapping[str, Any], flow: Flow[Any, Any], at: str) -> It
 
 
 def _allowed(schema: Any) -> str:
-    """What a piece of JSON schema allows, in words."""
+    """Describe in words what a piece of JSON schema allows."""
     if not isinstance(schema, dict):
         return "nothing"
     for key in ("anyOf", "oneOf"):
