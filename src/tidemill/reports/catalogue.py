@@ -32,6 +32,8 @@ to value: apart from `linear_trend_timewise`, no calculator looks at times.
 An empty series has length 0 and NaN elsewhere. Infinite and NaN input is up to `--on-nan`, see
 [extract.md](extract.md#policies). "Columns" counts the features of the preset `comprehensive`.
 
+Words with a special meaning are explained in the [glossary](glossary.md).
+
 {index}
 
 {sections}
