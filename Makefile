@@ -2,6 +2,7 @@
 #
 #   make test PYTHON=/path/to/python3.12     another interpreter (after `make clean-venv`)
 #   make test CONSTRAINTS=                   the newest versions instead of the known ones
+#   make test ROOM=storage                   the tests of one room only (a folder of tests/)
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -30,9 +31,10 @@ help: ## say what there is to make
 demo: $(STAMP) ## run the main job on bundled real data
 	$(BIN)/tidemill demo
 
+# One room: make test ROOM=storage, or a part of one: make test ROOM=calculators/kernels
 .PHONY: test
-test: $(STAMP) ## run the tests, but for the slow ones (at most 15 minutes on two cores)
-	$(BIN)/python -m pytest -m "not slow and not docs" --session-timeout=2700
+test: $(STAMP) ## run the fast tests (15 minutes at most); of one room: make test ROOM=storage
+	$(BIN)/python -m pytest $(if $(ROOM),tests/$(ROOM)) -m "not slow and not docs" --session-timeout=2700
 
 .PHONY: slow
 slow: $(STAMP) ## run the slow tests: clean installation, servers, whole clusters
@@ -78,6 +80,10 @@ wheel: $(STAMP) ## build dist/*.whl and check what is in it
 	$(BIN)/python -m build --no-isolation --outdir dist >/dev/null
 	TIDEMILL_WHEEL_DIR=$(CURDIR)/dist $(BIN)/python -m pytest -q -m "not slow" tests/packaging/test_wheel.py
 	@ls dist
+
+.PHONY: drawing
+drawing: $(STAMP) ## draw docs/images/rooms.svg from the imports, after a change of them
+	$(BIN)/python docs/make_architecture.py
 
 .PHONY: format
 format: $(STAMP) ## let ruff repair style and format

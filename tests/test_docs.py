@@ -51,6 +51,75 @@ def test_every_link_leads_somewhere(page):
         assert not anchor or anchor in anchors(file), f"{page.name}: {target}"
 
 
+def test_every_page_leads_to_the_glossary():
+    without = [page.name for page in PAGES if "glossary.md)" not in text_of(page)]
+    assert without == ["glossary.md"]
+
+
+def test_the_glossary_explains_each_word_once():
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text_of(DOCS / "glossary.md"), re.MULTILINE)
+    rows = [row for row in rows if row != ("word", "meaning")]
+    words = [word for word, _ in rows]
+    assert len(words) == len(set(words))
+    for word, meaning in rows:
+        sentence = re.sub(r": see \[.*", "", meaning)
+        assert not sentence.endswith("."), word
+        assert ". " not in sentence, f"{word}: one sentence"
+
+
+WORDS = [
+    "attempt",
+    "block",
+    "bucket",
+    "calculator",
+    "carryover",
+    "check",
+    "chunk",
+    "door",
+    "drift",
+    "due",
+    "feature matrix",
+    "generation",
+    "interval record",
+    "late",
+    "lease",
+    "marker",
+    "part",
+    "plan",
+    "poison",
+    "quarantine",
+    "run record",
+    "series",
+    "settings",
+    "spill",
+    "tile",
+    "unpublished interval",
+    "window",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_glossary_has_the_word(word):
+    assert f"\n| {word} | " in text_of(DOCS / "glossary.md")
+
+
+@each_page
+def test_files_of_the_code_that_a_page_names_exist(page):
+    """As seen from the root, or, on the page of the architecture, from the package."""
+    if page.name == "CHANGELOG.md":  # says what was
+        return
+    named = set(re.findall(r"(?<![\w./])((?:[a-z_]+/)+(?:[a-z_]+\.py)?)(?![\w./])", text_of(page)))
+    tops = {path.name for top in (ROOT, ROOT / "src/tidemill") for path in top.iterdir()}
+    missing = [
+        name
+        for name in sorted(named)
+        if name.split("/")[0] in tops
+        and not (ROOT / name).exists()
+        and not (ROOT / "src/tidemill" / name).exists()
+    ]
+    assert missing == []
+
+
 @each_page
 def test_a_block_that_is_not_run_says_why(page):
     """``bash`` blocks are not run: each is followed by a comment with the reason."""

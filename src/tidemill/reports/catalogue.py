@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +32,8 @@ value to the next: apart from `linear_trend_timewise`, no calculator looks at ti
 An empty series has length 0 and NaN elsewhere. `--on-nan` decides about infinite and NaN input, see
 [extract.md](extract.md#policies). "Columns" counts the features of the preset `comprehensive`.
 
+Words with a special meaning are explained in the [glossary](glossary.md).
+
 {index}
 
 {sections}
@@ -43,6 +47,8 @@ WORDS = {
     "bool": "true or false",
     "numbers": "numbers",
 }
+#: Longest line of the page, tables apart.
+WIDTH = 110
 
 
 def catalogue() -> list[dict[str, Any]]:
@@ -100,15 +106,26 @@ def _index() -> Iterator[str]:
 def _section(row: Calculator, description: Description) -> Iterator[str]:
     yield f"## {row.name}"
     yield ""
-    yield description.definition
+    yield _wrapped(description.definition)
     yield ""
     for parameter in row.parameters:
-        yield f"- `{parameter.name}`: {_range(parameter)}"
-    yield f"- Unit: {description.unit}"
-    yield f"- NaN: {_nan(row, description)}"
-    yield f"- Presets: {', '.join(row.presets) or NO_PRESET}"
+        yield _wrapped(f"- `{parameter.name}`: {_range(parameter)}")
+    yield _wrapped(f"- Unit: {description.unit}")
+    yield _wrapped(f"- NaN: {_nan(row, description)}")
+    yield _wrapped(f"- Presets: {', '.join(row.presets) or NO_PRESET}")
     if row.source:
-        yield f"- Source: {row.source}"
+        yield _wrapped(f"- Source: {row.source}")
+
+
+def _wrapped(text: str) -> str:
+    """Break a paragraph or an item of a list into lines that Markdown joins again."""
+    # At the start of a line these would begin a list, a title or a quotation.
+    glued = re.sub(r" (?=[-+*=#>]|\d+\.)", "\0", text)
+    indent = "  " if text.startswith("- ") else ""
+    lines = textwrap.fill(
+        glued, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return lines.replace("\0", " ")
 
 
 def _range(parameter: Parameter) -> str:
