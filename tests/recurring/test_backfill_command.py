@@ -53,7 +53,12 @@ def test_every_option_of_the_command_is_passed_on_but_those_of_its_own(request_o
 def _value_of(parameter):
     """Some value that is not empty."""
     type_ = parameter.forms[0].type
-    return {dict[str, str]: {"a": "B"}, dict[str, Any]: {"a": {}}, list[str]: ["a"]}.get(type_, 7)
+    return {
+        dict[str, str]: {"a": "B"},
+        dict[str, Any]: {"a": {}},
+        list[str]: ["a"],
+        bool: True,
+    }.get(type_, "7")
 
 
 @pytest.mark.parametrize("flow", [extract, extract_interval, backfill])

@@ -33,7 +33,7 @@ from tidemill.model.policies import Policies
 from tidemill.planning import prepare as preparation
 from tidemill.planning.check_limits import parse_checks
 from tidemill.planning.request import make_request
-from tidemill.planning.settings_change import alteration
+from tidemill.planning.settings_change import settings_change
 from tidemill.recurring import examine as recurring
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import examine, update_file_list
@@ -498,7 +498,7 @@ def test_columns_that_are_no_longer_made_stay(source, table):
 def test_settings_are_compared_kind_by_kind(before, now, gained, lost, source, table):
     run(source, table, DAYS[0])
     (record,) = known(table).values()
-    found = alteration(now, Policies(), replace(record, settings=before))
+    found = settings_change(now, Policies(), replace(record, settings=before))
     assert (found.gained, found.lost, bool(found)) == (gained, lost, bool(gained or lost))
 
 
@@ -570,7 +570,7 @@ def test_what_was_noted_meanwhile_of_an_interval_stays(source, table):
     frame.iloc[::-1].to_parquet(source / f"{DAYS[0]}.parquet", index=False)
     about = request(source, table, DAYS[0])
     found = examine(about, known(table)[about.interval.name], recalculate=False)
-    assert found.moved is not None
+    assert found.updated_record is not None
     frame.assign(x=1.5).to_parquet(source / f"{DAYS[0]}.parquet", index=False)
     run(source, table, DAYS[0])  # by the schedule, while a backfill examines other intervals
     before = known(table)
