@@ -32,8 +32,6 @@ HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
 
 
-
-
 # Clocks that change at midnight, by half an hour, at odd minutes, over a whole day (Samoa, the
 # Marshall Islands), and offsets of quarters of an hour.
 ZONES = [
