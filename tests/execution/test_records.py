@@ -110,7 +110,7 @@ def test_a_result_that_a_file_shows_already_keeps_what_was_recorded(series, tmp_
     assert [one["id"] for one in again.quarantined] == ["1"]
     assert (again.digest, again.rows) == (first.digest, first.rows)
     assert (first.parts["calculated"], again.parts["calculated"]) == (6, 0)
-    assert json.loads(json.dumps(again.to_json())) == again.to_json()
+    assert json.loads(json.dumps(again.to_json()))["digest"] == first.digest
 
 
 @pytest.mark.parametrize(
