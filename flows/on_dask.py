@@ -10,7 +10,7 @@ from typing import Any
 from prefect import flow
 
 from tidemill.execution.in_process import extract_here
-from tidemill.execution.job import Job, take_turn
+from tidemill.execution.job import Job, wait_to_publish
 from tidemill.execution.ordered_pool import Turn
 from tidemill.orchestration.cluster import ClusterSpec, using
 from tidemill.orchestration.dead_runs import INNER
@@ -71,5 +71,5 @@ def extract_on_dask(run: dict[str, Any], cluster: str) -> dict[str, Any]:
         chunks = steps.time("calculate_chunk_size", calculate_chunk_size, run, steps.threads)
         steps.time("partition", partition, run, cluster)
         steps.time("calculate_features", steps.run_chunks, chunks["chunks"], calculate_features)
-        take_turn(steps.run)
+        wait_to_publish(steps.run)
         return reduce(run, steps.facts())

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 import tidemill
 from tidemill.calculators import calculator
-from tidemill.errors import SettingsError
+from tidemill.errors import (
+    SettingsError,
+)
 from tidemill.execution.chunk import run_chunk
 from tidemill.execution.in_process import extract_here
 from tidemill.execution.plans import missing_parts
+from tidemill.planning import prepare as preparation
 from tidemill.planning.prepare import prepare, validate_request
 from tidemill.planning.request import make_request
+from tidemill.recurring import examine as recurring
+from tidemill.recurring.examine import examine
 
+from ..support.daily import (
+    DAYS,
+    request,
+    rows,
+)
 from ..support.inputs import make_input
 from ..support.jobs import opened
 
@@ -103,3 +114,22 @@ def test_code_that_cannot_be_read_is_found_at_the_door(look, series, sink):
     assert not sink.exists()
     calculator(name="mine", version="1")(math.fsum)
     look(request_of(series, sink))
+
+
+def test_files_outside_of_the_window_are_not_read(source, table):
+    (source / "2026-11-17.parquet").write_bytes((source / "2026-11-17.parquet").read_bytes())
+    found = recurring.find_interval_files(request(source, table, DAYS[2]))
+    assert [file.path for file in found.files] == ["2026-11-19.parquet"]
+
+
+def test_rows_that_were_looked_at_are_not_read_again(source, table, monkeypatch):
+    about = request(source, table, DAYS[1])
+    seen = replace(about, examined=examine(about, None, recalculate=False).source)
+    reads, read = [], preparation.read_window
+    monkeypatch.setattr(preparation, "read_window", lambda found: reads.append(1) or read(found))
+    extract_here(seen)
+    assert not reads
+    rows(DAYS[1]).assign(x=0.0).to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+    extract_here(seen)
+    assert reads
+    assert (tidemill.read_matrix(table)["x__sum_values"] == 0).all()

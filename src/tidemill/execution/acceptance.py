@@ -16,7 +16,7 @@ from tidemill.execution.checks import CheckResult, ResultCounts, failures, find,
 from tidemill.execution.drift import Figures, Gatherer, all_nan, most_nan, moves
 from tidemill.model.ids import id_fields, tuple_text
 from tidemill.model.plan import Plan
-from tidemill.planning.settings_change import alteration
+from tidemill.planning.settings_change import settings_change
 from tidemill.storage.intervals import (
     IntervalRecord,
     latest_interval,
@@ -97,7 +97,7 @@ def accept(
     if replaced is None:
         return replace(accepted, changes=_all_added(run, plan, markers))
     changes = _changes(run, plan, markers, interval.name)
-    change = alteration(plan.settings, plan.policies, replaced, interval)
+    change = settings_change(plan.settings, plan.policies, replaced, interval)
     return replace(accepted, replaced=replaced.run_id, changes=changes, settings_change=change.text)
 
 

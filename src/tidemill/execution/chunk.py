@@ -133,7 +133,7 @@ def _suspects(run: Run, index: int) -> list[Attempt]:
     return [one for one in found if not (one.process.is_here and one.process.is_alive)]
 
 
-def forget_stopped(run: Run) -> None:
+def clear_attempts_of_stopped(run: Run) -> None:
     """Remove the marks of a run's processes that were stopped with it: no series was their death.
 
     A Prefect worker stops the whole group of a run that is cancelled, worker processes included.

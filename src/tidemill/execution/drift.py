@@ -20,12 +20,10 @@ from io import BytesIO
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
+
+from tidemill.model.aliases import Floats, Index
 
 __all__ = ["Figures", "Gatherer", "all_nan", "most_nan", "moves"]
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 #: Features that a report names.
 MOVED = 20
@@ -40,7 +38,7 @@ class Figures:
 
     columns: tuple[str, ...]
     rows: int
-    nan: Ints  # cells, int64[m]
+    nan: Index  # cells, int64[m]
     mean: Floats  # of finite cells, float64[m]; NaN where there is none
     spread: Floats  # standard deviation of finite cells, float64[m]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tidemill.errors import LeaseLostError
 from tidemill.execution.chunk import run_chunk
-from tidemill.execution.job import Job, stop_workers, take_turn
+from tidemill.execution.job import Job, stop_workers, wait_to_publish
 from tidemill.execution.kernels import announce_kernels, load_kernels
 from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.plans import load_plan
@@ -52,7 +52,7 @@ def extract_here(
             load_kernels(job.run)
         with _timed(seconds, "calculate_features"):
             _run_chunks(job, chunks, threads)
-        take_turn(job.run)
+        wait_to_publish(job.run)
         facts = {"cluster": "none", "threads": threads, "task_runs": 0, "seconds": seconds}
         return reduce(job.run, facts)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from tidemill.execution.chunk import forget_stopped
+from tidemill.execution.chunk import clear_attempts_of_stopped
 from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.plans import missing_of_plan, record_plan
 from tidemill.execution.records import write_failure
@@ -32,7 +32,7 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import Lease, acquire
 from tidemill.storage.run_address import Run
 
-__all__ = ["Job", "stop_jobs", "stop_workers", "take_turn"]
+__all__ = ["Job", "stop_jobs", "stop_workers", "wait_to_publish"]
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Job:
             except BaseException as error:
                 write_failure(run, plan, error, cluster)
                 if not isinstance(error, Exception):
-                    forget_stopped(run)
+                    clear_attempts_of_stopped(run)
                 raise
             finally:
                 del _OPEN[run_id]
@@ -153,7 +153,7 @@ def stop_jobs(sink: str, reason: str) -> None:
             log.exception("the lease of run %s could not be given back", job.run.run_id)
 
 
-def take_turn(run: Run) -> None:
+def wait_to_publish(run: Run) -> None:
     """Wait until the jobs whose turn comes before this one's are done, before publishing."""
     _OPEN[run.run_id].turn.wait()
 

@@ -68,10 +68,11 @@ def spill_tasks(plan: Plan) -> list[int]:
 
     Examples
     --------
-    >>> from tidemill.model.plan import Columns
+    >>> from tidemill.model.source import ColumnRoles
     >>> from tidemill.model.policies import Policies
-    >>> source = Source("/d", "parquet", (), Columns("id", None, None, ("x",)), "int64", ("x",),
-    ...                 {}, "")
+    >>> source = Source(
+    ...     "/d", "parquet", (), ColumnRoles("id", None, None, ("x",)), "int64", ("x",), {}, ""
+    ... )
     >>> spill_tasks(Plan("key", source, {}, Policies(), "clustered", (), (), {}))
     []
     """

@@ -13,7 +13,7 @@ from tidemill.model.id_types import id_key, parse_type
 from tidemill.model.plan import Kept, KeptFile
 from tidemill.model.policies import Policies
 from tidemill.model.source import Source
-from tidemill.planning.settings_change import alteration
+from tidemill.planning.settings_change import settings_change
 from tidemill.storage.delta import file_bounds, open_table
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
@@ -47,7 +47,7 @@ def find_kept(
     record = read_intervals(layout, [interval]).get(interval)
     if record is None or record.fingerprint != source.fingerprint:
         return None
-    change = alteration(settings, policies, record)
+    change = settings_change(settings, policies, record)
     if not (change and change.only_gains):
         return None
     files = _published_files(layout, interval, source.id_types)

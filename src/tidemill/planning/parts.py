@@ -119,8 +119,8 @@ def make_parts(
     ...     source, gather_statistics(source), lambda lengths, counts: 0.0, part_bytes=32
     ... )
     >>> layout, [(part.lower, part.upper, part.spans) for part in parts]
-    ('clustered', [(None, 2, (Span(file=0, first=0, last=1),)), (2, None, (Span(file=0, first=1, \
-last=2),))])
+    ('clustered', [(None, 2, (GroupSpan(file=0, first=0, last=1),)), (2, None, \
+(GroupSpan(file=0, first=1, last=2),))])
     """
     points = _price(statistics, seconds, len(source.kinds) if source.columns.kind else 1)
     limits = _limits(statistics, float(points.seconds.sum()), part_bytes)

@@ -13,14 +13,14 @@ from tidemill.model.interval import Interval
 from tidemill.model.policies import Policies
 from tidemill.storage.intervals import IntervalRecord
 
-__all__ = ["Alteration", "alteration"]
+__all__ = ["SettingsChange", "settings_change"]
 
 #: Features that a sentence names.
 NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Alteration:
+class SettingsChange:
     """What is asked for now, compared with what an interval was made with."""
 
     gained: tuple[str, ...] = ()  # features, without the kind where they are for every kind
@@ -46,12 +46,12 @@ class Alteration:
         return "; ".join([*found, *self.policies])
 
 
-def alteration(
+def settings_change(
     settings: Mapping[str, Any],
     policies: Policies,
     record: IntervalRecord,
     interval: Interval | None = None,
-) -> Alteration:
+) -> SettingsChange:
     """Compare canonical settings, policies and an interval's window with those of a record.
 
     Features are compared as the columns that they give, so their order does not count. Settings of
@@ -67,7 +67,7 @@ def alteration(
     if interval is not None and interval.window_start != record.window_start:
         hours = (_hours(one) for one in (interval, record))
         sentences.append("a window of {} instead of {} hours".format(*hours))
-    return Alteration(
+    return SettingsChange(
         tuple(sorted(now - before)),
         tuple(sorted(before - now)),
         tuple(sentences),

@@ -18,7 +18,7 @@ from tidemill.recurring.examine import Finding, examine_all, update_file_list
 from tidemill.recurring.intervals import between, is_closed
 from tidemill.recurring.latest import OpenRunner, Runner, request_for
 from tidemill.recurring.reports import BackfillReport, BackfillRow
-from tidemill.recurring.retry import repeated
+from tidemill.recurring.retry import with_retries
 from tidemill.recurring.table_checks import check_table
 
 __all__ = ["BackfillRun", "chosen_intervals"]
@@ -103,7 +103,7 @@ class BackfillRun:
         retries, delay = self.given["retries"], self.given["retry_delay_seconds"]
         about = request_for(self.request, finding)
         try:
-            summary = repeated(lambda: run(about, turn), retries, delay, turn.sleep)
+            summary = with_retries(lambda: run(about, turn), retries, delay, turn.sleep)
         except Exception as error:
             if turn.stopped.is_set():  # not every CancelledError: a lost Dask future raises one too
                 raise

@@ -18,7 +18,7 @@ from tidemill.model.policies import OnSettingsChange
 from tidemill.model.source import Source
 from tidemill.planning.prepare import find_interval_files
 from tidemill.planning.request import Request
-from tidemill.planning.settings_change import Alteration, alteration
+from tidemill.planning.settings_change import SettingsChange, settings_change
 from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.intervals import (
     IntervalRecord,
@@ -50,7 +50,7 @@ class Finding:
     reason: str
     replaces: str = ""  # run id of what is published
     source: Source | None = None  # its window, if its rows were read
-    moved: IntervalRecord | None = None  # the same rows lie in other files: what to remember
+    updated_record: IntervalRecord | None = None  # to write: the same rows lie in other files
 
     @property
     def is_due(self) -> bool:
@@ -72,13 +72,14 @@ def examine(request: Request, record: IntervalRecord | None, *, recalculate: boo
     InputError
         If files or columns cannot be used.
     """
-    finding = _look(request, record, recalculate=recalculate)
+    finding = _examine_rows(request, record, recalculate=recalculate)
     if record is None or finding.state == "empty":
         return finding
-    change = alteration(request.settings.canonical(), request.policies, record, request.interval)
-    return (
-        _decide(finding, change, request.on_settings_change, record.run_id) if change else finding
-    )
+    asked = request.settings.canonical(), request.policies
+    change = settings_change(*asked, record, request.interval)
+    if not change:
+        return finding
+    return _with_settings_change(finding, change, request.on_settings_change, record.run_id)
 
 
 def examine_all(
@@ -98,22 +99,28 @@ def examine_all(
     return in_turns(look, intervals, concurrency)
 
 
-def _decide(finding: Finding, change: Alteration, choice: OnSettingsChange, run_id: str) -> Finding:
+def _with_settings_change(
+    finding: Finding, change: SettingsChange, choice: OnSettingsChange, run_id: str
+) -> Finding:
     """What is to be done about an interval that was made with other settings."""
     why = f"the settings changed: {change.text}"
     if choice == "recalculate":
         state: State = "recalculated" if finding.state == "unchanged" else finding.state
         before = f"{finding.reason}; " if finding.is_due else ""
-        return replace(finding, state=state, reason=before + why, replaces=run_id, moved=None)
+        return replace(
+            finding, state=state, reason=before + why, replaces=run_id, updated_record=None
+        )
     if choice == "append" and finding.state == "unchanged" and change.only_gains:
         reason = f"{why}; only these are calculated"
-        return replace(finding, state="extended", reason=reason, replaces=run_id, moved=None)
+        return replace(
+            finding, state="extended", reason=reason, replaces=run_id, updated_record=None
+        )
     if finding.is_due and not change.only_gains:
         return replace(finding, state="refused", reason=f"{finding.reason}, but {why}. {REMEDY}")
     return replace(finding, reason=f"{finding.reason}; {why}")
 
 
-def _look(request: Request, record: IntervalRecord | None, *, recalculate: bool) -> Finding:
+def _examine_rows(request: Request, record: IntervalRecord | None, *, recalculate: bool) -> Finding:
     """What is to be done about one interval if its settings are those of before."""
     interval = request.interval
     assert interval is not None, "the request is about an interval"
@@ -137,8 +144,10 @@ def _look(request: Request, record: IntervalRecord | None, *, recalculate: bool)
         return Finding(interval, "changed", why, record.run_id, source)
     if recalculate:
         return Finding(interval, "recalculated", "as was asked for", record.run_id, source)
-    moved = replace(record, files=file_identities(found))
-    return Finding(interval, "unchanged", "the same rows lie in other files", moved=moved)
+    updated = replace(record, files=file_identities(found))
+    return Finding(
+        interval, "unchanged", "the same rows lie in other files", updated_record=updated
+    )
 
 
 def update_file_list(request: Request, finding: Finding) -> None:
@@ -146,9 +155,9 @@ def update_file_list(request: Request, finding: Finding) -> None:
 
     Skipped if another run published the interval since it was examined: that run's record counts.
     """
-    if (moved := finding.moved) is None:
+    if (updated := finding.updated_record) is None:
         return
     layout = SinkLayout.of(request.sink, request.storage_options)
-    record = read_intervals(layout, [moved.name]).get(moved.name)
-    if record is not None and replace(record, files=moved.files) == moved:
-        write_interval(layout, moved)
+    record = read_intervals(layout, [updated.name]).get(updated.name)
+    if record is not None and replace(record, files=updated.files) == updated:
+        write_interval(layout, updated)

@@ -18,7 +18,7 @@ from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import Finding, examine_all, update_file_list
 from tidemill.recurring.intervals import candidates
 from tidemill.recurring.reports import FindingRow, LatestReport, Summary
-from tidemill.recurring.retry import may_pass, repeated
+from tidemill.recurring.retry import is_retryable, with_retries
 from tidemill.recurring.table_checks import check_findings, check_table, check_vanished
 from tidemill.recurring.unpublished import (
     needs_backfill,
@@ -67,7 +67,7 @@ class LatestRun:
             If several intervals were due and some failed.
         """
         retries, delay = self.given["retries"], self.given["retry_delay_seconds"]
-        return repeated(self._attempt, retries, delay)
+        return with_retries(self._attempt, retries, delay)
 
     def report(self) -> LatestReport:
         """What was found and done so far."""
@@ -146,7 +146,7 @@ class LatestRun:
                     self.made.append((finding, summary))
                     self.board.finish(finding.interval.name)
         if failed:
-            raise _most_telling(failed, len(due))
+            raise _error_to_raise(failed, len(due))
 
 
 def request_for(request: Request, finding: Finding) -> Request:
@@ -160,10 +160,10 @@ def request_for(request: Request, finding: Finding) -> Request:
     )
 
 
-def _most_telling(failed: Sequence[tuple[str, Exception]], due: int) -> Exception:
-    """An error that may pass, so that the run is repeated; or else one about the first failure."""
+def _error_to_raise(failed: Sequence[tuple[str, Exception]], due: int) -> Exception:
+    """A retryable error if there is one; otherwise one that names the first failure."""
     for _, error in failed:
-        if may_pass(error):
+        if is_retryable(error):
             return error
     name, error = failed[0]
     summed_up = IntervalsError(

@@ -10,14 +10,14 @@ from typing import TypeVar
 from tidemill.errors import ClusterError, SinkBusyError, UnfitWorkerError
 from tidemill.storage.transient import is_transient
 
-__all__ = ["may_pass", "repeated"]
+__all__ = ["is_retryable", "with_retries"]
 
 log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
 
-def repeated(
+def with_retries(
     attempt: Callable[[], R],
     retries: int,
     delay: float,
@@ -45,26 +45,26 @@ def repeated(
     ...     if isinstance(answer, Exception):
     ...         raise answer
     ...     return answer
-    >>> repeated(attempt, retries=1, delay=0.0)
+    >>> with_retries(attempt, retries=1, delay=0.0)
     'done'
     """
     for left in range(retries, 0, -1):
         try:
             return attempt()
         except Exception as error:
-            if not may_pass(error):
+            if not is_retryable(error):
                 raise
             log.warning("%s: %s; %d more attempts", type(error).__name__, error, left)
             sleep(delay)
     return attempt()
 
 
-def may_pass(error: BaseException) -> bool:
+def is_retryable(error: BaseException) -> bool:
     """Whether an error of a run may be gone at the next attempt.
 
     Examples
     --------
-    >>> may_pass(ClusterError("no worker")), may_pass(UnfitWorkerError("numpy is 1.26"))
+    >>> is_retryable(ClusterError("no worker")), is_retryable(UnfitWorkerError("numpy is 1.26"))
     (True, False)
     """
     if isinstance(error, UnfitWorkerError):

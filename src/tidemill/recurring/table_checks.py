@@ -11,7 +11,7 @@ from tidemill.errors import CheckError, SettingsError, shorten
 from tidemill.model.interval import Interval
 from tidemill.planning.prepare import find_interval_files
 from tidemill.planning.request import Request
-from tidemill.planning.settings_change import alteration
+from tidemill.planning.settings_change import settings_change
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import REMEDY, Finding
 from tidemill.recurring.intervals import interval_at, last_closed
@@ -65,7 +65,7 @@ def check_table(request: Request, calendar: Calendar) -> None:
     interval = _check_calendar(request, calendar, latest)
     if choice == "recalculate":
         return
-    change = alteration(request.settings.canonical(), request.policies, latest, interval)
+    change = settings_change(request.settings.canonical(), request.policies, latest, interval)
     if change and not (choice == "append" and change.only_gains):
         raise SettingsError(f"the table {request.sink} was made otherwise: {change.text}. {REMEDY}")
 

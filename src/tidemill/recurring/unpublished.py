@@ -8,7 +8,7 @@ from typing import Any
 
 from tidemill.model.interval import Interval
 from tidemill.planning.request import Request
-from tidemill.planning.settings_change import alteration
+from tidemill.planning.settings_change import settings_change
 from tidemill.recurring.backfill_command import fill_commands
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import interval_at, missing
@@ -65,7 +65,7 @@ def outdated_intervals(
     records = read_intervals(layout, names).values()
     pairs = [(interval_at(calendar, one.start), one) for one in records]
     asked = request.settings.canonical(), request.policies
-    return [interval for interval, one in pairs if alteration(*asked, one, interval)]
+    return [interval for interval, one in pairs if settings_change(*asked, one, interval)]
 
 
 def unpublished_intervals(

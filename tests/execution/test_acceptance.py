@@ -1,0 +1,124 @@
+"""What is measured and checked before an interval is published, and what it changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tidemill
+from tidemill.errors import (
+    CheckError,
+)
+from tidemill.execution import acceptance
+from tidemill.execution.drift import Figures
+from tidemill.execution.in_process import extract_here
+from tidemill.recurring.intervals import find_interval
+from tidemill.storage import intervals
+from tidemill.storage.intervals import read_figures
+from tidemill.storage.layout import SinkLayout
+from tidemill.storage.record import history
+
+from ..support.daily import (
+    DAILY,
+    DAYS,
+    known,
+    request,
+    run,
+)
+
+
+def test_ids_that_come_and_go_are_named(source, table):
+    run(source, table, DAYS[1])
+    path = source / f"{DAYS[1]}.parquet"
+    frame = pd.read_parquet(path)
+    frame = frame[frame["id"] != 0].replace({"id": {4: 7}})
+    frame.to_parquet(path, index=False)
+    changes = run(source, table, DAYS[1]).acceptance["changes"]
+    assert changes["added"]["ids"] == ["7"]
+    assert changes["removed"]["ids"] == ["0", "4"]
+    assert changes["altered"]["count"] == 0
+
+
+def test_all_ids_of_a_new_interval_are_added_and_the_first_named(source, table, monkeypatch):
+    monkeypatch.setattr(acceptance, "NAMED", 3)
+    changes = run(source, table, DAYS[0], part_bytes=500).acceptance["changes"]
+    assert changes["added"] == {"count": 5, "ids": ["0", "1", "2"]}
+    assert changes["removed"] == changes["altered"] == {"count": 0, "ids": []}
+
+
+def test_the_figures_of_columns_are_those_of_the_matrix(source, table):
+    """However many parts they lie in; features that moved are those of the interval before."""
+    run(source, table, DAYS[0])
+    assert known(table)["20261117T000000Z"].facts["nan_cells"] == 0
+    features = run(source, table, DAYS[1], part_bytes=500).acceptance["features"]
+    found = Figures.from_bytes(read_figures(SinkLayout.of(table), "20261118T000000Z"))
+    old, new = (tidemill.read_matrix(table, f"{day.replace('-', '')}T000000Z") for day in DAYS[:2])
+    assert found.columns == tuple(new.columns)
+    np.testing.assert_allclose(found.mean, new.mean(), rtol=1e-14)
+    np.testing.assert_allclose(found.spread, new.std(ddof=0), rtol=1e-9, atol=1e-15)
+    apart = (new.mean() - old.mean()).abs() / old.std(ddof=0)
+    assert features["moved"][0]["feature"] == apart.idxmax()
+    assert features["before"] == "20261117T000000Z"
+
+
+def test_a_failed_check_leaves_the_rows_of_before(source, table):
+    run(source, table, DAYS[0])
+    run(source, table, DAYS[1])
+    before = tidemill.read_matrix(table)
+    path = source / f"{DAYS[1]}.parquet"
+    frame = pd.read_parquet(path)
+    frame[frame["id"] < 2].to_parquet(path, index=False)
+    with pytest.raises(CheckError, match=r"the rows fell from 5 to 2, by 60%.*the rows of before"):
+        run(source, table, DAYS[1])
+    pd.testing.assert_frame_equal(tidemill.read_matrix(table), before)
+    (failed,) = [one for one in history(SinkLayout.of(table)) if one.state == "failed"]
+    assert "fell from 5 to 2" in failed.message
+    summary = run(source, table, DAYS[1], checks={"rows_drop": "off"})
+    assert summary.rows == 2
+
+
+def test_a_warning_is_recorded(source, table):
+    frame = pd.read_parquet(source / f"{DAYS[0]}.parquet")
+    frame.loc[3, "x"] = np.nan
+    frame.to_parquet(source / f"{DAYS[0]}.parquet", index=False)
+    (finding,) = run(source, table, DAYS[0], on_nan="quarantine").acceptance["checks"]
+    assert (finding["check"], finding["level"], finding["figure"]) == (
+        "quarantined_series",
+        "warn",
+        1,
+    )
+
+
+def test_columns_that_are_no_longer_made_stay(source, table):
+    run(source, table, DAYS[0])
+    run(source, table, DAYS[1])
+    first = tidemill.read_matrix(table, "20261117T000000Z")
+    about = request(
+        source, table, DAYS[1], on_settings_change="recalculate", on_nan="omit",
+        settings={"skewness": None, "maximum": None},
+    )  # fmt: skip
+    summary = extract_here(about, threads=2)
+    assert "features left out" in summary.acceptance["settings_change"]
+    assert "on_nan='omit' instead of 'raise'" in summary.acceptance["settings_change"]
+    assert summary.note == "the settings changed, and all columns were calculated"
+    assert summary.acceptance["changes"]["altered"]["count"] == 0
+    second = tidemill.read_matrix(table, "20261118T000000Z")
+    assert list(second.columns[:2]) == ["x__skewness", "x__maximum"]
+    assert second.columns[second.notna().any()].tolist() == ["x__skewness", "x__maximum"]
+    again = tidemill.read_matrix(table, "20261117T000000Z")
+    pd.testing.assert_frame_equal(again[first.columns], first)
+    assert again["x__skewness"].isna().all()
+    whole = tidemill.read_matrix(table)
+    assert (len(whole), set(whole.columns)) == (10, set(second.columns))
+
+
+def test_the_interval_before_is_found_without_reading_later_ones(source, table, monkeypatch):
+    for day in DAYS:
+        run(source, table, day)
+    read, real = [], intervals._read
+    monkeypatch.setattr(intervals, "_read", lambda *a: read.append(a[1]) or real(*a))
+    second = find_interval(DAILY, DAYS[1])
+    found = intervals.latest_interval(SinkLayout.of(table), second)
+    assert found.name == "20261117T000000Z"
+    assert read == [found.name]

@@ -1,0 +1,79 @@
+"""A run cleans up what it and earlier attempts left, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+import tidemill
+from tidemill.calculators import calculator
+from tidemill.errors import (
+    CalculationError,
+)
+from tidemill.execution.chunk import run_chunk
+from tidemill.execution.in_process import extract_here
+from tidemill.planning import prepare as preparation
+from tidemill.planning.request import make_request
+
+from ..support.daily import (
+    DAYS,
+    rows,
+    run,
+)
+from ..support.inputs import make_input
+from ..support.jobs import opened
+
+
+def test_a_failed_interval_goes_on_from_its_parts_though_others_ran(source, table, own_calculators):
+    broken = [True]
+
+    @calculator(version="1")
+    def fragile(values):
+        if broken[0] and abs(values[0] - last) < 1e-9:
+            raise ValueError("broken")
+        return 0.0
+
+    last = rows(DAYS[1]).query("id == 4")["x"].iloc[0]
+    options = {"settings": {"fragile": None}, "part_bytes": 300}
+    with pytest.raises(CalculationError):
+        run(source, table, DAYS[1], **options)
+    run(source, table, DAYS[2], **options)
+    broken[0] = False
+    summary = run(source, table, DAYS[1], **options)
+    assert 0 < summary.parts["reused"] < summary.parts["total"]
+    assert not list((table / "_tidemill" / "keys").glob("*"))
+
+
+def test_parts_of_other_intervals_stay_whatever_their_keys_begin_with(source, table, monkeypatch):
+    """Of 40,000 keys, two begin with the same eight digits one time in six."""
+    real = preparation.result_key
+    monkeypatch.setattr(preparation, "result_key", lambda *a, **b: "0" * 8 + real(*a, **b)[8:])
+    for day in DAYS:
+        run(source, table, day)
+    assert len(tidemill.read_matrix(table)) == 15
+
+
+@pytest.fixture
+def series(tmp_path):
+    return make_input(tmp_path, n_ids=6)
+
+
+@pytest.fixture
+def sink(tmp_path):
+    return tmp_path / "matrix"
+
+
+def request_of(series, sink, **more):
+    arguments = {"settings": "minimal", **series.arguments, **more}
+    return make_request(arguments.pop("source"), sink, **arguments)
+
+
+def test_unfinished_files_of_killed_processes_go_at_the_end(series, sink):
+    with opened(series, sink) as job:
+        run_chunk(job.run, [0])
+        left = sink / f".{job.run.key.part(2)}.0123456789ab"
+        left.write_text("cut short")
+        kept = sink / ".something-else"
+        kept.write_text("a user's")
+    extract_here(request_of(series, sink))
+    assert not left.exists()
+    assert kept.exists()
