@@ -66,7 +66,7 @@ def test_a_damaged_file_is_named(damage, earlier, tmp_path):
     write(GOOD, tmp_path / "in" / "a.parquet")
     bad = write(GOOD.assign(id=GOOD["id"] + 100), tmp_path / "in" / "b.parquet")
     bad.write_bytes(damage(bad.read_bytes()))
-    text = r"b\.parquet cannot be read .*damaged or incomplete: write it anew, or take it out"
+    text = r"b\.parquet cannot be read .*damaged or incomplete: write it again, or remove it"
     with pytest.raises(SourceError, match=text):
         extract(tmp_path / "in", earlier.sink)
     earlier.assert_unharmed()
@@ -188,7 +188,9 @@ def test_an_input_that_changes_in_mid_run(change, earlier, tmp_path, intruder):
         if not done:
             done.append(change(path))
 
-    with pytest.raises(SourceChangedError, match=r"a\.parquet.*start a new run, which plans anew"):
+    with pytest.raises(
+        SourceChangedError, match=r"a\.parquet.*start a new run, which makes a new plan"
+    ):
         extract(tmp_path / "in", earlier.sink, intruder(act))
     assert done, "the input was changed"
     assert_unpublished(earlier)

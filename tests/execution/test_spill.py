@@ -207,7 +207,7 @@ def test_rows_of_csv_are_those_counted(tmp_path):
     check_spill(plan, spill_dir)
     files = tuple(dataclasses.replace(file, rows=11) for file in plan.source.files)
     other = dataclasses.replace(plan, source=dataclasses.replace(plan.source, files=files))
-    with pytest.raises(SourceError, match=r"0\.csv gave 12 rows where it should have 11"):
+    with pytest.raises(SourceError, match=r"0\.csv gave 12 rows instead of 11"):
         run_spill_task(other, 0, str(tmp_path / "other"))
 
 

@@ -80,12 +80,12 @@ def test_a_delta_table_is_read_as_its_current_files(tmp_path):
 @pytest.mark.parametrize(
     ("roles", "message"),
     [
-        ({"column_id": "ID"}, "column_id='ID' is no column of the input; nearest: 'id'"),
-        ({"column_sort": "tme"}, "column_sort='tme' is no column of the input; nearest: 'time'"),
+        ({"column_id": "ID"}, "column_id='ID' is not a column of the input; nearest: 'id'"),
+        ({"column_sort": "tme"}, "column_sort='tme' is not a column of the input; nearest: 'time'"),
         ({"column_sort": "id"}, "column_id and column_sort are both 'id'"),
         ({"column_kind": "time"}, r"long format .*'x', 'y'; name it in column_value"),
         ({"column_kind": "x", "column_value": "y"}, "'x' has type double, but kinds are names"),
-        ({"column_value": "z"}, "column_value='z' is no column"),
+        ({"column_value": "z"}, "column_value='z' is not a column"),
     ],
 )
 def test_roles_that_do_not_fit(folder, roles, message):

@@ -116,7 +116,7 @@ def test_what_cannot_be_read_is_refused_with_the_remedy(given, says):
     ("kinds", "says"),
     [
         (["a"], r"kinds='a' are 1 names, but the arrays have 2 channels"),
-        ("ab", r"kinds='ab' is a text"),
+        ("ab", r"kinds='ab' is one string"),
         (["a", "b__c"], "contains '__'"),
         (["a", "a"], "several kinds read as 'a'"),
     ],

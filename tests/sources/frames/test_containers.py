@@ -295,7 +295,7 @@ REFUSED = [
     (small(), {"column_id": None}, ArgumentError, "column_id=None: name the column"),
     (small(), {"column_id": "ID"}, ArgumentError, "column_id='ID' is not a column .*; choose"),
     (small(), {"column_sort": "tme"}, ArgumentError, "column_sort='tme'.*did you mean 'time'"),
-    (small(), {"column_value": ["x"]}, ArgumentError, r"column_value=\['x'\] is no label"),
+    (small(), {"column_value": ["x"]}, ArgumentError, r"column_value=\['x'\] is not a label"),
     (small().set_index("id"), {}, ArgumentError, "it is the index: call reset_index"),
     (small(), {"column_sort": "id"}, ArgumentError, "column_id and column_sort are both 'id'"),
     (small(), {"column_kind": "x"}, ArgumentError, "column_value=None.*0 columns.*none"),

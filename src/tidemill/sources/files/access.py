@@ -29,7 +29,9 @@ def open_planned(source: Source, index: int) -> Iterator[pa.NativeFile]:
         file = store.open_input(planned.path)
     except FileNotFoundError as error:
         name = file_name(source, index)
-        raise SourceChangedError(f"{name} is gone since the run was planned") from error
+        raise SourceChangedError(
+            f"{name} no longer exists, but did when the run was planned"
+        ) from error
     with file:
         check_file_unchanged(store, planned)
         try:
@@ -52,7 +54,7 @@ def located(where: str) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         raise SourceError(
             f"{where} cannot be read ({error}); the file is damaged or incomplete: write it "
-            "again, or take it out of the input"
+            "again, or remove it from the input"
         ) from error
 
 
@@ -66,6 +68,6 @@ def check_row_count(
         yield batch
     if read != n_rows:
         raise SourceError(
-            f"{name} gave {read} rows where it should have {n_rows}; the file is damaged: write "
-            "it anew, or take it out of the input"
+            f"{name} gave {read} rows instead of {n_rows}; the file is damaged: write "
+            "it again, or remove it from the input"
         )

@@ -23,17 +23,17 @@ from tidemill.sources.files.schema import read_schema
 
 __all__ = ["CSV", "csv_schema", "read_csv", "value_types"]
 
-#: Bytes that are parsed at a time; the types are inferred from the first of these.
+#: Bytes parsed at a time; the types are inferred from the first block.
 BLOCK_BYTES = 4 * 2**20
 
 
 def csv_schema(file: pa.NativeFile, name: str) -> pa.Schema:
-    """Column names and inferred types of a CSV file.
+    """Infer the column names and types of a CSV file.
 
     Raises
     ------
     SourceError
-        If the file is empty or no table.
+        If the file is empty or is not a table.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def csv_schema(file: pa.NativeFile, name: str) -> pa.Schema:
 
 
 def value_types(schema: pa.Schema, columns: ColumnRoles) -> pa.Schema:
-    """The schema with whole numbers in value columns as float64, and no column without a type.
+    """Turn whole numbers in value columns into float64, and columns without a type into text.
 
     Examples
     --------
@@ -112,7 +112,7 @@ value, or write Parquet, which states its types
 
 
 def _refuse_empty_text(batch: pa.RecordBatch, name: str) -> None:
-    """An empty field of text is a missing id, sort value or kind, which Arrow reads as ''."""
+    """Refuse empty text: it is a missing id, sort value or kind, which Arrow reads as ''."""
     for field, column in zip(batch.schema, batch.columns, strict=True):
         if pt.is_string(field.type):
             empty = pc.sum(pc.equal(column, "")).as_py()
@@ -137,7 +137,7 @@ def _describe(file: pa.NativeFile, name: str, size: int) -> Description:
 
 
 def _touches(window: Window, columns: ColumnRoles, metadata: Any) -> bool:
-    """Any file may hold rows of the window: only reading it tells."""
+    """Say that any file may hold rows of the window: only reading it tells."""
     del window, columns, metadata
     return True
 

@@ -1,7 +1,7 @@
-"""Which files an input means: paths, folders, globs, Delta tables and URLs, or a list of them.
+"""Find the files of an input: paths, folders, globs, Delta tables and URLs, or a list of them.
 
-Nothing is opened here but the log of a Delta table. Files come sorted by path, so that the same
-input gives the same order on every machine.
+Only the log of a Delta table is opened. Files are sorted by path, so the order is the same on every
+machine.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class FoundFile:
 def discover(
     location: InputLocation, storage_options: Mapping[str, str] | None = None
 ) -> tuple[str, str, tuple[FoundFile, ...]]:
-    """The folder or URL prefix of all files, their format, and the files relative to the folder.
+    """Find the common folder or URL prefix, the format, and the files relative to that folder.
 
     Raises
     ------
@@ -195,8 +195,8 @@ def _delta_files(
     features = table.protocol().reader_features or []
     if unreadable := [name for name in features if name in _UNREADABLE]:
         raise SourceError(
-            f"the Delta table {url!r} uses {shorten(unreadable)}, which its files alone do not "
-            "show; write it anew without (REORG TABLE ... APPLY (PURGE), or copy it)"
+            f"the Delta table {url!r} uses {shorten(unreadable)}, so its rows cannot be read "
+            "from its files alone; rewrite it without (REORG TABLE ... APPLY (PURGE), or copy it)"
         )
     by_path = {file.path: file for file in inside}
     current = [_delta_path(url, uri) for uri in table.file_uris()]

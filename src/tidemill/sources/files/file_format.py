@@ -16,7 +16,7 @@ __all__ = ["Description", "Format", "GroupBounds"]
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a file says about itself, without its rows."""
+    """What is known of a file without reading its rows."""
 
     schema: pa.Schema
     rows: int  # 0 if only reading them tells

@@ -1,8 +1,8 @@
-"""What identifies an input file, and whether it is still the file that was planned.
+"""Identify input files, and check that they are still the files that were planned.
 
-A result must not be made of two contents of one file. So every file is looked at when it is
-opened, again before anything that was made of it is committed (a part, a spill file), and a last
-time before the result is published. A look costs one ``stat`` or one request.
+A result must not mix two versions of a file. So every file is checked when it is opened, before
+anything made from it is committed (a part, a spill file), and once more before the result is
+published. A check costs one ``stat`` or one request.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ __all__ = [
 ]
 
 LOCAL_THREADS, REMOTE_THREADS = 8, 32
-#: Begins the digest of a file that was read in full.
+#: Prefix of the digest of a file that was read in full.
 CONTENT = "content:"
 
-_HASHING = Lock()  # threads that meet one touched file must not all read it
+_HASHING = Lock()  # only one thread reads a touched file
 
 T = TypeVar("T")
 S = TypeVar("S")
 
 
 def in_threads(function: Callable[[T], S], items: Iterable[T], store: Store) -> list[S]:
-    """Results in the order of ``items``; more threads where the network is waited for."""
+    """Apply a function in threads, more of them for remote stores; results keep the order."""
     with ThreadPoolExecutor(LOCAL_THREADS if store.is_local else REMOTE_THREADS) as pool:
         return list(pool.map(function, items))
 
 
 def content_digest(path: Path) -> str:
-    """The digest of a local file that is read in full."""
+    """The digest of the whole content of a local file."""
     with path.open("rb") as stream:
         return f"{CONTENT}{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
@@ -53,18 +53,18 @@ def content_digest(path: Path) -> str:
 def check_unchanged(source: Source, files: Iterable[int] | None = None) -> None:
     """Check that files are as they were when the source was opened.
 
-    A file with another modification time but the same content passes, if its digest is of the
-    content. It is read again once per process.
+    A file with a new modification time but the same content passes if its digest covers the
+    content. It is read again, once per process.
 
     Parameters
     ----------
     source : an opened input
-    files : indexes of the files to look at; all by default
+    files : indexes of the files to check; all by default
 
     Raises
     ------
     SourceChangedError
-        Naming the files that changed or are gone.
+        If files changed or no longer exist; the message names them.
     """
     store = Store.open(source.url, source.storage_options)
     wanted = source.files if files is None else [source.files[index] for index in sorted(files)]
@@ -73,8 +73,9 @@ def check_unchanged(source: Source, files: Iterable[int] | None = None) -> None:
     changed = [file.path for file, change in pairs if change is not None]
     if changed:
         raise SourceChangedError(
-            f"{len(changed)} of {len(source.files)} input files in {source.url} changed or went "
-            f"since the run was planned ({shorten(changed, 3)}); start a new run, which plans anew"
+            f"{len(changed)} of {len(source.files)} input files in {source.url} changed or "
+            f"disappeared since the run was planned ({shorten(changed, 3)}); start a new run, "
+            "which makes a new plan"
         )
 
 
@@ -86,28 +87,28 @@ def check_part_unchanged(source: Source, part: Part) -> None:
     Raises
     ------
     SourceChangedError
-        Naming the files that changed or are gone.
+        If files changed or no longer exist; the message names them.
     """
     check_unchanged(source, part.files)
 
 
 def check_file_unchanged(store: Store, file: SourceFile) -> None:
-    """Check one file, after it was opened: what is read from then on is what was planned.
+    """Check one file after opening it: what is read from then on is what was planned.
 
     Raises
     ------
     SourceChangedError
-        Naming the file and what is different.
+        If it changed or no longer exists; the message says what is different.
     """
     change = _change(store, file)
     if change is not None:
         raise SourceChangedError(
-            f"{store.url_of(file.path)} {change}; start a new run, which plans anew"
+            f"{store.url_of(file.path)} {change}; start a new run, which makes a new plan"
         )
 
 
 def _each(function: Callable[[T], S], items: Iterable[T], store: Store) -> list[S]:
-    """Few local files are looked at sooner than threads are started."""
+    """As :func:`in_threads`, but without threads for a few local files, where they cost more."""
     few = list(items)
     if store.is_local and len(few) <= LOCAL_THREADS:
         return [function(item) for item in few]
@@ -115,7 +116,7 @@ def _each(function: Callable[[T], S], items: Iterable[T], store: Store) -> list[
 
 
 def _change(store: Store, file: SourceFile) -> str | None:
-    """What is different about a file; None if nothing is."""
+    """What is different about a file; None if it is unchanged."""
     try:
         size, version = _size_and_version(store, file.path)
         if size != file.size:
@@ -123,8 +124,8 @@ def _change(store: Store, file: SourceFile) -> str | None:
         if version == file.version or _has_content(store, file, version):
             return None
     except FileNotFoundError:
-        return "is gone since the run was planned"
-    return "was written again since the run was planned"
+        return "no longer exists, but did when the run was planned"
+    return "was rewritten after the run was planned"
 
 
 def _size_and_version(store: Store, path: str) -> tuple[int, str]:
@@ -137,7 +138,7 @@ def _size_and_version(store: Store, path: str) -> tuple[int, str]:
 
 
 def _has_content(store: Store, file: SourceFile, version: str) -> bool:
-    """Whether a file that was written or touched since still has its content."""
+    """Whether a file that was rewritten or touched still has the planned content."""
     path = store.local_path(file.path)
     if path is None or not file.digest.startswith(CONTENT):
         return False
@@ -147,5 +148,5 @@ def _has_content(store: Store, file: SourceFile, version: str) -> bool:
 
 @lru_cache(maxsize=2**16)
 def _matches(path: Path, version: str, digest: str) -> bool:
-    """Whether this version of a file has the digest; one that is written meanwhile has not."""
+    """Whether this version of a file has the digest; False if it is being written."""
     return content_digest(path) == digest and str(path.stat().st_mtime_ns) == version

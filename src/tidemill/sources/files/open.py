@@ -1,7 +1,7 @@
-"""Open an input: find its files, check their schema, and freeze what identifies them.
+"""Open an input: find its files, check their schemas, and record what identifies them.
 
-Parquet is judged by its footers, CSV by its first block; only the kinds of the long format
-need a column to be read.
+Parquet footers and the first block of CSV files suffice, except that rows of CSV files are counted,
+and kinds of the long format are read from their column.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
     "with_kinds",
 ]
 
-#: Local input up to this size is identified by its whole content (a quarter of a second): a value
+#: Local input up to this size is identified by its content (a quarter of a second): a value
 #: changed in place can leave size and footer of a Parquet file as they were. Above, the
 #: modification time counts, and a copy of the input is another input.
 DIGEST_BYTES = 256 * 2**20
@@ -53,7 +53,7 @@ DIGEST_BYTES = 256 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class _InputFile:
-    """One file: what identifies it, and what it says about itself."""
+    """What identifies a file, and its description."""
 
     file: SourceFile
     description: Description
@@ -112,9 +112,9 @@ def find_files(
     storage_options: Mapping[str, str] | None,
     span: tuple[int, int] | None = None,
 ) -> Source:
-    """The files of an input and their schema, from footers and first blocks.
+    """Find the files of an input and their schema, from footers and first blocks.
 
-    With ``span``, ``[first, stop)`` in UTC nanoseconds, those that may hold rows of that window.
+    With ``span``, ``[first, stop)`` in UTC nanoseconds, only those that may hold rows of it.
     """
     url, format_, found = discover(location, storage_options)
     options = dict(storage_options or {})
@@ -233,7 +233,7 @@ def _with_rows_and_kinds(source: Source) -> Source:
 
 
 def with_kinds(source: Source, found: set[str]) -> Source:
-    """The source with the kinds of the long format that were found."""
+    """Add the kinds that were found to a source in the long format."""
     if source.columns.kind is None:
         return source
     where = f"column_kind={source.columns.kind!r}"
@@ -241,7 +241,7 @@ def with_kinds(source: Source, found: set[str]) -> Source:
 
 
 def _scan(source: Source, index: int) -> tuple[int, set[str]]:
-    """Rows of a file and its kinds, from one column."""
+    """Count the rows of a file and collect its kinds, from one column."""
     column = source.columns.kind or source.columns.ids[0]
     rows, kinds = 0, pa.array([], pa.string())
     for batch in read_span(source, GroupSpan(index, 0, source.files[index].groups), [column]):

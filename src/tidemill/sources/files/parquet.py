@@ -42,7 +42,7 @@ def _footer(stream: pa.NativeFile, size: int) -> bytes:
     """The footer and the eight bytes behind it, in one read where they fit."""
     tail: bytes = stream.read_at(min(size, TAIL_BYTES), max(size - TAIL_BYTES, 0))
     if len(tail) < 12 or tail[-4:] != b"PAR1":
-        raise pa.ArrowInvalid("it does not end as Parquet does")
+        raise pa.ArrowInvalid("it does not end like a Parquet file")
     length = int.from_bytes(tail[-8:-4], "little") + 8
     if length > size:
         raise pa.ArrowInvalid("its footer is longer than the file")
@@ -59,7 +59,7 @@ def _read_types(schema: pa.Schema, columns: ColumnRoles) -> pa.Schema:
 
 @contextmanager
 def _open_parquet(source: Source, index: int) -> Iterator[pq.ParquetFile]:
-    """One input file, opened so that memory stays flat; string ids come as dictionaries."""
+    """Open one input file so that memory stays flat; string ids come as dictionaries."""
     local = "://" not in source.url
     schema = read_schema(source)
     keys = [name for name in (*source.columns.ids, source.columns.kind) if name is not None]
@@ -118,10 +118,10 @@ def _group_bounds(source: Source, index: int) -> Iterator[GroupBounds]:
 def _key_bounds(
     columns: Sequence[pq.ColumnChunkMetaData], types: Sequence[pa.DataType], where: str
 ) -> tuple[Any, ...] | None:
-    """Lowest and highest key of a row group, and whether they are wide; None if nothing tells.
+    """Lowest and highest key of a row group, and whether they are wide; None if unknown.
 
-    The tuple of all columns' lowest values is below all rows, that of the highest above. No range
-    is narrower if all columns but the last have one value only.
+    No row is below the tuple of the columns' lowest values, or above that of the highest. This
+    range is exact if all columns but the last have only one value.
     """
     if len(columns) == 1:
         return _bounds(columns[0], types[0], where)
@@ -131,7 +131,10 @@ def _key_bounds(
         return None
     try:
         lower, upper = (_tuple_key(side, types) for side in zip(*known, strict=True))
-    except (ValueError, OverflowError):  # beyond what ids can be; reading them will say so
+    except (
+        ValueError,
+        OverflowError,
+    ):  # reading such ids raises a clear error
         return None
     return lower, upper, any(low != high for low, high in known[:-1])
 
@@ -148,7 +151,7 @@ def _column_index(metadata: pq.FileMetaData, name: str) -> int:
 def _bounds(
     column: pq.ColumnChunkMetaData, type_: pa.DataType, where: str
 ) -> tuple[Any, Any] | None:
-    """Lowest and highest key of a row group; None if its statistics do not tell."""
+    """Lowest and highest key of a row group; None if its statistics lack them."""
     statistics = column.statistics
     if statistics is None:
         return None

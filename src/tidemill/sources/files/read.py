@@ -28,7 +28,7 @@ from tidemill.sources.rows.id_keys import read_keys
 
 __all__ = ["batch_rows", "read_part", "read_span", "select_rows", "to_batch"]
 
-#: Rows of a batch, and bytes that lower them where there are many columns.
+#: Most rows of a batch, and most bytes, which count where there are many columns.
 BATCH_ROWS = 2**20
 BATCH_BYTES = 64 * 2**20
 
@@ -79,7 +79,7 @@ def read_span(
 ) -> Iterator[pa.RecordBatch]:
     """Stream columns of some groups of one file, in batches of at most ``rows`` rows.
 
-    Of a source with a window these are the rows of the window. Several columns of ids come as one.
+    If the source has a window, only its rows are read. Several id columns are joined into one.
     """
     roles = source.columns
     if len(roles.ids) == 1 or roles.key not in columns:
@@ -92,7 +92,7 @@ def read_span(
 
 
 def _with_key(batch: pa.RecordBatch, roles: ColumnRoles, columns: Sequence[str]) -> pa.RecordBatch:
-    """The batch with its columns of ids joined into one."""
+    """Join the id columns of a batch into one."""
     ids = join_ids([batch.column(name) for name in roles.ids], roles.ids)
     arrays = [ids if name == roles.key else batch.column(name) for name in columns]
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
@@ -121,7 +121,7 @@ def _read_span(
 
 
 def _complete_tables(source: Source, part: Part) -> Iterator[tuple[str, pa.Table]]:
-    """Tables of complete ids. Ranges of row groups touch at most at one id (see planning)."""
+    """Tables of complete ids; ranges of row groups share at most one id (see planning)."""
     limit = batch_rows(source)
     closed: list[pa.Table] = []
     open_: list[pa.Table] = []
@@ -161,7 +161,7 @@ def _group_rows(source: Source, span: GroupSpan, part: Part) -> pa.Table | None:
 
 
 def select_rows(batch: pa.RecordBatch, mask: npt.NDArray[np.bool_]) -> pa.RecordBatch:
-    """The rows where ``mask`` is true; a view if they lie together."""
+    """Select the rows where ``mask`` is true; a view if they are contiguous."""
     rows = int(np.count_nonzero(mask))
     first = int(mask.argmax()) if rows else 0
     if rows == 0 or mask[first : first + rows].all():
@@ -182,7 +182,7 @@ def _split_last(table: pa.Table, column: str) -> tuple[pa.Table, pa.Table, objec
 def to_batch(
     source: Source, policies: Policies, table: pa.Table, where: str, *, needs_times: bool
 ) -> Batch:
-    """The series of a table of complete ids."""
+    """Make series of a table of complete ids."""
     columns = source.columns
     several = len(columns.ids) > 1
     return assemble(

@@ -46,10 +46,10 @@ def find_roles(
             f"could be: {shorten(map(repr, values))}; name it in column_value"
         )
     if not values:
-        raise SourceError(f"no column is left for values beside {shorten(n for _, n in roles)}")
+        raise SourceError(f"no column of values is left besides {shorten(n for _, n in roles)}")
     columns = ColumnRoles(ids[0] if len(ids) == 1 else ids, column_sort, column_kind, tuple(values))
     if len(ids) > 1 and columns.key in input_columns(columns):
-        raise SourceError(f"column {columns.key!r} is named as the id would be; rename it")
+        raise SourceError(f"column {columns.key!r} has the name of the composite id; rename it")
     return columns
 
 
@@ -60,7 +60,7 @@ def _check_named(schema: pa.Schema, roles: Sequence[tuple[str, str]]) -> None:
         if name not in schema.names:
             near = difflib.get_close_matches(name, schema.names, n=3) or schema.names
             raise SourceError(
-                f"{role}={name!r} is no column of the input; nearest: {shorten(map(repr, near))}"
+                f"{role}={name!r} is not a column of the input; nearest: {shorten(map(repr, near))}"
             )
         if name in twice:
             raise SourceError(f"{role}={name!r}: several columns have this name; rename them")

@@ -1,4 +1,4 @@
-"""Some whole series of an input, of all lengths, without reading more than need be."""
+"""Read a sample of whole series of all lengths, without reading more than necessary."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ __all__ = ["Sample", "read_sample"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """The series of some ids, and what it took to get them."""
+    """The series of some ids, and what reading them cost."""
 
     batch: Batch
     rows: int  # of the sample
     rows_read: int
     seconds: float  # to read those
-    seconds_to_cut: float  # to bring the sample's rows into series
+    seconds_to_cut: float  # to turn the sample's rows into series
 
 
 def read_sample(
@@ -42,7 +42,7 @@ def read_sample(
     Parameters
     ----------
     source, statistics : an opened input
-    n_ids : ids to read; at most those that the statistics met
+    n_ids : ids to read; at most those in the statistics
     policies, needs_times : as for :func:`tidemill.sources.files.read.read_part`
 
     Raises
@@ -70,7 +70,7 @@ def read_sample(
 
 
 def choose_keys(statistics: Statistics, n_ids: int) -> KeyArray:
-    """Ascending keys of ids that were met, evenly spread over their lengths."""
+    """Choose ids from the statistics, evenly spread over their lengths; ascending keys."""
     met = np.flatnonzero(statistics.ids > 0)
     by_length = met[np.argsort(statistics.lengths[met], kind="stable")]
     n = min(n_ids, len(by_length))

@@ -57,7 +57,7 @@ def read_schema(source: Source) -> pa.Schema:
 
 
 def time_zone(source: Source) -> str:
-    """What the times of an input are in; "" where the sort column holds no timestamps."""
+    """The time zone of an input; "" if the sort column does not hold timestamps."""
     if source.columns.sort is None:
         return ""
     type_ = read_schema(source).field(source.columns.sort).type
@@ -65,7 +65,7 @@ def time_zone(source: Source) -> str:
 
 
 def memory_schema(source: Source) -> pa.Schema:
-    """Names and plain types of the columns in memory: a composite id is one of text."""
+    """Names and plain types of the columns in memory: a composite id is one text column."""
     schema = read_schema(source)
     if len(source.columns.ids) == 1:
         return schema

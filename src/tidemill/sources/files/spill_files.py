@@ -4,8 +4,8 @@ Every map task reads a share of the input and writes one Arrow IPC file: in each
 batch per bucket, empty ones too, so that batch ``round * n_buckets + bucket`` is known without an
 index. A bucket holds consecutive parts; where it holds several, a batch's rows lie grouped by
 part and its metadata say how many rows each has. The marker ``00012.json``, created exclusively,
-names the file of map task 12: what has no marker does not exist. Work folders are swept by others,
-too: a marker whose file is gone or cut short, or that is damaged itself, is outvoted by
+names the file of map task 12: what has no marker does not exist. Others may clean up work
+folders, too: a marker that is damaged, or whose file is missing or cut short, is replaced by
 ``00012-1.json``, and so on.
 """
 
@@ -43,7 +43,7 @@ __all__ = [
     "text_width",
 ]
 
-#: Raised whenever the files are laid out otherwise; part of the folder's name.
+#: Part of the folder's name; increase it when the layout of the files changes.
 SPILL_FORMAT = 1
 
 #: A record batch costs about 30 us to write and 300 bytes in the file's footer.
@@ -68,10 +68,9 @@ class SpillMarker:
 
 @dataclass(frozen=True, slots=True)
 class SpillFolder:
-    """Where the spill of one plan lies. Whatever decides its files is part of the folder's name.
+    """Where the spill of one plan lies. All that determines its files is hashed into the name.
 
-    So a spill is used again by a later attempt on the same plan that deals its rows in the same
-    way, and by nobody else.
+    So only a later attempt at the same plan that distributes its rows in the same way reuses it.
     """
 
     store: Store
@@ -107,22 +106,22 @@ class SpillFolder:
                 marker = self._read_marker(task, n)
             except FileNotFoundError:
                 return None
-            if marker is not None and self._stands(marker):
+            if marker is not None and self._file_matches_marker(marker):
                 return marker
         return None
 
     def mark(self, marker: SpillMarker) -> SpillMarker:
-        """Create the marker; if another attempt was faster, delete this file, give its marker."""
+        """Create the marker; if another attempt came first, delete this file, return its marker."""
         content = json.dumps(asdict(marker)).encode()
         n = 0
         while not self.store.create(self.marker_path(marker.task, n), content):
             try:
                 earlier = self._read_marker(marker.task, n)
-            except FileNotFoundError:  # swept away this moment
+            except FileNotFoundError:  # deleted just now
                 continue
             if earlier is not None and earlier.name == marker.name:
                 return marker  # an earlier try of this very call succeeded, its answer was lost
-            if earlier is not None and self._stands(earlier):
+            if earlier is not None and self._file_matches_marker(earlier):
                 self.store.delete(marker.name)
                 return earlier
             n += 1
@@ -130,7 +129,7 @@ class SpillFolder:
 
     @staticmethod
     def marker_path(task: int, n: int = 0) -> str:
-        """File of a task's marker; ``n`` counts those before it that do not hold any more."""
+        """File of a task's marker; ``n`` counts earlier ones that are no longer valid."""
         return f"{task:05d}-{n}.json" if n else f"{task:05d}.json"
 
     def _read_marker(self, task: int, n: int) -> SpillMarker | None:
@@ -140,7 +139,7 @@ class SpillFolder:
         except (ValueError, TypeError):
             return None
 
-    def _stands(self, marker: SpillMarker) -> bool:
+    def _file_matches_marker(self, marker: SpillMarker) -> bool:
         try:
             return self.store.info(marker.name).size == marker.bytes
         except FileNotFoundError:
@@ -173,7 +172,7 @@ def text_width(source: Source) -> int:
 def map_tasks(source: Source, task_bytes: int = TASK_BYTES) -> tuple[tuple[GroupSpan, ...], ...]:
     """The spans that each map task reads: about ``task_bytes`` in memory, in the input's order.
 
-    Rows are taken to lie evenly over a file's row groups, so the tasks follow from the source.
+    A file's row groups are assumed to have equally many rows, so the tasks follow from the source.
 
     Examples
     --------
@@ -229,13 +228,13 @@ def read_spilled(plan: Plan, part: Part, spill_dir: str | None) -> pa.Table:
     """
     if spill_dir is None:
         raise ResourceError(
-            f"part {part.index} lies in the spill of the partition step, but no spill_dir is given"
+            f"part {part.index} was spilled by the partition step, but no spill_dir is given"
         )
     folder = SpillFolder.of(plan, spill_dir)
     try:
         return _read(folder, part, _markers(folder), plan.source)
     except FileNotFoundError:
-        _markers.cache_clear()  # spilled anew by another attempt since
+        _markers.cache_clear()  # another attempt has spilled again since
     try:
         return _read(folder, part, _markers(folder), plan.source)
     except FileNotFoundError as error:
@@ -311,7 +310,7 @@ def _read(
 
 @contextmanager
 def _undamaged(folder: SpillFolder, marker: SpillMarker) -> Iterator[None]:
-    """Name the file in errors of Arrow, which are plain OSErrors where blocks do not unpack."""
+    """Name the file in errors of Arrow; blocks that do not decompress are plain OSErrors."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
@@ -319,7 +318,7 @@ def _undamaged(folder: SpillFolder, marker: SpillMarker) -> Iterator[None]:
             raise
         raise ResourceError(
             f"{folder.store.url_of(marker.name)} is damaged ({error}): delete this file and run "
-            "again, which writes it anew"
+            "again, which rewrites it"
         ) from error
 
 

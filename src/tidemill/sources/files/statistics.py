@@ -1,9 +1,9 @@
-"""What the row groups' statistics and a small sample tell of the ids, without reading the data.
+"""Estimate the ids and their lengths from statistics and a small sample.
 
-Where statistics of the id column are missing, that column alone is read. Several id columns have
-statistics each, from which a range of their tuples follows; where it is too wide to tell whether
-row groups ascend, the id columns are read. Everything here is a deterministic function of the
-source.
+Where statistics of the id column are missing, that column alone is read. If there are several id
+columns, the range of their tuples follows from the statistics of each; where it is too wide to
+show whether row groups ascend, the id columns are read. Everything here is a deterministic function
+of the source.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["Group", "Profile", "Statistics", "gather_statistics"]
 #: Rows and row groups whose ids are read for the sample.
 SAMPLE_ROWS = 4_000_000
 SAMPLE_GROUPS = 256
-#: Row groups that are read however many rows they have.
+#: Row groups that are read regardless of their size.
 LEAST_GROUPS = 4
 #: Points that stand for a row group of which only the range is known.
 POINTS = 16
@@ -72,7 +72,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:
-    """Ranges of all row groups, and a sample of ids with the rows each stands for."""
+    """Ranges of all row groups, and a sample of ids with the rows that each represents."""
 
     groups: tuple[Group, ...]  # by range, then by place in the input; those without rows left out
     keys: KeyArray  # [k] ascending and unique: ids met
@@ -89,7 +89,7 @@ def gather_statistics(source: Source, sample_rows: int = SAMPLE_ROWS) -> Statist
     Parameters
     ----------
     source : an opened input
-    sample_rows : rows whose ids are read at most, but for single row groups that are larger
+    sample_rows : most rows whose ids are read, unless single row groups are larger
 
     Raises
     ------
@@ -142,7 +142,7 @@ def _file_ranges(source: Source, index: int) -> list[Group]:
 
 
 def _narrowed(source: Source, store: Store, groups: list[Group]) -> list[Group]:
-    """The same row groups; the id columns of wide ones are read if that can show that they ascend.
+    """The same row groups; those with wide ranges are read if that can show that they ascend.
 
     It cannot where ranges overlap in their first column, as they do in input that is sorted by
     time: such input goes through the partition step, whatever the ranges are.
@@ -157,7 +157,7 @@ def _narrowed(source: Source, store: Store, groups: list[Group]) -> list[Group]:
 
 
 def _cross(ranges: Iterable[tuple[Any, Any]]) -> bool:
-    """Whether ranges overlap by more than a touch."""
+    """Whether ranges overlap in more than one key."""
     return any(one[1] > other[0] for one, other in itertools.pairwise(sorted(ranges)))
 
 
@@ -210,7 +210,7 @@ def _count(source: Source, group: Group) -> Counts:
 
 
 def _free(groups: Sequence[Group]) -> dict[int, Counts]:
-    """Row groups of one id tell all without being read: this is how long series lie."""
+    """Count row groups of one id without reading them, as long series have them."""
     return {
         i: (_key_array([group.lower]), np.array([group.rows]))
         for i, group in enumerate(groups)
@@ -248,7 +248,7 @@ def _weigh(groups: Sequence[Group], sample: Mapping[int, Counts]) -> Weighed:
 
 
 def _reached(unread: Sequence[Group], read: Sequence[Group]) -> npt.NDArray[np.bool_]:
-    """Whether the range of any row group that was read overlaps, by more than a touch."""
+    """Whether the range of any row group that was read overlaps, in more than one key."""
     lowers = np.sort(_key_array([group.lower for group in read]))
     uppers = np.sort(_key_array([group.upper for group in read]))
     begun = np.searchsorted(lowers, _key_array([group.upper for group in unread]), side="left")
@@ -257,9 +257,9 @@ def _reached(unread: Sequence[Group], read: Sequence[Group]) -> npt.NDArray[np.b
 
 
 def _overlap(groups: Sequence[Group], sample: Mapping[int, Counts], n_met: int) -> float:
-    """How far the row groups share their ids: 0 not at all, 1 each holds all of them.
+    """How many ids the row groups share: 0 none, 1 each holds all of them.
 
-    It decides whether an id of the sample goes on in row groups that were not read, or whether
+    It decides whether ids of the sample continue in row groups that were not read, or whether
     those hold other ids.
     """
     sizes = [len(sample[i][0]) for i in sample if groups[i].lower != groups[i].upper]
@@ -294,7 +294,7 @@ def _points(group: Group) -> KeyArray:
 
 
 def _profile(weighed: Weighed, n_kinds: int) -> Profile:
-    """Histogram of the lengths; ids that were not met are taken to be like those that were."""
+    """Histogram of the lengths; ids outside the sample are assumed to be like those in it."""
     _, rows, lengths, ids = weighed
     met = ids > 0
     counts = ids[met] * (rows.sum() / (ids[met] * lengths[met]).sum())

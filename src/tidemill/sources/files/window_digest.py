@@ -1,4 +1,4 @@
-"""Read the window of an interval: how many rows lie in it, and what identifies them."""
+"""Read the window of an interval once, to count and identify its rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["read_window"]
 def read_window(source: Source) -> Source:
     """Read the rows of a window once: their number, their kinds, and what identifies them.
 
-    The fingerprint covers the rows, whatever files they lie in and in whatever order.
+    The fingerprint depends on the rows only, not on their order or files.
     """
     store = Store.open(source.url, source.storage_options)
     scanned = in_threads(lambda i: _scan_window(source, i), range(len(source.files)), store)

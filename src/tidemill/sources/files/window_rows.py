@@ -1,4 +1,4 @@
-"""The rows of an input whose time lies in a window: which groups hold some, and which rows do."""
+"""Select the row groups and rows of an input whose times lie in a window."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["covers", "inside", "make_window", "touches", "with_time"]
 
 
 def make_window(schema: pa.Schema, columns: ColumnRoles, first: int, stop: int) -> Window:
-    """The window of the times from ``first`` up to, not including, ``stop`` (UTC nanoseconds).
+    """Make the window of the times from ``first`` up to, not including, ``stop`` (UTC nanoseconds).
 
     Raises
     ------
@@ -40,9 +40,9 @@ def make_window(schema: pa.Schema, columns: ColumnRoles, first: int, stop: int) 
 
 
 def covers(window: Window, group: pq.RowGroupMetaData, column: str) -> bool | None:
-    """Whether all rows of a row group lie in the window, or none; None if that is not known.
+    """Whether all rows of a row group lie in the window, or none; None if unknown.
 
-    By its statistics of the sort column. Nulls do not show there, so they are met when rows are.
+    This uses the statistics of the sort column; groups with nulls are read, which refuses them.
     """
     places = (place for place in range(group.num_columns) if _name(group, place) == column)
     statistics = group.column(next(places)).statistics
@@ -78,20 +78,20 @@ def _naive(bound: Any) -> Any:
 
 
 def with_time(names: Sequence[str], columns: ColumnRoles) -> list[str]:
-    """The names to read: the sort column decides which rows count."""
-    assert columns.sort is not None, "a window is one of the sort column"
+    """Add the sort column to the names to read: it decides which rows are in the window."""
+    assert columns.sort is not None, "a window needs a sort column"
     return [*names] if columns.sort in names else [*names, columns.sort]
 
 
 def inside(
     window: Window, batches: Iterator[pa.RecordBatch], names: Sequence[str], columns: ColumnRoles
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of the window, with the columns ``names``.
+    """Select the rows of the window, with the columns ``names``.
 
     Raises
     ------
     DataError
-        If a time is null: nobody can say which interval the row belongs to.
+        If a time is null: the row belongs to no interval.
     """
     for batch in batches:
         mask = _mask(window, batch.column(columns.sort), str(columns.sort))

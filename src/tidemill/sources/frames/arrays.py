@@ -155,7 +155,7 @@ def _ragged(arrays: Sequence[npt.NDArray[Any]]) -> tuple[bool, _Cases]:
     lengths = np.array([array.shape[-1] for array in arrays], np.int64)
     if not lengths.any() or not n_channels:
         raise SourceError(f"all {len(arrays)} arrays are empty: give at least one value")
-    if {array.dtype for array in arrays} != {np.dtype(np.float64)}:  # told apart at once: 2 us each
+    if {array.dtype for array in arrays} != {np.dtype(np.float64)}:  # one check for all: 2 us each
         arrays = [_float64(array, f"arrays[{i}]") for i, array in enumerate(arrays)]
     values = [array.reshape(-1) for array in arrays] if channels else arrays
     ends = np.cumsum(lengths * n_channels)
@@ -164,7 +164,7 @@ def _ragged(arrays: Sequence[npt.NDArray[Any]]) -> tuple[bool, _Cases]:
 
 
 def _float64(array: npt.NDArray[Any], name: str) -> Floats:
-    """Cast to float64 in C order; what is that already is not copied."""
+    """Cast to float64 in C order; float64 in C order is not copied."""
     if array.dtype.kind not in "biuf":
         raise SourceError(
             f"{name} {'have' if name == 'arrays' else 'has'} the dtype {array.dtype}, but values "
@@ -185,7 +185,9 @@ def _names(kinds: Iterable[object] | None, n_channels: int, *, several: bool) ->
     if kinds is None:
         return tuple(f"channel_{j}" for j in range(n_channels)) if several else ("x",)
     if isinstance(kinds, str):
-        raise ArgumentError(f"kinds={kinds!r} is a text: give a list of names, as in [{kinds!r}]")
+        raise ArgumentError(
+            f"kinds={kinds!r} is one string: give a list of names, as in [{kinds!r}]"
+        )
     names = check_kinds(kinds)
     if len(names) != n_channels:
         raise ArgumentError(
@@ -237,7 +239,7 @@ def _nanoseconds(times: npt.NDArray[Any]) -> Index:
         )
     nanoseconds = times.astype("datetime64[ns]")
     if (np.isnat(times) | (nanoseconds.astype(times.dtype) != times)).any():
-        raise DataError("times hold NaT, or lie beyond the years 1678 to 2261: mend or drop these")
+        raise DataError("times hold NaT, or lie beyond the years 1678 to 2261: fix or drop these")
     return nanoseconds.view(np.int64)
 
 

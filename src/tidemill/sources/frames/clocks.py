@@ -1,4 +1,4 @@
-"""What the sort column of a frame counts: cutoffs are read as it counts, and written as it does."""
+"""The kind of number or time in a sort column, and cutoffs of the same kind."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Clock:
 
     @property
     def has_times(self) -> bool:
-        """Whether it tells the time, so that durations make sense."""
+        """Whether it holds times, so that durations make sense."""
         return self.counts.startswith("times")
 
     def to_index(self, keys: npt.NDArray[Any], step: int = 0) -> pd.Index[Any]:
@@ -54,12 +54,12 @@ class Clock:
 def read_clock(
     container: pd.DataFrame | Mapping[Any, pd.DataFrame], column_sort: Hashable
 ) -> Clock:
-    """Look at the sort column of a frame, or of all frames of a dict; the last one decides.
+    """Find the clock of a frame's sort column; of a dict of frames, that of the last one.
 
     Raises
     ------
     InputError
-        If it is neither times nor numbers, or of several sorts.
+        If it is neither times nor numbers, or of different kinds in different frames.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def read_cutoffs(column: pd.Series[Any], clock: Clock, column_sort: Hashable) ->
     Raises
     ------
     InputError
-        If one is missing, or they are not what the sort column counts.
+        If one is missing, or they are of another kind than the sort column.
 
     Examples
     --------

@@ -37,9 +37,9 @@ def to_arrow(column: pd.Series[Any], where: str, *, nan_is_null: bool = True) ->
 
 
 def _magnitudes(column: pd.Series[Any], where: str) -> pa.Array:
-    """Round Python's integers that no int64 holds, as Fibonacci numbers grow to be, to float64.
+    """Round Python integers too large for int64, such as Fibonacci numbers, to float64.
 
-    Those between 2**53 and 2**63 are refused elsewhere: they are keys or nanoseconds by mistake.
+    Integers between 2**53 and 2**63 are refused elsewhere: most are keys or nanoseconds.
     """
     types = {type(one) for one in column} - {int, float, bool, type(None)}
     try:
@@ -55,7 +55,7 @@ def _magnitudes(column: pd.Series[Any], where: str) -> pa.Array:
 
 
 def read_ids(column: pd.Series[Any], where: str) -> pa.Array:
-    """Convert ids; Arrow would take some mixtures, as of timestamps and integers."""
+    """Convert ids; refuse mixed types, some of which Arrow would accept."""
     if column.dtype == object:
         found = pd.api.types.infer_dtype(column, skipna=True)
         types = sorted({type(one).__name__ for one in column.dropna()})

@@ -128,7 +128,7 @@ def read_frame(
 
 
 def has_time_index(container: pd.DataFrame | Mapping[Any, pd.DataFrame]) -> bool:
-    """Whether all frames have a DatetimeIndex: only then tsfresh calculates features of times.
+    """Whether all frames have a DatetimeIndex; tsfresh calculates features of times only then.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def to_frame(
     ids : Array[k]; composite ids are structs
     columns : m feature names
     matrix : float64[k, m]
-    dtype : the index's dtype; rows of a categorical are brought into its order
+    dtype : the index's dtype; rows of a categorical are sorted in its order
     name : the index's name; tsfresh gives none
 
     Examples
@@ -175,7 +175,7 @@ def to_frame(
 
 
 def check_frame(frame: object, where: str) -> None:
-    """Refuse what is no frame, or has no rows or no plain columns.
+    """Refuse objects that are not frames, and frames without rows or with unusable columns.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def check_column(frame: pd.DataFrame, role: str, label: Hashable, where: str) ->
         With labels that come close to it.
     """
     if not isinstance(label, Hashable):
-        raise ArgumentError(f"{role}={label!r} is no label: give the label of one column")
+        raise ArgumentError(f"{role}={label!r} is not a label: give the label of one column")
     if label in frame.columns:
         return
     known = {str(column): column for column in frame.columns}
@@ -320,10 +320,10 @@ def _read_frames(
         batches[kind] = _assemble(
             frame, roles, (kind,), None, policies, needs_times, for_windows, where
         )
-    return _together(batches)
+    return _join_kinds(batches)
 
 
-def _together(batches: Mapping[str, Batch]) -> Batch:
+def _join_kinds(batches: Mapping[str, Batch]) -> Batch:
     """Join batches of one kind each: an id that lacks a kind is not present in it."""
     own = _alike({kind: batch.ids for kind, batch in batches.items()})
     quarantined = {one.id: one for batch in batches.values() for one in batch.quarantined}
@@ -336,7 +336,7 @@ def _together(batches: Mapping[str, Batch]) -> Batch:
     for kind, batch in batches.items():
         place = pc.index_in(ids, own[kind])
         present[kind] = np.asarray(place.is_valid().to_numpy(zero_copy_only=False))
-        blocks[kind] = _taken(batch.blocks[kind], place.fill_null(-1).to_numpy())
+        blocks[kind] = _take_series(batch.blocks[kind], place.fill_null(-1).to_numpy())
     lacking = {kind: has for kind, has in present.items() if not has.all()}
     rows = sum(batch.input_rows for batch in batches.values())
     keys = {kind: batch.keys[kind] for kind, batch in batches.items() if batch.keys}
@@ -354,7 +354,7 @@ def _alike(ids: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:
     raise SourceError(f"the ids of {_CONTAINER} have several types: {found}; cast them to one")
 
 
-def _taken(block: SeriesBlock, place: Index) -> SeriesBlock:
+def _take_series(block: SeriesBlock, place: Index) -> SeriesBlock:
     """Take the series at ``place``; those at -1 are empty."""
     starts, stops = (np.append(array, 0)[place] for array in (block.starts, block.stops))
     return SeriesBlock(block.kind, block.values, starts, stops, block.times)

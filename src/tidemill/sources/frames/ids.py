@@ -1,4 +1,4 @@
-"""Ids of pandas frames, of one column or of several: to Arrow, and back to an index."""
+"""Convert ids of pandas frames, in one or several columns, to Arrow and back to an index."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def id_dtype(
 
 
 def to_index(ids: pa.Array, dtype: Any = None, name: Hashable = None) -> pd.Index[Any]:
-    """Make an index of ids, of the pandas dtype that they had.
+    """Make an index of ids, with their original pandas dtype.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Rows of complete ids, in any order, to a batch of series: the engine's inner door.
+"""Turn rows of complete ids, in any order, into a batch of series.
 
 The steps: check the ids, find the segments of all (id, kind) pairs, order each by the sort
 column, join duplicates, move the values once, and apply the policy for values that are not
@@ -116,7 +116,7 @@ def assemble(
     where : the rows' origin, for messages
     times : Array[n] of dates or timestamps, where these are not the sort column
     names : names of the columns, for messages
-    for_windows : the batch gets the sort keys, and quarantine is left to whoever cuts the windows
+    for_windows : add the sort keys to the batch, and leave quarantine to the code that cuts windows
     id_types : types of the columns of composite ids; none for ids of one column
 
     Returns
@@ -279,7 +279,7 @@ def _segments_at(layout: Layout, places: Ints) -> Ints:
 
 
 def _cut(shown: list[str], total: int) -> str:
-    """As ``shorten``, of a list that is already cut."""
+    """As ``shorten``, for a list that is already cut."""
     text = shorten(shown)
     return text if total <= len(shown) else f"{text}, ... ({total} in all)"
 

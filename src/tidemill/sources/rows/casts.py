@@ -1,7 +1,7 @@
-"""The casts at the door: values to float64, ids to what a sink can hold, kinds to names.
+"""Cast input columns: values to float64, ids to types that a sink can hold, kinds to names.
 
-Arrow arrays in, NumPy or Arrow arrays out; every refusal names the column, the type or
-value found and the remedy.
+Arrow arrays in, NumPy or Arrow arrays out; every error names the column, the type or
+value found, and the remedy.
 """
 
 from __future__ import annotations
@@ -240,14 +240,14 @@ Integer value 9223372036854775808 not in range: 0 to 9223372036854775807; cast t
 
 
 def _check_years(ids: pa.Array, column: str) -> None:
-    """Refuse dates that neither a message nor a sink's readers could show."""
+    """Refuse dates that neither messages nor readers of a sink can show."""
     if not pt.is_temporal(ids.type) or not len(ids):
         return
     per_day = 1 if pt.is_date32(ids.type) else DAY_MICROSECONDS
     numbers = ids.view(integer_type(ids.type)).to_numpy(zero_copy_only=False)
     if numbers.min() < FIRST_DAY * per_day or numbers.max() >= END_DAY * per_day:
         raise DataError(
-            f"column {column!r} holds ids of type {ids.type} beyond the years 1 to 9999: mend or "
+            f"column {column!r} holds ids of type {ids.type} beyond the years 1 to 9999: fix or "
             "drop these rows, or cast them to strings"
         )
 

@@ -1,4 +1,4 @@
-"""Sort columns as clocks: times as nanoseconds, and the keys by which windows are cut."""
+"""Read sort columns as times in nanoseconds, or as keys by which windows are cut."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidemill.sources.rows.casts import ArrowColumn, contiguous, ordinals
 
 __all__ = ["NANOSECONDS", "SortKeys", "is_time", "nanoseconds", "window_keys"]
 
-#: Of the units in which times are counted.
+#: Nanoseconds in each unit of time.
 NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 #: int64 (nanoseconds of times, or integers) or float64.

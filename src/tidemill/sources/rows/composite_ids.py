@@ -1,4 +1,4 @@
-"""Several columns of ids as one column of composite ids, and back."""
+"""Join several id columns into one column of composite ids, and split it again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["join_ids", "split_ids"]
 
 
 def join_ids(columns: Sequence[ArrowColumn], names: Sequence[str]) -> pa.DictionaryArray:
-    """The composite id of each row; only distinct ones are encoded.
+    """Join the id columns of each row; only distinct ids are encoded.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def _coded(ids: pa.Array) -> pa.DictionaryArray:
 
 
 def split_ids(keys: pa.Array, names: Sequence[str], types: Sequence[pa.DataType]) -> pa.StructArray:
-    """The ids that :func:`join_ids` joined, with one field per column.
+    """Split what :func:`join_ids` joined into one field per column.
 
     Examples
     --------

@@ -1,7 +1,6 @@
 """Ids as keys: NumPy values in the ids' order, compared and counted without decoding strings.
 
-A key is what :func:`tidemill.sources.rows.casts.id_key` gives: the number itself, the integer of a
-date or timestamp, or the text.
+A key is the number itself, the integer of a date or timestamp, or the text.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ class Keys:
 
 
 def _all_within(values: KeyArray, lower: IdKey, upper: IdKey) -> bool:
-    """Two passes that numbers allow at 0.3 ns a row, where masks cost 3."""
+    """Whether all numbers are within bounds; two passes at 0.3 ns a row, where masks cost 3."""
     if values.dtype == object or not len(values):
         return False
     return (lower is None or values.min() >= lower) and (upper is None or values.max() < upper)

@@ -1,4 +1,4 @@
-"""Permutations that bring rows into order: by series, then by sort key.
+"""Find permutations that sort rows by series, then by sort key.
 
 A *segment* is the slice of rows that one series takes;
 :mod:`tidemill.sources.rows.segments` finds them.
@@ -49,7 +49,7 @@ class Layout:
     order: Ints | None  # [n], the row to take at each place; None: rows stay where they are
     starts: Index  # [s]
     stops: Index  # [s]; equal to the start where a segment has no row
-    ascends: bool = False  # by the sort key, strictly, in every segment: this is known
+    ascends: bool = False  # by the sort key, strictly, in every segment: known to hold
 
 
 def counting_order(codes: Ints, n_codes: int) -> tuple[Ints, Ints]:
@@ -150,7 +150,7 @@ def _dictionary_codes(array: pa.Array) -> tuple[Index, pa.Array]:
 def pieces(n_rows: int, first: int = 0) -> Iterator[slice]:
     """Cut the rows from ``first`` into slices of :data:`COMPARED_ROWS`.
 
-    One comparison of all rows writes and reads memory for what it gives: twice the time at 1e7.
+    Comparing all rows at once writes the result to memory: twice the time at 1e7 rows.
 
     Examples
     --------
@@ -177,7 +177,7 @@ def ranges(starts: Ints, lengths: Ints) -> Index:
 def grid_layout(codes: Index, n_segments: int, keys: npt.NDArray[Any]) -> Layout | None:
     """Order rows by segment and key in one step, if each has a cell of its own in a small grid.
 
-    None if keys are no integers, if segments times steps of the keys are many more than rows, or
+    None if keys are not integers, if segments times steps of the keys are many more than rows, or
     if two rows have one cell. At 1e6 rows this takes 12 ns a row, counting sorts by key and
     segment 90.
 
@@ -227,7 +227,7 @@ def _steps(keys: npt.NDArray[Any], most: int) -> tuple[Index, int] | None:
 
 
 def strictly_ascend(keys: npt.NDArray[Any], edges: Index) -> bool:
-    """Tell whether the keys ascend in each segment, without equal ones.
+    """Check whether the keys ascend in each segment, without equal ones.
 
     Examples
     --------

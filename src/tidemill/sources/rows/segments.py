@@ -1,4 +1,4 @@
-"""Segments: the slices of rows that the series take, found from ids and kinds.
+"""Find segments, the slices of rows that make up the series, from ids and kinds.
 
 Segments tile the rows; their numbers ascend with the id, then with the kind's place among kinds.
 """
@@ -35,7 +35,7 @@ def group(
     kinds: tuple[str, ...],
     keys: npt.NDArray[Any] | None = None,
 ) -> tuple[pa.Array, Layout]:
-    """Find the segments of all (id, kind) pairs; rows move only if a segment lies in pieces.
+    """Find the segments of all (id, kind) pairs; rows move only if a segment is not contiguous.
 
     Runs of rows with equal (id, kind) are found first. Where there are few, only they are
     sorted; where the order of runs alone is wrong, no row moves. Scattered rows are brought into

@@ -1,0 +1,70 @@
+"""Files of an input: the same ones, in the same order, however the input is named."""
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from tidemill.errors import SourceError
+from tidemill.sources.files.discovery import discover
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.csv", "deep/a.csv", "deep/_log.csv", ".git/c.csv", "_old/d.csv", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("id,x\n")
+    return tmp_path
+
+
+def names(location):
+    return [file.path for file in discover(location)[2]]
+
+
+def test_a_folder_is_walked_without_hidden_names(folder):
+    root, kind, files = discover(folder)
+    assert (root, kind) == (str(folder), "csv")
+    assert [file.path for file in files] == ["b.csv", "deep/a.csv"]
+    info = (folder / "b.csv").stat()
+    assert (files[0].size, files[0].version) == (5, str(info.st_mtime_ns))
+
+
+def test_a_file_that_is_named_may_be_hidden(folder):
+    assert names(folder / "deep" / "_log.csv") == ["_log.csv"]
+
+
+def test_lists_are_sorted_without_repeats_below_the_common_folder(folder):
+    location = [folder / "deep" / "a.csv", f"{folder}/*.csv", folder]
+    assert names(location) == ["b.csv", "deep/a.csv"]
+
+
+def test_links_are_followed(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "link").symlink_to(folder)
+    assert names(elsewhere) == ["b.csv", "deep/a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ([], "the input is an empty list"),
+        ("missing", r"no input files at '.*missing': give a file, folder or glob"),
+        ("notes.txt", r"cannot read '.*notes\.txt': input files end in \.parquet, \.pq, \.csv"),
+    ],
+)
+def test_locations_without_input(folder, location, message):
+    with pytest.raises(SourceError, match=message):
+        discover(folder / location if location else location)
+
+
+def test_formats_are_not_mixed(folder):
+    (folder / "c.pq").write_bytes(b"")
+    with pytest.raises(SourceError, match=r"mixes formats .*give Parquet files or CSV files"):
+        discover(folder)
+
+
+def test_a_delta_table_without_one_of_its_files_is_refused(tmp_path):
+    write_deltalake(tmp_path, pa.table({"id": [1], "x": [0.5]}))
+    assert len(names(tmp_path)) == 1
+    (tmp_path / names(tmp_path)[0]).unlink()
+    with pytest.raises(SourceError, match=r"files of the Delta table .* are missing"):
+        discover(tmp_path)
