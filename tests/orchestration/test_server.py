@@ -1,0 +1,48 @@
+"""Prefect's server as a run sees it: its address, its start, and the engine's lines in its log."""
+
+from __future__ import annotations
+
+import logging
+import signal
+
+import httpx
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tidemill.errors import ServerError
+from tidemill.orchestration import server
+
+
+def test_the_address_is_that_of_the_server(prefect_server):
+    assert server.api_url() == prefect_server.rstrip("/")
+
+
+def test_a_server_that_runs_is_not_started_again(prefect_server):
+    server.start_server()
+    assert httpx.get(f"{prefect_server}/health", timeout=30).json() is True
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_configured_server_that_does_not_answer_is_named():
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        pytest.raises(ServerError, match=r"http://127\.0\.0\.1:9/api"),
+    ):
+        server.start_server()
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_the_engine_gets_one_handler_however_often_it_is_asked_for():
+    engine = logging.getLogger("tidemill")
+    for _ in range(3):
+        with server.engine_logs():
+            pass
+    handlers = [one for one in engine.handlers if isinstance(one, server._EngineLogHandler)]
+    assert len(handlers) == 1
+    assert engine.isEnabledFor(logging.INFO)
+
+
+def test_a_line_outside_of_a_run_is_dropped_without_an_error(caplog):
+    with server.engine_logs():
+        logging.getLogger("tidemill.somewhere").info("nobody's line")
+    assert "nobody's line" in caplog.text

@@ -1,0 +1,60 @@
+"""Task runners for a cluster: one API for all workers, one cluster for several runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import dask
+import pytest
+from prefect.settings import PREFECT_API_URL
+
+from tidemill.errors import ClusterError
+from tidemill.orchestration.cluster import parse_cluster
+from tidemill.orchestration.task_runners import one_api, shared_cluster, task_runner
+
+
+def test_worker_processes_get_the_address_of_the_api():
+    runner = task_runner(parse_cluster("processes:1"), "http://127.0.0.1:4200/api")
+    environment = runner.cluster_kwargs["env"]
+    assert environment["PREFECT_API_URL"] == "http://127.0.0.1:4200/api"
+    assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert "env" not in task_runner(parse_cluster("threads:1"), "unused").cluster_kwargs
+
+
+def test_within_it_there_is_one_api_and_a_folder_that_goes(prefect_server):
+    option = "temporary-directory"
+    before = dask.config.get(option)
+    with one_api(parse_cluster("threads:1")):
+        assert PREFECT_API_URL.value() == prefect_server.rstrip("/")
+        scratch = Path(dask.config.get(option))
+        assert scratch.is_dir()
+    assert not scratch.exists()
+    assert dask.config.get(option) == before
+
+
+@pytest.mark.parametrize("cluster", ["none"])
+def test_what_needs_no_start_is_as_it_was(cluster):
+    spec = parse_cluster(cluster)
+    with shared_cluster(spec) as shared:
+        assert shared is spec
+
+
+def test_a_scheduler_that_runs_is_used_as_it_is(scheduler):
+    spec = parse_cluster(scheduler)
+    with shared_cluster(spec) as shared:
+        assert shared is spec
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_cluster_of_our_own_is_started_once_and_has_an_address():
+    spec = parse_cluster("threads:1")
+    with shared_cluster(spec) as shared:
+        assert shared.address is not None
+        assert shared == replace(spec, keywords={"address": shared.address})
+
+
+def test_a_scheduler_that_does_not_answer_is_named():
+    spec = parse_cluster("tcp://127.0.0.1:9")
+    with pytest.raises(ClusterError, match=r"tcp://127\.0\.0\.1:9"), shared_cluster(spec):
+        pytest.fail("nothing answers there")
