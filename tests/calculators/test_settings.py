@@ -266,8 +266,15 @@ def test_columns_can_be_left_out():
 def test_times():
     settings = Settings.from_any({"linear_trend_timewise": [{"attr": "slope"}], "mean": None})
     assert settings.needs_times(["x"])
-    assert settings.without_times().columns(["x"]) == ("x__mean",)
-    assert not settings.without_times().needs_times(["x"])
+    assert not Settings.from_any({"mean": None}).needs_times(["x"])
+
+
+def test_times_are_needed_for_the_kinds_that_ask_for_them_only():
+    settings = Settings.from_any(
+        {"mean": None}, {"a": {"linear_trend_timewise": [{"attr": "slope"}]}}
+    )
+    assert settings.needs_times(["x", "a"])
+    assert not settings.needs_times(["x"])
 
 
 @pytest.mark.parametrize(

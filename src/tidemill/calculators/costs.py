@@ -23,6 +23,7 @@ import numpy.typing as npt
 from tidemill.calculators.program import Program
 from tidemill.calculators.registry import CALCULATORS
 from tidemill.calculators.table.needs import INTERMEDIATES
+from tidemill.model.aliases import Features, Floats
 
 __all__ = [
     "READ_BYTES_PER_SECOND",
@@ -31,9 +32,6 @@ __all__ = [
     "probe",
     "quadratic_warning",
 ]
-
-Features = Sequence[tuple[str, Mapping[str, Any]]]
-Floats = npt.NDArray[np.float64]
 
 #: Bytes of values that one thread reads, checks and cuts into blocks in a second.
 READ_BYTES_PER_SECOND = 400e6

@@ -21,10 +21,10 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tidemill.calculators.spec import Calculator
+from tidemill.calculators.table.spec import Calculator
 from tidemill.errors import SettingsError, SourceError, shorten
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.feature_names import feature_name
 from tidemill.model.series import SeriesBlock
 
@@ -53,7 +53,7 @@ def calculate_custom(
     row: Calculator,
     params: Params,
     block: SeriesBlock,
-    out: npt.NDArray[np.float64],
+    out: Floats,
     on_failure: OnFailure,
 ) -> None:
     """Fill ``out``, float64[k, len(params)]; cells that fail keep NaN and are reported.
@@ -93,7 +93,7 @@ def _one_by_one(
     row: Calculator,
     params: Params,
     inputs: tuple[Any, ...],
-    slots: npt.NDArray[np.float64],
+    slots: Floats,
     series: int,
     on_failure: OnFailure,
 ) -> None:
@@ -121,7 +121,7 @@ def _combined(
     row: Calculator,
     params: Params,
     inputs: tuple[Any, ...],
-    slots: npt.NDArray[np.float64],
+    slots: Floats,
     series: int,
     on_failure: OnFailure,
 ) -> None:
@@ -173,7 +173,7 @@ def _inputs(row: Calculator, block: SeriesBlock, span: slice) -> tuple[Any, ...]
     return (values,) if times is None else (values, times)
 
 
-def _as_pandas(values: npt.NDArray[np.float64], times: npt.NDArray[np.int64] | None) -> Any:
+def _as_pandas(values: Floats, times: Index | None) -> Any:
     import pandas as pd
 
     index = None if times is None else pd.DatetimeIndex(times.view("datetime64[ns]"))

@@ -14,21 +14,18 @@ import numpy.typing as npt
 from tidemill.calculators.custom import calculate_custom, failure_message
 from tidemill.calculators.kernels.unsolved import solve
 from tidemill.calculators.registry import find
-from tidemill.calculators.spec import Calculator, load
 from tidemill.calculators.table.needs import INTERMEDIATES
+from tidemill.calculators.table.spec import Calculator, load
 from tidemill.errors import ArgumentError, CalculationError
+from tidemill.model.aliases import Features, Floats, Index
 from tidemill.model.feature_names import feature_name
 from tidemill.model.series import SeriesBlock
 
 if TYPE_CHECKING:
+    from tidemill.calculators.jit.parallel_compile import CompileJob
     from tidemill.calculators.jit.workspace import Workspace
 
 __all__ = ["Failure", "Program", "to_compile", "warmup"]
-
-Features = Sequence[tuple[str, Mapping[str, Any]]]
-Matrix = npt.NDArray[np.float64]
-#: Path of a kernel, and the element types of its inputs and parameters.
-Job = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class KernelStep:
     """One calculator with all its parameter combinations, and where the values go."""
 
     calculator: Calculator
@@ -106,7 +103,7 @@ class Program:
         self._prepared = False
 
     def calculate(
-        self, block: SeriesBlock, out: Matrix, checkpoint: Callable[[], None] | None = None
+        self, block: SeriesBlock, out: Floats, checkpoint: Callable[[], None] | None = None
     ) -> list[Failure]:
         """Fill ``out``, float64[k, len(columns)], for the k series of a block of any size.
 
@@ -157,7 +154,7 @@ class Program:
                     fill(_jobs(self.steps, self.intermediates))
                     self._prepared = True
 
-    def _check(self, block: SeriesBlock, out: Matrix) -> None:
+    def _check(self, block: SeriesBlock, out: Floats) -> None:
         expected = (block.n_series, len(self.columns))
         if out.shape != expected or out.dtype != np.float64:
             raise ArgumentError(f"out must be float64{list(expected)}, not {out.dtype}{out.shape}")
@@ -168,9 +165,7 @@ class Program:
                 "of datetimes or leave it out of the settings"
             )
 
-    def _calculate_cut(
-        self, block: SeriesBlock, out: Matrix, rows: slice | npt.NDArray[np.int64]
-    ) -> list[Failure]:
+    def _calculate_cut(self, block: SeriesBlock, out: Floats, rows: slice | Index) -> list[Failure]:
         """Fill some rows of ``out`` with a block that stays in a core's cache."""
         in_place = isinstance(rows, slice) and out.flags.c_contiguous
         target = out[rows] if in_place else np.empty((block.n_series, out.shape[1]))
@@ -184,7 +179,7 @@ class Program:
         return [replace(failure, series=int(places[failure.series])) for failure in failures]
 
     def _run(
-        self, block: SeriesBlock, out: Matrix, steps: Sequence[Step]
+        self, block: SeriesBlock, out: Floats, steps: Sequence[KernelStep]
     ) -> tuple[list[Failure], dict[str, float]]:
         from tidemill.calculators.jit.workspace import Workspace
 
@@ -209,7 +204,7 @@ class Program:
             before = _clock(seconds, (step.calculator.name,), before)
         return failures, seconds
 
-    def _run_function(self, step: Step, block: SeriesBlock, out: Matrix) -> list[Failure]:
+    def _run_function(self, step: KernelStep, block: SeriesBlock, out: Floats) -> list[Failure]:
         failures: list[Failure] = []
         name = step.calculator.name
 
@@ -229,7 +224,7 @@ class Program:
         return failures
 
 
-def _by_length(block: SeriesBlock) -> npt.NDArray[np.int64] | None:
+def _by_length(block: SeriesBlock) -> Index | None:
     """The series in the order of their lengths; None if they lie so.
 
     Side by side, series of one length or of about one are transformed and sorted together.
@@ -240,7 +235,7 @@ def _by_length(block: SeriesBlock) -> npt.NDArray[np.int64] | None:
     return np.argsort(lengths, kind="stable")
 
 
-def _run_kernel(step: Step, workspace: Workspace, out: Matrix) -> None:
+def _run_kernel(step: KernelStep, workspace: Workspace, out: Floats) -> None:
     row, m = step.calculator, len(step.params)
     if step.contiguous:
         target, first = out, step.places[0]
@@ -269,22 +264,22 @@ def _clock(seconds: dict[str, float], names: Sequence[str], before: float) -> fl
     return now
 
 
-def _make_steps(features: Features) -> tuple[Step, ...]:
+def _make_steps(features: Features) -> tuple[KernelStep, ...]:
     grouped: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for place, (name, params) in enumerate(features):
         grouped.setdefault(name, []).append((place, dict(params)))
     return tuple(_make_step(find(name), entries) for name, entries in grouped.items())
 
 
-def _make_picks(steps: Sequence[Step]) -> tuple[Pick, ...]:
-    grouped: dict[str, list[Step]] = {}
+def _make_picks(steps: Sequence[KernelStep]) -> tuple[Pick, ...]:
+    grouped: dict[str, list[KernelStep]] = {}
     for step in steps:
         if step.calculator.element >= 0:
             grouped.setdefault(step.calculator.needs[0], []).append(step)
     return tuple(_make_pick(need, found) for need, found in grouped.items())
 
 
-def _make_pick(need: str, steps: Sequence[Step]) -> Pick:
+def _make_pick(need: str, steps: Sequence[KernelStep]) -> Pick:
     triples = [
         (step.calculator.element, place, step.calculator.minimum_length)
         for step in steps
@@ -293,12 +288,12 @@ def _make_pick(need: str, steps: Sequence[Step]) -> Pick:
     return Pick(need, tuple(step.calculator.name for step in steps), tuple(triples))
 
 
-def _make_step(row: Calculator, entries: list[tuple[int, dict[str, Any]]]) -> Step:
+def _make_step(row: Calculator, entries: list[tuple[int, dict[str, Any]]]) -> KernelStep:
     places = tuple(place for place, _ in entries)
     params = tuple(values for _, values in entries)
     arrays = () if row.function else _encode(row, params)
     contiguous = places == tuple(range(places[0], places[0] + len(places)))
-    return Step(row, params, places, arrays, tuple(a.dtype.name for a in arrays), contiguous)
+    return KernelStep(row, params, places, arrays, tuple(a.dtype.name for a in arrays), contiguous)
 
 
 def _encode(row: Calculator, params: Sequence[Mapping[str, Any]]) -> tuple[npt.NDArray[Any], ...]:
@@ -309,7 +304,7 @@ def _encode(row: Calculator, params: Sequence[Mapping[str, Any]]) -> tuple[npt.N
     return arrays + (load(row.tables)(*arrays) if row.tables else ())
 
 
-def _order_of_intermediates(steps: Sequence[Step]) -> tuple[str, ...]:
+def _order_of_intermediates(steps: Sequence[KernelStep]) -> tuple[str, ...]:
     """The intermediates to be made for the steps, each after those it needs itself."""
     asked = {need for step in steps if not step.calculator.function for need in _needs(step)}
     made = [
@@ -318,28 +313,29 @@ def _order_of_intermediates(steps: Sequence[Step]) -> tuple[str, ...]:
     return tuple(row.name for row in sorted(made, key=lambda row: len(row.needs)))
 
 
-def _needs(step: Step) -> set[str]:
+def _needs(step: KernelStep) -> set[str]:
     direct = set(step.calculator.needs) & INTERMEDIATES.keys()
     return direct | {n for name in direct for n in INTERMEDIATES[name].needs if n in INTERMEDIATES}
 
 
-def _jobs(steps: Sequence[Step], intermediates: Sequence[str]) -> list[Job]:
+def _jobs(steps: Sequence[KernelStep], intermediates: Sequence[str]) -> list[CompileJob]:
     """All kernels of the steps and of what they need."""
+    from tidemill.calculators.jit.parallel_compile import CompileJob
     from tidemill.calculators.jit.workspace import choose, input_dtypes
 
-    jobs: list[Job] = []
+    jobs: list[CompileJob] = []
     for row in (INTERMEDIATES[name] for name in intermediates):
         path, needs = choose(row, frozenset(intermediates))
         used = [(path, input_dtypes(needs))] if path else row.uses
-        jobs += [(kernel, inputs, ()) for kernel, inputs in used]
+        jobs += [CompileJob(kernel, inputs, ()) for kernel, inputs in used]
     return list(dict.fromkeys(jobs)) + [
-        (step.calculator.kernel, input_dtypes(step.calculator.needs), step.dtypes)
+        CompileJob(step.calculator.kernel, input_dtypes(step.calculator.needs), step.dtypes)
         for step in steps
         if step.calculator.kernel
     ]
 
 
-def _most_lags(steps: Sequence[Step]) -> int:
+def _most_lags(steps: Sequence[KernelStep]) -> int:
     lags = [
         int(values[step.calculator.lags])
         for step in steps
@@ -359,10 +355,10 @@ def to_compile(programs: Iterable[Program]) -> int:
     >>> to_compile([program])
     0
     """
-    from tidemill.calculators.jit.decorators import load_kernel
+    from tidemill.calculators.jit.kernel import load_kernel
 
     asked = {job for program in programs for job in _jobs(program.steps, program.intermediates)}
-    return sum(not load_kernel(job[0]).is_ready(job[1], job[2]) for job in asked)
+    return sum(not load_kernel(job.path).is_ready(job.inputs, job.parameters) for job in asked)
 
 
 def warmup(features: Features) -> float:

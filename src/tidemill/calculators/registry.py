@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 from tidemill.calculators.custom import digest_of_code, identity, wants_series
-from tidemill.calculators.spec import Calculator, Parameter
 from tidemill.calculators.table.build import LEFT_OUT, ROWS
+from tidemill.calculators.table.spec import Calculator, Parameter
 from tidemill.errors import ArgumentError, SettingsError, shorten
 
 __all__ = [

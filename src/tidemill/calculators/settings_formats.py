@@ -12,11 +12,11 @@ import yaml
 
 from tidemill.calculators.registry import PRESETS, find, preset, register_function
 from tidemill.errors import ArgumentError, SettingsError, shorten
+from tidemill.model.aliases import Feature
 from tidemill.model.feature_names import feature_name
 
 __all__ = [
     "EVERY_KIND",
-    "Feature",
     "is_canonical",
     "plain_features",
     "read_features",
@@ -25,8 +25,6 @@ __all__ = [
     "yaml_text",
 ]
 
-#: A calculator's name and its parameters.
-Feature = tuple[str, Mapping[str, Any]]
 #: Key of the canonical form for all kinds that are not named.
 EVERY_KIND = "*"
 

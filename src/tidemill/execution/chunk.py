@@ -113,7 +113,7 @@ def load_kernels(run: Run) -> int:
     int
         Kernels that were compiled here.
     """
-    from tidemill.calculators.jit.decorators import compiled_here
+    from tidemill.calculators.jit.kernel import compiled_here
 
     before = compiled_here()
     for features in load_plan(run).features.values():

@@ -7,10 +7,10 @@ tsfresh.feature_extraction.feature_calculators (0.21.2).
 
 from __future__ import annotations
 
-from tidemill.calculators.spec import Calculator
 from tidemill.calculators.table.rows_first import FIRST
 from tidemill.calculators.table.rows_plain import PLAIN
 from tidemill.calculators.table.rows_second import SECOND
+from tidemill.calculators.table.spec import Calculator
 
 __all__ = ["LEFT_OUT", "ROWS"]
 
