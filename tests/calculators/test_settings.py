@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.calculators import preset
+from tidemill.calculators import settings as module
 from tidemill.calculators.settings import Settings
 from tidemill.errors import ArgumentError, SettingsError
 
@@ -331,3 +332,16 @@ def test_too_many_columns_are_refused():
     kinds = [f"k{i}" for i in range(2_001)]
     with pytest.raises(ArgumentError, match="20,010 columns"):
         Settings.from_any("minimal").columns(kinds)
+
+
+def test_columns_are_named_once(monkeypatch):
+    named = []
+    make = module.feature_name
+    monkeypatch.setattr(module, "feature_name", lambda *one: named.append(one) or make(*one))
+    settings = Settings.from_any("minimal", {"y": {"mean": None}})
+    first = settings.columns(["x", "y", "z"])
+    assert settings.columns(["x", "y", "z"]) == first
+    assert len(named) == len(settings.default) + 1
+    assert first == tuple(
+        make(kind, *one) for kind in ("x", "y", "z") for one in settings.features_for(kind)
+    )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tidemill.calculators.program import Program
+from tidemill.calculators.recipe import Recipe
 from tidemill.model.aliases import Features, Floats, Index
 from tidemill.model.feature_names import check_kinds
 from tidemill.model.ids import id_name
@@ -176,9 +177,7 @@ class MatrixCalculator:
 
 
 def _make_programs(features: Mapping[str, Features], on_error: OnError) -> dict[str, Program]:
-    """A program per kind; kinds with the same features share one, which takes 4 ms to make."""
-    made: dict[str, Program] = {}
-    for kind, chosen in features.items():
-        twin = next((one for one in made if features[one] == chosen), None)
-        made[kind] = made[twin] if twin is not None else Program(chosen, on_error)
-    return made
+    """A program per kind; kinds with the same features share one."""
+    shared: dict[Recipe, Program] = {}
+    made = {kind: Program(chosen, on_error) for kind, chosen in features.items()}
+    return {kind: shared.setdefault(one.recipe, one) for kind, one in made.items()}

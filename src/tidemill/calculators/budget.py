@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidemill.calculators.program import Program
+from tidemill.calculators.recipe import Recipe
 from tidemill.calculators.table.needs import INTERMEDIATES
 from tidemill.errors import ArgumentError, shorten
 from tidemill.model.aliases import Feature
@@ -51,7 +51,7 @@ class Ledger:
         grouped: dict[str, list[Feature]] = {}
         for feature in features:
             grouped.setdefault(feature[0], []).append(feature)
-        needs = {name: frozenset(Program(own).intermediates) for name, own in grouped.items()}
+        needs = {name: frozenset(Recipe.of(own).intermediates) for name, own in grouped.items()}
         return cls(seconds, {**_guessed(seconds), **(alone or {})}, needs)
 
     def total(self, calculators: Collection[str]) -> float:

@@ -47,6 +47,11 @@ class Settings:
 
     default: tuple[Feature, ...]  # for the kinds that are not named
     kinds: Mapping[str, tuple[Feature, ...]] = field(default_factory=dict)
+    _names: dict[str | None, tuple[str, ...]] = (
+        field(  # of columns without the kind, once asked for
+            default_factory=dict, init=False, repr=False, compare=False
+        )
+    )
 
     @classmethod
     def from_any(cls, given: Any = None, kind_to: Mapping[str, Any] | None = None) -> Settings:
@@ -128,11 +133,15 @@ class Settings:
         listed = list(kinds)
         self.check_kinds(listed)
         check_width(sum(len(self.kinds.get(kind, self.default)) for kind in listed))
-        return tuple(
-            feature_name(kind, name, params)
-            for kind in listed
-            for name, params in self.kinds.get(kind, self.default)
-        )
+        return tuple(f"{kind}__{name}" for kind in listed for name in self._names_for(kind))
+
+    def _names_for(self, kind: str) -> tuple[str, ...]:
+        """The columns of a kind without its name; None stands for all kinds that are not named."""
+        key = kind if kind in self.kinds else None
+        if key not in self._names:
+            features = self.kinds.get(kind, self.default)
+            self._names[key] = tuple(feature_name(None, *feature) for feature in features)
+        return self._names[key]
 
     def check_kinds(self, kinds: Sequence[str]) -> None:
         """Refuse kinds these settings cannot serve; see :meth:`columns`."""

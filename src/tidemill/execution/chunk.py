@@ -19,7 +19,7 @@ from tidemill.calculators.batches import MatrixCalculator
 from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.calculators.custom import import_modules
 from tidemill.calculators.program import Program, warmup
-from tidemill.calculators.warmup import announce
+from tidemill.calculators.warming import announce
 from tidemill.execution.carryover import KeptRows
 from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.model.plan import Part, Plan

@@ -21,7 +21,7 @@ from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.calculators.costs import quadratic_warning
 from tidemill.calculators.registry import PRESETS, preset
 from tidemill.calculators.settings import Settings
-from tidemill.calculators.warmup import announce
+from tidemill.calculators.warming import announce
 from tidemill.errors import ArgumentError, QuadraticWarning
 from tidemill.model.feature_names import check_width
 from tidemill.model.policies import OnError, Policies
