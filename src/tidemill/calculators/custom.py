@@ -1,4 +1,4 @@
-"""Calculators that are plain Python functions: calling them, and telling a changed one.
+"""Calculators that are plain Python functions: calling them, and noticing changed ones.
 
 A function is called for one series at a time. Its identity goes into the result key, so that the
 results of an older version of its code are never taken for its own.
@@ -147,9 +147,9 @@ def _check_keys(keys: Sequence[str], asked: Mapping[str, object]) -> None:
         "not asked for": [key for key in dict.fromkeys(keys) if key not in asked],
         "repeated": [key for key in dict.fromkeys(keys) if keys.count(key) > 1],
     }
-    told = [f"{what}: {shorten(map(repr, found), 3)}" for what, found in wrong.items() if found]
-    if told:
-        raise ValueError(f"the keys it returned do not fit its columns; {'; '.join(told)}")
+    problems = [f"{what}: {shorten(map(repr, found), 3)}" for what, found in wrong.items() if found]
+    if problems:
+        raise ValueError(f"the keys it returned do not fit its columns; {'; '.join(problems)}")
 
 
 def _as_float(value: Any) -> float:
@@ -184,7 +184,7 @@ def _as_pandas(values: Floats, times: Index | None) -> Any:
 
 
 class _UnreadableError(Exception):
-    """Code or a value that cannot be told from a changed one."""
+    """Code or a value whose changes could not be noticed."""
 
 
 def identity(row: Calculator) -> str:

@@ -119,7 +119,7 @@ def _load_entry_points() -> None:
         except Exception as error:
             raise SettingsError(
                 f"the entry point {entry.name!r} of the group {ENTRY_POINTS!r} cannot be loaded "
-                f"({type(error).__name__}: {error}): mend or uninstall the package that brings "
+                f"({type(error).__name__}: {error}): fix or uninstall the package that provides "
                 f"{entry.value!r}"
             ) from error
 

@@ -16,5 +16,5 @@ __all__ = ["LEFT_OUT", "ROWS"]
 
 ROWS: tuple[Calculator, ...] = (*PLAIN, *FIRST, *SECOND)
 
-#: tsfresh's calculators that have no row: settings that name one are told so.
+#: tsfresh's calculators that have no row; settings that name one are refused.
 LEFT_OUT = ("matrix_profile",)
