@@ -21,7 +21,7 @@ from tidemill.calculators.costs import (
 from tidemill.calculators.table.build import ROWS
 from tidemill.calculators.table.needs import INTERMEDIATES
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

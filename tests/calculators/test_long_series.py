@@ -12,7 +12,7 @@ import pytest
 
 import tidemill
 from tidemill.calculators import Calculator, register
-from tidemill.calculators.spec import Parameter
+from tidemill.calculators.table.spec import Parameter
 from tidemill.cli.forecast import forecast, forecast_text
 from tidemill.errors import QuadraticWarning
 from tidemill.model.progress import subscribe

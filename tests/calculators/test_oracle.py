@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tidemill.calculators import Program
-from tidemill.calculators.spec import Calculator
 from tidemill.calculators.table.build import ROWS
+from tidemill.calculators.table.spec import Calculator
 from tidemill.model.series import SeriesBlock
 
 from .extra import EXTRA

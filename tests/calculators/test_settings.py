@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.calculators import preset
+from tidemill.calculators import settings as module
 from tidemill.calculators.settings import Settings
 from tidemill.errors import ArgumentError, SettingsError
 
@@ -266,8 +267,15 @@ def test_columns_can_be_left_out():
 def test_times():
     settings = Settings.from_any({"linear_trend_timewise": [{"attr": "slope"}], "mean": None})
     assert settings.needs_times(["x"])
-    assert settings.without_times().columns(["x"]) == ("x__mean",)
-    assert not settings.without_times().needs_times(["x"])
+    assert not Settings.from_any({"mean": None}).needs_times(["x"])
+
+
+def test_times_are_needed_for_the_kinds_that_ask_for_them_only():
+    settings = Settings.from_any(
+        {"mean": None}, {"a": {"linear_trend_timewise": [{"attr": "slope"}]}}
+    )
+    assert settings.needs_times(["x", "a"])
+    assert not settings.needs_times(["x"])
 
 
 @pytest.mark.parametrize(
@@ -324,3 +332,16 @@ def test_too_many_columns_are_refused():
     kinds = [f"k{i}" for i in range(2_001)]
     with pytest.raises(ArgumentError, match="20,010 columns"):
         Settings.from_any("minimal").columns(kinds)
+
+
+def test_columns_are_named_once(monkeypatch):
+    named = []
+    make = module.feature_name
+    monkeypatch.setattr(module, "feature_name", lambda *one: named.append(one) or make(*one))
+    settings = Settings.from_any("minimal", {"y": {"mean": None}})
+    first = settings.columns(["x", "y", "z"])
+    assert settings.columns(["x", "y", "z"]) == first
+    assert len(named) == len(settings.default) + 1
+    assert first == tuple(
+        make(kind, *one) for kind in ("x", "y", "z") for one in settings.features_for(kind)
+    )

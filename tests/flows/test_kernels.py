@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tidemill.calculators import Program, preset
-from tidemill.calculators.program import _jobs
+from tidemill.calculators import preset
+from tidemill.calculators.recipe import Recipe, compile_jobs
 from tidemill.flows.extract import extract
 
 from ..support import programs
@@ -25,8 +25,7 @@ PART_SECONDS = 1.0
 
 
 def kernels() -> int:
-    program = Program(preset("minimal"))
-    return len(set(_jobs(program.steps, program.intermediates)))
+    return len(set(compile_jobs(Recipe.of(preset("minimal")))))
 
 
 def part_seconds(sink) -> list[float]:

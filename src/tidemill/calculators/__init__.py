@@ -5,7 +5,7 @@ Importing this package does not import numba.
 
 from tidemill.calculators.program import Failure, Program, warmup
 from tidemill.calculators.registry import CALCULATORS, PRESETS, calculator, find, preset, register
-from tidemill.calculators.spec import Calculator, Parameter
+from tidemill.calculators.table.spec import Calculator, Parameter
 
 __all__ = [
     "CALCULATORS",

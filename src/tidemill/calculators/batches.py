@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tidemill.calculators.program import Program
+from tidemill.calculators.recipe import Recipe
+from tidemill.model.aliases import Features, Floats, Index
 from tidemill.model.feature_names import check_kinds
 from tidemill.model.ids import id_name
 from tidemill.model.policies import OnError
@@ -29,8 +30,6 @@ TILE_BYTES = 32 * 2**20
 CASES_KEPT = 1_000
 
 Checkpoint = Callable[[], None]
-Features = Sequence[tuple[str, Mapping[str, Any]]]
-Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -115,8 +114,8 @@ class MatrixCalculator:
         first: int,
         last: int,
         checkpoint: Checkpoint | None = None,
-        out: Matrix | None = None,
-    ) -> Matrix:
+        out: Floats | None = None,
+    ) -> Floats:
         """Rows ``first`` to ``last`` (exclusive) of the batch's matrix, float64[last - first, m].
 
         ``checkpoint`` is called between blocks and may raise to stop the work. Without ``out``,
@@ -130,7 +129,7 @@ class MatrixCalculator:
             self._fill(part, batch, kind, first, last, checkpoint)
         return tile
 
-    def _tile(self, rows: int) -> Matrix:
+    def _tile(self, rows: int) -> Floats:
         """Memory for a tile, used again: new pages cost as much as the cheapest calculators."""
         cells = rows * len(self.columns)
         if len(self._cells) < cells:
@@ -139,7 +138,7 @@ class MatrixCalculator:
 
     def _fill(
         self,
-        out: Matrix,
+        out: Floats,
         batch: Batch,
         kind: str,
         first: int,
@@ -164,9 +163,9 @@ class MatrixCalculator:
     def _run(
         self,
         block: SeriesBlock,
-        out: Matrix,
+        out: Floats,
         batch: Batch,
-        rows: npt.NDArray[np.int64],
+        rows: Index,
         checkpoint: Checkpoint | None,
     ) -> None:
         program = self.programs[block.kind]
@@ -178,9 +177,7 @@ class MatrixCalculator:
 
 
 def _make_programs(features: Mapping[str, Features], on_error: OnError) -> dict[str, Program]:
-    """A program per kind; kinds with the same features share one, which takes 4 ms to make."""
-    made: dict[str, Program] = {}
-    for kind, chosen in features.items():
-        twin = next((one for one in made if features[one] == chosen), None)
-        made[kind] = made[twin] if twin is not None else Program(chosen, on_error)
-    return made
+    """A program per kind; kinds with the same features share one."""
+    shared: dict[Recipe, Program] = {}
+    made = {kind: Program(chosen, on_error) for kind, chosen in features.items()}
+    return {kind: shared.setdefault(one.recipe, one) for kind, one in made.items()}

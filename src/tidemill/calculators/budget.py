@@ -1,7 +1,7 @@
-"""Settings that fit into a budget: what calculators cost together, and which ones to drop.
+"""Features that fit into a budget: what calculators cost together, and which ones to drop.
 
 A calculator costs the seconds of its own kernel. What several of them share (sorted values, the
-spectrum) is made once, and its seconds go only when the last calculator that needs it goes.
+spectrum) is made once; its seconds are saved only once every calculator that needs it is dropped.
 """
 
 from __future__ import annotations
@@ -9,38 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-from tidemill.calculators.program import Program
-from tidemill.calculators.settings_formats import Feature
+from tidemill.calculators.recipe import Recipe
 from tidemill.calculators.table.needs import INTERMEDIATES
 from tidemill.errors import ArgumentError, shorten
+from tidemill.model.aliases import Feature
 
-if TYPE_CHECKING:
-    from tidemill.calculators.settings import Settings
-
-__all__ = ["NEED", "READING", "Ledger", "WithinBudget", "fit"]
+__all__ = ["NEED", "READING", "Ledger", "fit"]
 
 #: Begins the name of a shared intermediate among costs.
 NEED = "need:"
 #: What is left of a run beside calculators and intermediates.
 READING = "reading and cutting"
-
-
-class WithinBudget(NamedTuple):
-    """Settings that fit into a budget, and what they lack.
-
-    ``print`` says it in a sentence.
-    """
-
-    settings: Settings
-    dropped: dict[str, float]  # calculator -> seconds of its own; the first to go comes first
-    seconds: float  # predicted for the settings, of one thread
-
-    def __str__(self) -> str:
-        """Say what was dropped, and what is left."""
-        lost = shorten(f"{name} ({seconds:.3g} s)" for name, seconds in self.dropped.items())
-        return f"dropped: {lost or 'nothing'}; {self.seconds:.3g} s predicted for the rest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +51,7 @@ class Ledger:
         grouped: dict[str, list[Feature]] = {}
         for feature in features:
             grouped.setdefault(feature[0], []).append(feature)
-        needs = {name: frozenset(Program(own).intermediates) for name, own in grouped.items()}
+        needs = {name: frozenset(Recipe.of(own).intermediates) for name, own in grouped.items()}
         return cls(seconds, {**_guessed(seconds), **(alone or {})}, needs)
 
     def total(self, calculators: Collection[str]) -> float:
@@ -108,17 +89,31 @@ def _guessed(seconds: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def fit(settings: Settings, costs: Any, seconds: Any) -> WithinBudget:
-    """See :meth:`tidemill.calculators.settings.Settings.within_budget`."""
+def fit(features: Iterable[Feature], costs: Any, seconds: Any) -> tuple[dict[str, float], float]:
+    """Choose the calculators to drop so that the rest fits into ``seconds``.
+
+    See :meth:`tidemill.calculators.settings.Settings.within_budget`.
+
+    Returns
+    -------
+    dropped
+        Calculator -> seconds of its own; the first to go comes first.
+    seconds
+        Predicted for the rest, of one thread.
+
+    Examples
+    --------
+    >>> fit([("mean", {}), ("median", {})], {"mean": 1.0, "median": 2.0}, seconds=1.5)
+    ({'median': 2.0}, 1.0)
+    """
     if not (isinstance(seconds, int | float) and seconds > 0 and math.isfinite(seconds)):
         raise ArgumentError(f"seconds={seconds!r} is not allowed; give a number above 0")
-    features = [*settings.default, *(one for own in settings.kinds.values() for one in own)]
     ledger = Ledger.of(features, *_columns(costs))
     _check_known(ledger)
     dropped = _drop(ledger, seconds)
     kept = _put_back(ledger, dropped, seconds)
     lost = {name: ledger.seconds[name] for name in dropped if name not in kept}
-    return WithinBudget(_without(settings, lost), lost, ledger.total(kept))
+    return lost, ledger.total(kept)
 
 
 def _columns(costs: Any) -> tuple[dict[str, float], dict[str, float]]:
@@ -178,11 +173,3 @@ def _put_back(ledger: Ledger, dropped: list[str], seconds: float) -> list[str]:
             "cutting whatever is calculated; give more, or fewer series"
         )
     return kept
-
-
-def _without(settings: Settings, names: Collection[str]) -> Settings:
-    def rest(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
-        return tuple(feature for feature in features if feature[0] not in names)
-
-    kinds = {kind: rest(features) for kind, features in settings.kinds.items()}
-    return type(settings)(rest(settings.default), kinds)

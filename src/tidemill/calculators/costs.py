@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tidemill.calculators.program import Program
+from tidemill.calculators.recipe import Recipe
 from tidemill.calculators.registry import CALCULATORS
 from tidemill.calculators.table.needs import INTERMEDIATES
+from tidemill.model.aliases import Features, Floats
 
 __all__ = [
     "READ_BYTES_PER_SECOND",
@@ -31,9 +32,6 @@ __all__ = [
     "probe",
     "quadratic_warning",
 ]
-
-Features = Sequence[tuple[str, Mapping[str, Any]]]
-Floats = npt.NDArray[np.float64]
 
 #: Bytes of values that one thread reads, checks and cuts into blocks in a second.
 READ_BYTES_PER_SECOND = 400e6
@@ -75,13 +73,13 @@ def predict_by_calculator(
     """
     n = np.asarray(lengths, dtype=np.float64)
     k = np.asarray(counts, dtype=np.float64)
-    program = Program(features)
+    recipe = Recipe.of(features)
     # What a shortcut reads from another intermediate costs next to nothing.
     needs = {
-        f"need:{name}": int(INTERMEDIATES[name].shortcut[0] not in program.intermediates)
-        for name in program.intermediates
+        f"need:{name}": int(INTERMEDIATES[name].shortcut[0] not in recipe.intermediates)
+        for name in recipe.intermediates
     }
-    steps = {step.calculator.name: len(step.params) for step in program.steps}
+    steps = {step.calculator.name: len(step.params) for step in recipe.steps}
     return {
         name: float(np.dot(_per_series(name, m, n), k)) for name, m in {**needs, **steps}.items()
     }

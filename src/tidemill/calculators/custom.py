@@ -1,4 +1,4 @@
-"""Calculators that are plain Python functions: calling them, and telling a changed one.
+"""Calculators that are plain Python functions: calling them, and noticing changed ones.
 
 A function is called for one series at a time. Its identity goes into the result key, so that the
 results of an older version of its code are never taken for its own.
@@ -21,10 +21,10 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tidemill.calculators.spec import Calculator
+from tidemill.calculators.table.spec import Calculator
 from tidemill.errors import SettingsError, SourceError, shorten
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.feature_names import feature_name
 from tidemill.model.series import SeriesBlock
 
@@ -53,7 +53,7 @@ def calculate_custom(
     row: Calculator,
     params: Params,
     block: SeriesBlock,
-    out: npt.NDArray[np.float64],
+    out: Floats,
     on_failure: OnFailure,
 ) -> None:
     """Fill ``out``, float64[k, len(params)]; cells that fail keep NaN and are reported.
@@ -93,7 +93,7 @@ def _one_by_one(
     row: Calculator,
     params: Params,
     inputs: tuple[Any, ...],
-    slots: npt.NDArray[np.float64],
+    slots: Floats,
     series: int,
     on_failure: OnFailure,
 ) -> None:
@@ -121,7 +121,7 @@ def _combined(
     row: Calculator,
     params: Params,
     inputs: tuple[Any, ...],
-    slots: npt.NDArray[np.float64],
+    slots: Floats,
     series: int,
     on_failure: OnFailure,
 ) -> None:
@@ -147,9 +147,9 @@ def _check_keys(keys: Sequence[str], asked: Mapping[str, object]) -> None:
         "not asked for": [key for key in dict.fromkeys(keys) if key not in asked],
         "repeated": [key for key in dict.fromkeys(keys) if keys.count(key) > 1],
     }
-    told = [f"{what}: {shorten(map(repr, found), 3)}" for what, found in wrong.items() if found]
-    if told:
-        raise ValueError(f"the keys it returned do not fit its columns; {'; '.join(told)}")
+    problems = [f"{what}: {shorten(map(repr, found), 3)}" for what, found in wrong.items() if found]
+    if problems:
+        raise ValueError(f"the keys it returned do not fit its columns; {'; '.join(problems)}")
 
 
 def _as_float(value: Any) -> float:
@@ -173,7 +173,7 @@ def _inputs(row: Calculator, block: SeriesBlock, span: slice) -> tuple[Any, ...]
     return (values,) if times is None else (values, times)
 
 
-def _as_pandas(values: npt.NDArray[np.float64], times: npt.NDArray[np.int64] | None) -> Any:
+def _as_pandas(values: Floats, times: Index | None) -> Any:
     import pandas as pd
 
     index = None if times is None else pd.DatetimeIndex(times.view("datetime64[ns]"))
@@ -184,7 +184,7 @@ def _as_pandas(values: npt.NDArray[np.float64], times: npt.NDArray[np.int64] | N
 
 
 class _UnreadableError(Exception):
-    """Code or a value that cannot be told from a changed one."""
+    """Code or a value whose changes could not be noticed."""
 
 
 def identity(row: Calculator) -> str:

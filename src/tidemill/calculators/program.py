@@ -9,26 +9,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from tidemill.calculators.custom import calculate_custom, failure_message
 from tidemill.calculators.kernels.unsolved import solve
-from tidemill.calculators.registry import find
-from tidemill.calculators.spec import Calculator, load
-from tidemill.calculators.table.needs import INTERMEDIATES
+from tidemill.calculators.recipe import KernelStep, Recipe, compile_jobs
 from tidemill.errors import ArgumentError, CalculationError
-from tidemill.model.feature_names import feature_name
+from tidemill.model.aliases import Feature, Features, Floats, Index
 from tidemill.model.series import SeriesBlock
 
 if TYPE_CHECKING:
     from tidemill.calculators.jit.workspace import Workspace
 
 __all__ = ["Failure", "Program", "to_compile", "warmup"]
-
-Features = Sequence[tuple[str, Mapping[str, Any]]]
-Matrix = npt.NDArray[np.float64]
-#: Path of a kernel, and the element types of its inputs and parameters.
-Job = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +30,6 @@ class Failure:
     series: int  # its number in the block
     calculator: str
     message: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """One calculator with all its parameter combinations, and where the values go."""
-
-    calculator: Calculator
-    params: tuple[dict[str, Any], ...]  # m combinations
-    places: tuple[int, ...]  # columns, int[m]
-    arrays: tuple[npt.NDArray[Any], ...]  # one per parameter, as kernels get them
-    dtypes: tuple[str, ...]  # element types of ``arrays``
-    contiguous: bool  # places follow each other, so the kernel writes to them directly
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pick:
-    """All calculators that are elements of one intermediate, and where the values go."""
-
-    need: str
-    names: tuple[str, ...]  # of the calculators
-    triples: tuple[tuple[int, int, int], ...]  # (element, column, minimum length)
 
 
 class Program:
@@ -93,20 +64,39 @@ class Program:
     """
 
     def __init__(self, features: Features, on_error: Literal["raise", "nan"] = "raise") -> None:
-        self.features = tuple((name, find(name).check(params)) for name, params in features)
-        self.columns = tuple(feature_name(None, name, params) for name, params in self.features)
-        self.steps = _make_steps(self.features)
-        self._picks = _make_picks(self.steps)
-        self.intermediates = _order_of_intermediates(self.steps)
-        self.needs_times = any(step.calculator.needs_times for step in self.steps)
+        self.recipe = Recipe.of(features)
         self.seconds: dict[str, float] = {}
         self._on_error = on_error
-        self._lags = _most_lags(self.steps)
         self._lock = threading.Lock()
         self._prepared = False
 
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The features, checked, in the order of the columns."""
+        return self.recipe.features
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, without the kind."""
+        return self.recipe.columns
+
+    @property
+    def steps(self) -> tuple[KernelStep, ...]:
+        """The calculators with their parameters."""
+        return self.recipe.steps
+
+    @property
+    def intermediates(self) -> tuple[str, ...]:
+        """What is made for several calculators, each after what it needs itself."""
+        return self.recipe.intermediates
+
+    @property
+    def needs_times(self) -> bool:
+        """Whether a calculator looks at the time stamps."""
+        return self.recipe.needs_times
+
     def calculate(
-        self, block: SeriesBlock, out: Matrix, checkpoint: Callable[[], None] | None = None
+        self, block: SeriesBlock, out: Floats, checkpoint: Callable[[], None] | None = None
     ) -> list[Failure]:
         """Fill ``out``, float64[k, len(columns)], for the k series of a block of any size.
 
@@ -154,10 +144,10 @@ class Program:
 
             with self._lock:
                 if not self._prepared:
-                    fill(_jobs(self.steps, self.intermediates))
+                    fill(compile_jobs(self.recipe))
                     self._prepared = True
 
-    def _check(self, block: SeriesBlock, out: Matrix) -> None:
+    def _check(self, block: SeriesBlock, out: Floats) -> None:
         expected = (block.n_series, len(self.columns))
         if out.shape != expected or out.dtype != np.float64:
             raise ArgumentError(f"out must be float64{list(expected)}, not {out.dtype}{out.shape}")
@@ -168,9 +158,7 @@ class Program:
                 "of datetimes or leave it out of the settings"
             )
 
-    def _calculate_cut(
-        self, block: SeriesBlock, out: Matrix, rows: slice | npt.NDArray[np.int64]
-    ) -> list[Failure]:
+    def _calculate_cut(self, block: SeriesBlock, out: Floats, rows: slice | Index) -> list[Failure]:
         """Fill some rows of ``out`` with a block that stays in a core's cache."""
         in_place = isinstance(rows, slice) and out.flags.c_contiguous
         target = out[rows] if in_place else np.empty((block.n_series, out.shape[1]))
@@ -184,11 +172,11 @@ class Program:
         return [replace(failure, series=int(places[failure.series])) for failure in failures]
 
     def _run(
-        self, block: SeriesBlock, out: Matrix, steps: Sequence[Step]
+        self, block: SeriesBlock, out: Floats, steps: Sequence[KernelStep]
     ) -> tuple[list[Failure], dict[str, float]]:
         from tidemill.calculators.jit.workspace import Workspace
 
-        workspace = Workspace(block, frozenset(self.intermediates), self._lags)
+        workspace = Workspace(block, frozenset(self.intermediates), self.recipe.lags)
         seconds: dict[str, float] = {}
         failures: list[Failure] = []
         before = time.perf_counter()
@@ -196,7 +184,7 @@ class Program:
             if not workspace.has(name):
                 workspace.make(name)
                 before = _clock(seconds, (f"need:{name}",), before)
-        for pick in self._picks:
+        for pick in self.recipe.picks:
             workspace.pick(pick.need, pick.triples, out)
             before = _clock(seconds, pick.names, before)
         for step in steps:
@@ -209,7 +197,7 @@ class Program:
             before = _clock(seconds, (step.calculator.name,), before)
         return failures, seconds
 
-    def _run_function(self, step: Step, block: SeriesBlock, out: Matrix) -> list[Failure]:
+    def _run_function(self, step: KernelStep, block: SeriesBlock, out: Floats) -> list[Failure]:
         failures: list[Failure] = []
         name = step.calculator.name
 
@@ -229,7 +217,7 @@ class Program:
         return failures
 
 
-def _by_length(block: SeriesBlock) -> npt.NDArray[np.int64] | None:
+def _by_length(block: SeriesBlock) -> Index | None:
     """The series in the order of their lengths; None if they lie so.
 
     Side by side, series of one length or of about one are transformed and sorted together.
@@ -240,7 +228,7 @@ def _by_length(block: SeriesBlock) -> npt.NDArray[np.int64] | None:
     return np.argsort(lengths, kind="stable")
 
 
-def _run_kernel(step: Step, workspace: Workspace, out: Matrix) -> None:
+def _run_kernel(step: KernelStep, workspace: Workspace, out: Floats) -> None:
     row, m = step.calculator, len(step.params)
     if step.contiguous:
         target, first = out, step.places[0]
@@ -269,86 +257,6 @@ def _clock(seconds: dict[str, float], names: Sequence[str], before: float) -> fl
     return now
 
 
-def _make_steps(features: Features) -> tuple[Step, ...]:
-    grouped: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    for place, (name, params) in enumerate(features):
-        grouped.setdefault(name, []).append((place, dict(params)))
-    return tuple(_make_step(find(name), entries) for name, entries in grouped.items())
-
-
-def _make_picks(steps: Sequence[Step]) -> tuple[Pick, ...]:
-    grouped: dict[str, list[Step]] = {}
-    for step in steps:
-        if step.calculator.element >= 0:
-            grouped.setdefault(step.calculator.needs[0], []).append(step)
-    return tuple(_make_pick(need, found) for need, found in grouped.items())
-
-
-def _make_pick(need: str, steps: Sequence[Step]) -> Pick:
-    triples = [
-        (step.calculator.element, place, step.calculator.minimum_length)
-        for step in steps
-        for place in step.places
-    ]
-    return Pick(need, tuple(step.calculator.name for step in steps), tuple(triples))
-
-
-def _make_step(row: Calculator, entries: list[tuple[int, dict[str, Any]]]) -> Step:
-    places = tuple(place for place, _ in entries)
-    params = tuple(values for _, values in entries)
-    arrays = () if row.function else _encode(row, params)
-    contiguous = places == tuple(range(places[0], places[0] + len(places)))
-    return Step(row, params, places, arrays, tuple(a.dtype.name for a in arrays), contiguous)
-
-
-def _encode(row: Calculator, params: Sequence[Mapping[str, Any]]) -> tuple[npt.NDArray[Any], ...]:
-    arrays = tuple(
-        spec.encode([values.get(spec.name, spec.default) for values in params])
-        for spec in row.parameters
-    )
-    return arrays + (load(row.tables)(*arrays) if row.tables else ())
-
-
-def _order_of_intermediates(steps: Sequence[Step]) -> tuple[str, ...]:
-    """The intermediates to be made for the steps, each after those it needs itself."""
-    asked = {need for step in steps if not step.calculator.function for need in _needs(step)}
-    made = [
-        row for row in INTERMEDIATES.values() if row.name in asked and (row.kernel or row.batch)
-    ]
-    return tuple(row.name for row in sorted(made, key=lambda row: len(row.needs)))
-
-
-def _needs(step: Step) -> set[str]:
-    direct = set(step.calculator.needs) & INTERMEDIATES.keys()
-    return direct | {n for name in direct for n in INTERMEDIATES[name].needs if n in INTERMEDIATES}
-
-
-def _jobs(steps: Sequence[Step], intermediates: Sequence[str]) -> list[Job]:
-    """All kernels of the steps and of what they need."""
-    from tidemill.calculators.jit.workspace import choose, input_dtypes
-
-    jobs: list[Job] = []
-    for row in (INTERMEDIATES[name] for name in intermediates):
-        path, needs = choose(row, frozenset(intermediates))
-        used = [(path, input_dtypes(needs))] if path else row.uses
-        jobs += [(kernel, inputs, ()) for kernel, inputs in used]
-    return list(dict.fromkeys(jobs)) + [
-        (step.calculator.kernel, input_dtypes(step.calculator.needs), step.dtypes)
-        for step in steps
-        if step.calculator.kernel
-    ]
-
-
-def _most_lags(steps: Sequence[Step]) -> int:
-    lags = [
-        int(values[step.calculator.lags])
-        for step in steps
-        if step.calculator.lags
-        for values in step.params
-    ]
-    return max(lags, default=0)
-
-
 def to_compile(programs: Iterable[Program]) -> int:
     """Kernels of these programs that no process of this host has compiled yet.
 
@@ -359,10 +267,10 @@ def to_compile(programs: Iterable[Program]) -> int:
     >>> to_compile([program])
     0
     """
-    from tidemill.calculators.jit.decorators import load_kernel
+    from tidemill.calculators.jit.kernel import load_kernel
 
-    asked = {job for program in programs for job in _jobs(program.steps, program.intermediates)}
-    return sum(not load_kernel(job[0]).is_ready(job[1], job[2]) for job in asked)
+    asked = {job for program in programs for job in compile_jobs(program.recipe)}
+    return sum(not load_kernel(job.path).is_ready(job.inputs, job.parameters) for job in asked)
 
 
 def warmup(features: Features) -> float:

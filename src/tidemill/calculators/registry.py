@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 from tidemill.calculators.custom import digest_of_code, identity, wants_series
-from tidemill.calculators.spec import Calculator, Parameter
 from tidemill.calculators.table.build import LEFT_OUT, ROWS
+from tidemill.calculators.table.spec import Calculator, Parameter
 from tidemill.errors import ArgumentError, SettingsError, shorten
 
 __all__ = [
@@ -119,7 +119,7 @@ def _load_entry_points() -> None:
         except Exception as error:
             raise SettingsError(
                 f"the entry point {entry.name!r} of the group {ENTRY_POINTS!r} cannot be loaded "
-                f"({type(error).__name__}: {error}): mend or uninstall the package that brings "
+                f"({type(error).__name__}: {error}): fix or uninstall the package that provides "
                 f"{entry.value!r}"
             ) from error
 

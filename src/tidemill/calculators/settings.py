@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from tidemill.calculators.budget import fit
 from tidemill.calculators.registry import PRESETS, find
 from tidemill.calculators.settings_formats import (
     EVERY_KIND,
-    Feature,
     is_canonical,
     plain_features,
     read_features,
@@ -23,12 +23,10 @@ from tidemill.calculators.settings_formats import (
     yaml_text,
 )
 from tidemill.errors import SettingsError, shorten
+from tidemill.model.aliases import Feature
 from tidemill.model.feature_names import check_kinds, check_width, feature_name, parse
 
-if TYPE_CHECKING:
-    from tidemill.calculators.budget import WithinBudget
-
-__all__ = ["Feature", "Settings"]
+__all__ = ["Settings", "WithinBudget"]
 
 #: Endings of settings files.
 JSON, YAML = (".json",), (".yaml", ".yml")
@@ -49,6 +47,11 @@ class Settings:
 
     default: tuple[Feature, ...]  # for the kinds that are not named
     kinds: Mapping[str, tuple[Feature, ...]] = field(default_factory=dict)
+    _names: dict[str | None, tuple[str, ...]] = (
+        field(  # of columns without the kind, once asked for
+            default_factory=dict, init=False, repr=False, compare=False
+        )
+    )
 
     @classmethod
     def from_any(cls, given: Any = None, kind_to: Mapping[str, Any] | None = None) -> Settings:
@@ -130,11 +133,15 @@ class Settings:
         listed = list(kinds)
         self.check_kinds(listed)
         check_width(sum(len(self.kinds.get(kind, self.default)) for kind in listed))
-        return tuple(
-            feature_name(kind, name, params)
-            for kind in listed
-            for name, params in self.kinds.get(kind, self.default)
-        )
+        return tuple(f"{kind}__{name}" for kind in listed for name in self._names_for(kind))
+
+    def _names_for(self, kind: str) -> tuple[str, ...]:
+        """The columns of a kind without its name; None stands for all kinds that are not named."""
+        key = kind if kind in self.kinds else None
+        if key not in self._names:
+            features = self.kinds.get(kind, self.default)
+            self._names[key] = tuple(feature_name(None, *feature) for feature in features)
+        return self._names[key]
 
     def check_kinds(self, kinds: Sequence[str]) -> None:
         """Refuse kinds these settings cannot serve; see :meth:`columns`."""
@@ -157,19 +164,6 @@ class Settings:
             for kind in kinds
             for name, _ in self.kinds.get(kind, self.default)
         )
-
-    def without_times(self) -> Settings:
-        """These settings without calculators that look at time stamps.
-
-        tsfresh leaves them out in silence where the index is not one of datetimes.
-        """
-
-        def kept(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
-            return tuple(feature for feature in features if not find(feature[0]).needs_times)
-
-        return Settings(
-            kept(self.default), {kind: kept(features) for kind, features in self.kinds.items()}
-        ).checked()
 
     def within_budget(self, costs: Any, *, seconds: float) -> WithinBudget:
         """These settings without the most expensive calculators, so that the rest fits.
@@ -206,9 +200,16 @@ class Settings:
         >>> print(settings.within_budget(costs, seconds=3))
         dropped: quantile (2 s); 2 s predicted for the rest
         """
-        from tidemill.calculators.budget import fit
+        features = [*self.default, *(one for own in self.kinds.values() for one in own)]
+        dropped, predicted = fit(features, costs, seconds)
+        return WithinBudget(self._without(dropped), dropped, predicted)
 
-        return fit(self, costs, seconds)
+    def _without(self, names: Collection[str]) -> Settings:
+        def rest(features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+            return tuple(feature for feature in features if feature[0] not in names)
+
+        kinds = {kind: rest(features) for kind, features in self.kinds.items()}
+        return Settings(rest(self.default), kinds)
 
     def canonical(self) -> dict[str, list[list[Any]]]:
         """The JSON-able form that a plan stores and a result key hashes.
@@ -320,6 +321,22 @@ class Settings:
                 kind, name, params = parse(column)
                 kinds.setdefault(kind, []).append((name, find(name).check(params)))
         return cls((), {kind: unique(features) for kind, features in kinds.items()}).checked()
+
+
+class WithinBudget(NamedTuple):
+    """Settings that fit into a budget, and what was dropped from them.
+
+    ``print`` shows a one-line summary.
+    """
+
+    settings: Settings
+    dropped: dict[str, float]  # calculator -> seconds of its own; the first to go comes first
+    seconds: float  # predicted for the settings, of one thread
+
+    def __str__(self) -> str:
+        """Say what was dropped, and what is left."""
+        lost = shorten(f"{name} ({seconds:.3g} s)" for name, seconds in self.dropped.items())
+        return f"dropped: {lost or 'nothing'}; {self.seconds:.3g} s predicted for the rest"
 
 
 def _read(cls: type[Settings], given: Any) -> Settings:

@@ -1,4 +1,4 @@
-"""The forms that settings are given and written in: tsfresh's mapping, pairs, JSON and YAML."""
+"""The forms in which settings are given and written: tsfresh's mapping, pairs, JSON and YAML."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import yaml
 
 from tidemill.calculators.registry import PRESETS, find, preset, register_function
 from tidemill.errors import ArgumentError, SettingsError, shorten
+from tidemill.model.aliases import Feature
 from tidemill.model.feature_names import feature_name
 
 __all__ = [
     "EVERY_KIND",
-    "Feature",
     "is_canonical",
     "plain_features",
     "read_features",
@@ -25,8 +25,6 @@ __all__ = [
     "yaml_text",
 ]
 
-#: A calculator's name and its parameters.
-Feature = tuple[str, Mapping[str, Any]]
 #: Key of the canonical form for all kinds that are not named.
 EVERY_KIND = "*"
 
@@ -158,7 +156,7 @@ _Dumper.add_representer(_Line, _one_line)
 
 
 def write_text(text: str, path: str | os.PathLike[str], endings: Sequence[str]) -> None:
-    """Write a settings file, whose ending must tell its form.
+    """Write a settings file, whose ending must name its format.
 
     Raises
     ------
@@ -168,7 +166,7 @@ def write_text(text: str, path: str | os.PathLike[str], endings: Sequence[str]) 
     file = Path(path)
     if file.suffix.lower() not in endings:
         raise ArgumentError(
-            f"path={str(path)!r} is not allowed; let it end in {' or '.join(endings)}, by which "
-            "settings files are told apart"
+            f"path={str(path)!r} is not allowed; let it end in {' or '.join(endings)}, which "
+            "says how a settings file is to be read"
         )
     file.write_text(text, encoding="utf-8")

@@ -157,7 +157,7 @@ def features(as_json: bool, markdown: bool) -> None:
 def warmup(settings: str | None, modules: tuple[str, ...]) -> None:
     """Compile the kernels that settings need, as when an image is made, and say where they lie."""
     from tidemill.calculators.custom import import_modules
-    from tidemill.calculators.warmup import warm
+    from tidemill.calculators.warming import warm
     from tidemill.reports.text import seconds_text
 
     import_modules(modules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidemill.calculators.program import Program, warmup
-from tidemill.calculators.warmup import announce
+from tidemill.calculators.warming import announce
 from tidemill.execution.plans import load_plan
 from tidemill.storage.run_address import Run
 
@@ -18,7 +18,7 @@ def load_kernels(run: Run) -> int:
     int
         Kernels that were compiled here.
     """
-    from tidemill.calculators.jit.decorators import compiled_here
+    from tidemill.calculators.jit.kernel import compiled_here
 
     before = compiled_here()
     for features in load_plan(run).features.values():

@@ -14,7 +14,7 @@ import numpy as np
 
 from tidemill.calculators.batches import ErrorTable, MatrixCalculator
 from tidemill.calculators.blas_threads import one_pool_thread
-from tidemill.calculators.warmup import announce
+from tidemill.calculators.warming import announce
 from tidemill.model.aliases import Features, Floats
 from tidemill.model.policies import OnError
 from tidemill.model.series import BLOCK_VALUES, Batch

@@ -38,9 +38,15 @@ def feature_name(kind: str | None, calculator: str, params: Mapping[str, Any]) -
     """
     parts = [calculator, *(f"{name}_{_text(params[name])}" for name in sorted(params))]
     if kind is not None:
-        check_kinds([kind])
+        if not _is_clear(str(kind)):
+            check_kinds([kind])
         parts.insert(0, str(kind))
     return "__".join(parts)
+
+
+def _is_clear(kind: str) -> bool:
+    """Whether the name of a kind leaves no doubt about where it ends."""
+    return bool(kind) and "__" not in kind and not kind.endswith("_")
 
 
 def _text(value: Any) -> str:
@@ -111,7 +117,7 @@ def check_kinds(kinds: Iterable[object]) -> tuple[str, ...]:
     ('1', 'b_c')
     """
     names = tuple(map(str, kinds))
-    bad = [name for name in names if not name or "__" in name or name.endswith("_")]
+    bad = [name for name in names if not _is_clear(name)]
     if bad:
         raise ArgumentError(
             f"kind {shorten(map(repr, bad))} contains '__', ends with '_' or is empty, but '__' "

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidemill.calculators.registry import CALCULATORS
-from tidemill.calculators.spec import Calculator, Parameter
 from tidemill.calculators.table.build import LEFT_OUT, ROWS
 from tidemill.calculators.table.catalogue import Description, descriptions
+from tidemill.calculators.table.spec import Calculator, Parameter
 
 __all__ = ["catalogue", "catalogue_page", "catalogue_text"]
 

@@ -14,15 +14,18 @@ import pytest
 
 import tidemill
 from tidemill.calculators import warmup
-from tidemill.calculators.jit import cache
-from tidemill.calculators.jit.decorators import LOCK, load_kernel
+from tidemill.calculators.jit import cache, loops
+from tidemill.calculators.jit.cache import LOCK
+from tidemill.calculators.jit.kernel import load_kernel
+
+from ..reach import all_kernels, reached_from
 
 SCRIPT = """
 import json, numpy as np, numba
 from tidemill.model.series import SeriesBlock
 from tidemill.calculators import Program
 from tidemill.calculators.jit.cache import cache_folder
-from tidemill.calculators.jit.decorators import LOCK, load_kernel
+from tidemill.calculators.jit.kernel import load_kernel
 program = Program([("variance_larger_than_standard_deviation", {}), ("sum_values", {})])
 program.warmup()
 ends = np.array([3])
@@ -63,18 +66,90 @@ def test_a_second_process_loads_what_the_first_compiled(tmp_path):
     assert first["numba"] == numba.config.CACHE_DIR  # the setting has been put back
 
 
+FOLDER = "from tidemill.calculators.jit.cache import cache_folder; print(cache_folder().name)"
+
+
+def _folder_of(package, store):
+    """The name of the folder that a copy of the package uses."""
+    environment = _environment(store, package)
+    command = [sys.executable, "-c", FOLDER]
+    return subprocess.run(
+        command, env=environment, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def _edit(path, old, new):
+    text = path.read_text("utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), "utf-8")
+
+
 def test_a_changed_helper_in_another_module_gives_the_new_value(tmp_path):
     copy = _package(tmp_path / "package")
     store = tmp_path / "cache"
     before = _run(store, path=copy)
-    helper = copy / "tidemill" / "calculators" / "sums.py"
-    text = helper.read_text("utf-8")
-    assert text.count("0.0 + _sum(") == 1
-    helper.write_text(text.replace("0.0 + _sum(", "100.0 + _sum("), "utf-8")
+    sums = copy / "tidemill" / "calculators" / "numerics" / "sums.py"
+    _edit(sums, "0.0 + _sum(", "100.0 + _sum(")
     after = _run(store, path=copy)
     assert (before["sum"], after["sum"]) == (7, 107)
     assert after["misses"] == 2
     assert before["folder"] != after["folder"]
+
+
+def test_an_edit_outside_of_compiled_code_keeps_what_is_compiled(tmp_path):
+    copy = _package(tmp_path / "package")
+    room, store = copy / "tidemill" / "calculators", tmp_path / "cache"
+    compiled = {room / path.relative_to(cache._ROOM) for path in cache.compiled_sources()}
+    before = _run(store, path=copy)
+    for path in {*(copy / "tidemill").rglob("*.py")} - compiled:
+        text = path.read_text("utf-8")
+        path.write_text(text.replace('"""', '"""Edited. ', 1), "utf-8")
+    after = _run(store, path=copy)
+    assert (after["hits"], after["misses"]) == (2, 0)
+    assert after["folder"] == before["folder"]
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("kernels/distribution.py", "= range(3)", "= range(0, 3)"),
+        ("numerics/lanes.py", "from __future__", "# a comment\nfrom __future__"),
+        ("jit/loops.py", "lengths[i] < minimum", "lengths[i] <= minimum"),
+        ("jit/decorators.py", '"nogil": True', '"nogil": False'),
+    ],
+)
+def test_an_edit_of_what_is_compiled_gives_another_folder(module, old, new, tmp_path):
+    copy = _package(tmp_path / "package")
+    before = _folder_of(copy, tmp_path)
+    path = copy / "tidemill" / "calculators" / module
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    assert _folder_of(copy, tmp_path) != before
+
+
+def test_a_new_kernel_module_gives_another_folder(tmp_path):
+    copy = _package(tmp_path / "package")
+    before = _folder_of(copy, tmp_path)
+    (copy / "tidemill" / "calculators" / "kernels" / "fresh.py").write_text("", "utf-8")
+    assert _folder_of(copy, tmp_path) != before
+
+
+def test_all_that_gets_compiled_lies_in_the_sources_of_the_key():
+    """Functions, intrinsics and constants, as far as kernels and their loops reach."""
+    kernels = all_kernels()
+    assert len(kernels) > 50
+    reached = reached_from([*loops._LOOPS, *kernels.values()])
+    keyed = {str(path) for path in cache.compiled_sources()}
+    assert {file for file, _ in reached} <= keyed
+    # It has looked into helpers of helpers, copies with other helpers inside, and intrinsics.
+    names = {(Path(file).name, name) for file, name in reached}
+    assert names >= {
+        ("sums.py", "pairwise_sum"),
+        ("lanes.py", "_view"),
+        ("distribution.py", "MEAN"),
+        ("unsolved.py", "UNSOLVED"),
+    }
 
 
 def _package(folder):
@@ -107,7 +182,7 @@ def test_nothing_is_written_into_the_package(tmp_path):
 CONCURRENT = """
 import sys, time
 from tidemill.calculators import Program, preset
-from tidemill.calculators.jit.decorators import compiled_here
+from tidemill.calculators.jit.kernel import compiled_here
 from tidemill.calculators.program import to_compile
 program = Program(preset("efficient")[:30])
 missing = to_compile([program])

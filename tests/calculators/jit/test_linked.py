@@ -6,7 +6,8 @@ import numba
 import numpy as np
 import pytest
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 
 
 @helper

@@ -14,20 +14,28 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock
 
 from tidemill.calculators.jit.cache import CACHE_VARIABLE, LOCK, cache_folder
-from tidemill.calculators.jit.decorators import load_kernel, note_compiled
-from tidemill.calculators.program import Job
+from tidemill.calculators.jit.kernel import load_kernel, note_compiled
 
-__all__ = ["fill"]
+__all__ = ["CompileJob", "fill"]
 
 _WORTH = 8  # kernels for which a helper is started: its own start takes as long as four
 _MOST_HELPERS = 3
 
 
-def fill(jobs: Sequence[Job]) -> int:
+class CompileJob(NamedTuple):
+    """A kernel, and the element types for which it is compiled."""
+
+    path: str  # "module:function"
+    inputs: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+
+def fill(jobs: Sequence[CompileJob]) -> int:
     """Compile what the cache lacks, unless it is so little that it can wait for its first use.
 
     Returns
@@ -50,11 +58,11 @@ def _claims() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="tidemill-compile-")
 
 
-def _missing(jobs: Sequence[Job]) -> list[Job]:
-    return [job for job in jobs if not load_kernel(job[0]).is_ready(job[1], job[2])]
+def _missing(jobs: Sequence[CompileJob]) -> list[CompileJob]:
+    return [job for job in jobs if not load_kernel(job.path).is_ready(job.inputs, job.parameters)]
 
 
-def _helpers(missing: Sequence[Job]) -> int:
+def _helpers(missing: Sequence[CompileJob]) -> int:
     if not sys.executable:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -62,7 +70,7 @@ def _helpers(missing: Sequence[Job]) -> int:
 
 
 @contextlib.contextmanager
-def _started(missing: Sequence[Job], claims: str, count: int) -> Iterator[None]:
+def _started(missing: Sequence[CompileJob], claims: str, count: int) -> Iterator[None]:
     """Helpers at work while the block runs; what one that dies has claimed is compiled later."""
     environment = {**os.environ, CACHE_VARIABLE: str(cache_folder().parent)}
     command = [sys.executable, "-m", __name__, claims]
@@ -83,7 +91,7 @@ def _started(missing: Sequence[Job], claims: str, count: int) -> Iterator[None]:
             helper.wait()
 
 
-def _work_off(missing: Sequence[Job], claims: Path) -> None:
+def _work_off(missing: Sequence[CompileJob], claims: Path) -> None:
     """Compile the kernels that nobody else has claimed."""
     for number, (path, inputs, parameters) in enumerate(missing):
         try:

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from tidemill.calculators.jit.decorators import load_kernel
-from tidemill.calculators.spec import Intermediate, load
+from tidemill.calculators.jit.kernel import load_kernel
 from tidemill.calculators.table.needs import INTERMEDIATES
+from tidemill.calculators.table.spec import Intermediate, load
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.series import SeriesBlock
 
 __all__ = ["Ragged", "Workspace"]
@@ -29,7 +30,6 @@ _FEW, _LONG = 8, 500
 #: The largest by the smallest length of series that are padded to one.
 _ALIKE = 1.125
 
-Index = npt.NDArray[np.int64]
 #: Values, and where each series starts and stops in them.
 Ragged = tuple[npt.NDArray[Any], Index, Index]
 
@@ -74,14 +74,14 @@ def middle(block: SeriesBlock) -> Ragged:
     return out, starts, starts + 1
 
 
-def _medians(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _medians(x: Floats) -> Floats:
     """The medians of rows; changes their order."""
     half = x.shape[1] // 2
     if x.shape[1] < _SORTED:  # a whole sort is faster than a partition of few values
         x.sort(axis=1)
     else:
         x.partition(half, axis=1)
-    high: npt.NDArray[np.float64] = x[:, half]
+    high: Floats = x[:, half]
     low = high if x.shape[1] % 2 else x[:, :half].max(axis=1)
     return (low + high) / 2
 
@@ -96,7 +96,7 @@ def _alike(lengths: Index, order: Index) -> Iterator[Index]:
         first = last
 
 
-def _padded(block: SeriesBlock, rows: Index) -> npt.NDArray[np.float64]:
+def _padded(block: SeriesBlock, rows: Index) -> Floats:
     """Series of about one length as the rows of a new array, in the middle of infinities."""
     lengths, starts, stops = block.lengths[rows], block.starts[rows], block.stops[rows]
     out = np.empty((len(rows), int(lengths.max())))
@@ -115,7 +115,7 @@ def _batched(
     block: SeriesBlock,
     widths: Index,
     dtype: type[np.generic],
-    function: Callable[[npt.NDArray[np.float64]], npt.NDArray[Any]],
+    function: Callable[[Floats], npt.NDArray[Any]],
     into: Callable[[npt.NDArray[Any], npt.NDArray[Any]], None] | None = None,
 ) -> Ragged:
     """A function of rows of equal length for all series; ``into`` is the same for one row."""
@@ -149,7 +149,7 @@ def _groups(lengths: Index) -> Iterator[tuple[int, Index]]:
             yield int(length), rows
 
 
-def _rectangle(block: SeriesBlock, rows: Index, length: int) -> npt.NDArray[np.float64]:
+def _rectangle(block: SeriesBlock, rows: Index, length: int) -> Floats:
     """The series ``rows``, all of one length, as float64[len(rows), length]."""
     starts, values = block.starts[rows], block.values
     steps = starts[1:] - starts[:-1]
@@ -159,7 +159,7 @@ def _rectangle(block: SeriesBlock, rows: Index, length: int) -> npt.NDArray[np.f
         width = values.strides[0]
         strides = (width * int(steps[0]) if len(steps) else 0, width)
         return as_strided(values[starts[0] :], (len(rows), length), strides, writeable=False)
-    gathered: npt.NDArray[np.float64] = values[starts[:, None] + np.arange(length)]
+    gathered: Floats = values[starts[:, None] + np.arange(length)]
     return gathered
 
 
@@ -210,9 +210,7 @@ class Workspace:
         longest = int(self.lengths.max()) if len(self.lengths) else 0
         return max(1, min(self._lags + 1, longest))
 
-    def pick(
-        self, name: str, triples: Iterable[tuple[int, int, int]], out: npt.NDArray[np.float64]
-    ) -> None:
+    def pick(self, name: str, triples: Iterable[tuple[int, int, int]], out: Floats) -> None:
         """Elements of an intermediate of equal widths into columns; NaN for shorter series.
 
         ``triples`` are (element, column, minimum length). Column by column: 0.7 us each for 32
@@ -231,7 +229,7 @@ class Workspace:
         dtypes: tuple[str, ...],
         params: tuple[npt.NDArray[Any], ...],
         minimum: int,
-        out: npt.NDArray[np.float64],
+        out: Floats,
         first: int,
         last: int,
     ) -> None:

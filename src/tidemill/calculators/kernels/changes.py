@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.distribution import DEVIATION, MEAN
 from tidemill.calculators.numerics.sums import sum_of
 

@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.distribution import SQUARES
 from tidemill.calculators.numerics.sums import sum_of, sum_of_squares
 

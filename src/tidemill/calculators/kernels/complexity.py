@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.distribution import MAXIMUM, MINIMUM
 from tidemill.calculators.kernels.entropy import edge
 from tidemill.calculators.numerics.ties import FIRST, LAST

@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.distribution import LENGTH, MEAN, VARIANCE
 from tidemill.calculators.numerics.select import aggregate
 

@@ -13,7 +13,8 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.numerics.select import MEAN, MEDIAN, STD, aggregate, quantile_of
 
 _EDGES = 6  # in one table; tsfresh's corridors have 6

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.distribution import MAXIMUM, MEAN, MINIMUM
 
 _TILE = 2048  # values whose windows stay in a core's nearest cache

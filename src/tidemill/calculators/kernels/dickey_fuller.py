@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.distribution import MEAN, SQUARES
 from tidemill.calculators.kernels.regression import (
     ERROR,

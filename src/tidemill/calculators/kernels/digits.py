@@ -15,7 +15,8 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.numerics.select import place_of
 from tidemill.calculators.numerics.sums import pairwise_sum
 

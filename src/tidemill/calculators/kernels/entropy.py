@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.distribution import DEVIATION, MAXIMUM, MINIMUM
 
 _LANES = 4  # partial histograms: an addition need not wait for the one before

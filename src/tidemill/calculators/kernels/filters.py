@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tidemill.model.aliases import Floats, Index
+
 __all__ = ["cwt_coefficients", "number_cwt_peaks"]
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
-
-def number_cwt_peaks(n: Integers) -> tuple[Floats]:
+def number_cwt_peaks(n: Index) -> tuple[Floats]:
     """Ricker wavelets of the widths 1 to the largest n, one after the other.
 
     Of width w first the 10 w places -5 w + 1/2 to 5 w - 1/2, then the 10 w - 1 places
@@ -43,9 +42,7 @@ def _ricker(place: npt.NDArray[Any], width: int) -> Floats:
     return ricker
 
 
-def cwt_coefficients(
-    coeff: Integers, w: Floats, widths: Floats
-) -> tuple[Floats, Integers, Integers]:
+def cwt_coefficients(coeff: Index, w: Floats, widths: Floats) -> tuple[Floats, Index, Index]:
     """What the coefficients need: integrated wavelets, and elements of convolutions with them.
 
     A coefficient is the difference of two neighbours in the convolution of the series with an

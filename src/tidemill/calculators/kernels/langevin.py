@@ -10,9 +10,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.unsolved import UNSOLVED
 from tidemill.calculators.numerics.leastsquares import (
     dot,
@@ -21,6 +21,7 @@ from tidemill.calculators.numerics.leastsquares import (
     solve_triangle,
 )
 from tidemill.calculators.numerics.select import place_of
+from tidemill.model.aliases import Floats, Index
 
 #: Beyond this condition of the scaled powers numpy's own steps are taken: it drops singular values
 #: from 1e-14 on, and either solution has lost half its digits.
@@ -254,10 +255,6 @@ def max_langevin_fixed_point(x, s, params, out):
         out[j] = math.nan if math.isnan(c[0]) else _fixed_point(c, np.empty(3))
 
 
-Values = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.int64]
-
-
 @kernel
 def drift_points(x, s, params, out):
     (r,) = params
@@ -268,7 +265,7 @@ def drift_points(x, s, params, out):
         out[1 + b], out[1 + count + b] = points[0, b], points[1, b]
 
 
-def fit_exactly(x: Values, m: int, r: int) -> Values:
+def fit_exactly(x: Floats, m: int, r: int) -> Floats:
     """The drift's coefficients by numpy's steps, of a series that has bins."""
     out, ends = np.empty((1, 2 * r + 1)), np.array([len(x)])
     series = np.ascontiguousarray(x), ends * 0, ends
@@ -280,7 +277,7 @@ def fit_exactly(x: Values, m: int, r: int) -> Values:
 
 
 @lru_cache(maxsize=2_048)
-def _solve(points: bytes, m: int) -> Values:
+def _solve(points: bytes, m: int) -> Floats:
     """As numpy.polyfit, of means and mean changes; two calculators ask for each.
 
     70 us for 30 bins, where numpy.polyfit and pandas' way to the means take 350 and more.
@@ -298,9 +295,7 @@ def _solve(points: bytes, m: int) -> Values:
     return np.asarray(solved / scale)
 
 
-def friedrich_exactly(
-    x: Values, cells: Values, coeff: Numbers, m: Numbers, r: Numbers
-) -> list[float]:
+def friedrich_exactly(x: Floats, cells: Floats, coeff: Index, m: Index, r: Index) -> list[float]:
     """The kernel's results by numpy, where it left them."""
     left = [*zip(cells == UNSOLVED, m.tolist(), r.tolist(), strict=True)]
     fits = {(order, bins): fit_exactly(x, order, bins) for open_, order, bins in set(left) if open_}
@@ -310,13 +305,13 @@ def friedrich_exactly(
     ]
 
 
-def fixed_point_exactly(x: Values, cells: Values, m: Numbers, r: Numbers) -> list[float]:
+def fixed_point_exactly(x: Floats, cells: Floats, m: Index, r: Index) -> list[float]:
     """The kernel's results by numpy, where it left them."""
     left = zip(cells == UNSOLVED, m.tolist(), r.tolist(), strict=True)
     return [_numpy_fixed_point(fit_exactly(x, *one)) if open_ else math.nan for open_, *one in left]
 
 
-def _numpy_fixed_point(c: Values) -> float:
+def _numpy_fixed_point(c: Floats) -> float:
     try:
         return float(np.roots(c).real.max(initial=-math.inf))
     except np.linalg.LinAlgError:

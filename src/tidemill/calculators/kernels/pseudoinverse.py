@@ -10,7 +10,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tidemill.calculators.kernels.dickey_fuller import (
     ALL_LAGS,
@@ -23,57 +22,55 @@ from tidemill.calculators.kernels.dickey_fuller import (
 )
 from tidemill.calculators.kernels.regression import CONDITION, ERROR, NOTHING
 from tidemill.calculators.kernels.unsolved import UNSOLVED
+from tidemill.model.aliases import Floats, Index
 
 __all__ = ["autoregression", "dickey_fuller"]
 
-Values = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.int64]
-
-#: Numbers in the columns up to which these are decomposed as they are: series of 2,000 values, and
+#: Index in the columns up to which these are decomposed as they are: series of 2,000 values, and
 #: 30 ms for all regressions of a test.
 _AS_THEY_ARE = 60_000
-#: Numbers in the columns that are reduced to their triangle at a time.
+#: Index in the columns that are reduced to their triangle at a time.
 _AT_ONCE = 1_000_000
 
 
-class Columns(NamedTuple):
+class RegressionColumns(NamedTuple):
     """A regression's columns, or the triangle that stands for them, the target last."""
 
-    values: Values  # float64[rows or fewer, columns]
+    values: Floats  # float64[rows or fewer, columns]
     rows: int
     is_triangle: bool
 
 
-class Fit(NamedTuple):
+class LeastSquaresFit(NamedTuple):
     """A least-squares fit."""
 
-    coefficients: Values
-    tests: Values  # t statistics of the coefficients
+    coefficients: Floats
+    tests: Floats  # t statistics of the coefficients
     rank: int
     squares: float  # the sum of the squared residuals
 
 
-def _columns(parts: list[Values]) -> Columns:
+def _columns(parts: list[Floats]) -> RegressionColumns:
     # A triangle's singular values that ought to be zero are smaller ones: fewer of them are above
     # 1e-15 of the largest than statsmodels finds, and a sine's statistic would be another.
     rows = len(parts[0])
     if rows <= 2 * len(parts) or rows * len(parts) <= _AS_THEY_ARE:
-        return Columns(np.column_stack(parts), rows, is_triangle=False)
+        return RegressionColumns(np.column_stack(parts), rows, is_triangle=False)
     return _triangle(parts)
 
 
-def _triangle(parts: list[Values]) -> Columns:
+def _triangle(parts: list[Floats]) -> RegressionColumns:
     # Those of the first columns are its corners, so 24 regressions of 1,000 rows cost one.
     rows, at_once = len(parts[0]), max(_AT_ONCE // len(parts), 2 * len(parts))
     triangle = np.empty((0, len(parts)))
     for first in range(0, rows, at_once):
         block = np.column_stack([part[first : first + at_once] for part in parts])
         triangle = np.asarray(np.linalg.qr(np.vstack((triangle, block)), mode="r"))
-    return Columns(triangle, rows, is_triangle=True)
+    return RegressionColumns(triangle, rows, is_triangle=True)
 
 
-def _fit(columns: Columns, used: int) -> Fit:
-    """Fit the first columns by their pseudoinverse.
+def _fit(columns: RegressionColumns, used: int) -> LeastSquaresFit:
+    """LeastSquaresFit the first columns by their pseudoinverse.
 
     Singular values below 1e-15 of the largest count as zero; for the rank other ones do.
     """
@@ -87,17 +84,17 @@ def _fit(columns: Columns, used: int) -> Fit:
     residuals = target - np.dot(regressors, coefficients)
     scale = np.dot(residuals, residuals) / np.float64(columns.rows - rank)
     errors = np.sqrt(np.diag(np.dot(inverse, inverse.T)) * scale)
-    return Fit(coefficients, coefficients / errors, rank, float(np.sum(residuals**2)))
+    return LeastSquaresFit(coefficients, coefficients / errors, rank, float(np.sum(residuals**2)))
 
 
-def autoregression(x: Values, _: Values, coeff: Numbers, k: Numbers) -> list[float]:
+def autoregression(x: Floats, _: Floats, coeff: Index, k: Index) -> list[float]:
     """The results of :func:`tidemill.calculators.kernels.regression.ar_coefficient`."""
     fits = {order: _autoregression(x, order) for order in set(k.tolist())}
     pairs = zip(coeff.tolist(), k.tolist(), strict=True)
     return [fits[order][c] if c <= order else math.nan for c, order in pairs]
 
 
-def _autoregression(x: Values, order: int) -> Values:
+def _autoregression(x: Floats, order: int) -> Floats:
     rows = len(x) - order
     if rows < order + 1:
         return np.append(np.full(order, math.nan), 0.0)
@@ -108,7 +105,7 @@ def _autoregression(x: Values, order: int) -> Values:
         return np.append(np.full(order, math.nan), 0.0)
 
 
-def dickey_fuller(x: Values, cells: Values, attr: Numbers, autolag: Numbers) -> list[float]:
+def dickey_fuller(x: Floats, cells: Floats, attr: Index, autolag: Index) -> list[float]:
     """The results of :func:`tidemill.calculators.kernels.dickey_fuller.augmented_dickey_fuller`."""
     asked = list(zip(attr.tolist(), autolag.tolist(), strict=True))
     known = {
@@ -120,7 +117,7 @@ def dickey_fuller(x: Values, cells: Values, attr: Numbers, autolag: Numbers) -> 
     return [tests[choice][a] for a, choice in asked]
 
 
-def _dickey_fuller(x: Values, autolag: int, known: dict[int, int]) -> tuple[float, ...]:
+def _dickey_fuller(x: Floats, autolag: int, known: dict[int, int]) -> tuple[float, ...]:
     """P-value, statistic, number of lags, NaN: in the order of the choices of ``attr``."""
     most = most_lags.py_func(len(x))
     try:
@@ -133,20 +130,20 @@ def _dickey_fuller(x: Values, autolag: int, known: dict[int, int]) -> tuple[floa
     return p_value.py_func(statistic), statistic, lag, math.nan
 
 
-def _regressors(x: Values, lags: int) -> tuple[Values, list[Values]]:
+def _regressors(x: Floats, lags: int) -> tuple[Floats, list[Floats]]:
     """The level, and the change with those up to some steps before."""
     changes = np.diff(x)
     n = len(changes)
     return x[lags:n], [changes[lags - k : n - k] for k in range(lags + 1)]
 
 
-def _constant(parts: list[Values]) -> list[Values]:
+def _constant(parts: list[Floats]) -> list[Floats]:
     """A constant as one more regressor, but none beside a column that is constant and not 0."""
     there = any(part[0] != 0.0 and np.ptp(part) == 0.0 for part in parts)
     return [] if there else [np.ones(len(parts[0]))]
 
 
-def _choose_lag(x: Values, most: int, autolag: int) -> int:
+def _choose_lag(x: Floats, most: int, autolag: int) -> int:
     if autolag == ALL_LAGS:
         return most
     level, changes = _regressors(x, most)
@@ -161,7 +158,7 @@ def _choose_lag(x: Values, most: int, autolag: int) -> int:
     return _choose(_decompose(columns, fewest, most), columns.rows, autolag)[0]
 
 
-def _read_lag(triangle: Columns, fewest: int, autolag: int, nothing: float) -> int:
+def _read_lag(triangle: RegressionColumns, fewest: int, autolag: int, nothing: float) -> int:
     """The number of lags that the triangle tells; -1 if ranks or roundings decide."""
     if not triangle.values[-1, -1] ** 2 > nothing:
         return -1
@@ -170,37 +167,37 @@ def _read_lag(triangle: Columns, fewest: int, autolag: int, nothing: float) -> i
     return lag if margin > 10 * triangle.rows * error and error < ERROR else -1
 
 
-def _error(triangle: Values) -> float:
+def _error(triangle: Floats) -> float:
     """The relative error of what is read from a triangle; infinite if ranks are in doubt."""
     s = np.linalg.svd(triangle, compute_uv=False)
     scaled = np.linalg.svd(triangle / np.linalg.norm(triangle, axis=0), compute_uv=False)
     return 1e-15 / scaled[-1] if s[-1] > s[0] / CONDITION else math.inf
 
 
-class Models(NamedTuple):
+class LagModels(NamedTuple):
     """The regressions with 0, 1, 2, ... lags."""
 
-    squares: Values  # sums of squared residuals
-    tests: Values  # t statistics of the last coefficients
-    ranks: Values
+    squares: Floats  # sums of squared residuals
+    tests: Floats  # t statistics of the last coefficients
+    ranks: Floats
 
 
-def _read(columns: Columns, fewest: int) -> Models:
+def _read(columns: RegressionColumns, fewest: int) -> LagModels:
     """What the triangle says, without further decomposition."""
     used = np.arange(fewest, columns.values.shape[1])
     parts = columns.values[:, -1] ** 2
     squares = np.cumsum(parts[::-1])[::-1][fewest:]
     tests = np.sqrt(parts[used - 1] / (squares / (columns.rows - used)))
-    return Models(squares, tests, used.astype(np.float64))
+    return LagModels(squares, tests, used.astype(np.float64))
 
 
-def _decompose(columns: Columns, fewest: int, most: int) -> Models:
+def _decompose(columns: RegressionColumns, fewest: int, most: int) -> LagModels:
     fits = [_fit(columns, fewest + lag) for lag in range(most + 1)]
     tests = [fit.tests[-1] for fit in fits]
-    return Models(*map(np.array, ([f.squares for f in fits], tests, [f.rank for f in fits])))
+    return LagModels(*map(np.array, ([f.squares for f in fits], tests, [f.rank for f in fits])))
 
 
-def _choose(models: Models, rows: int, autolag: int) -> tuple[int, float]:
+def _choose(models: LagModels, rows: int, autolag: int) -> tuple[int, float]:
     """The lag of choice, and how clear the choice is."""
     if autolag == T_STAT:
         above = np.abs(models.tests) - SIGNIFICANT

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import kernel
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.numerics.select import quantile_of
 from tidemill.calculators.numerics.sums import pairwise_sum
 

@@ -17,11 +17,8 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import (
-    helper,
-    kernel,
-    pasted,
-)
+from tidemill.calculators.jit.decorators import helper, pasted
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.correlation import add_products
 from tidemill.calculators.kernels.distribution import MEAN, SQUARES
 from tidemill.calculators.kernels.unsolved import UNSOLVED

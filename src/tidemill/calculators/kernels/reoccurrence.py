@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.numerics.sums import pairwise_sum
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.noise import count_clear, moving_noise
 from tidemill.calculators.numerics.dots import convolve
 

@@ -14,7 +14,8 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.numerics.lanes import lanes_of, numbers_of
 from tidemill.calculators.numerics.sums import pairwise_sum
 

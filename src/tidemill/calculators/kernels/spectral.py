@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.numerics.sums import pairwise_sum
 
 ABS, ANGLE, IMAG, REAL = range(4)  # the choices of attr, in order

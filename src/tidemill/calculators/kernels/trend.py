@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tidemill.calculators.jit.decorators import helper, inline, kernel
+from tidemill.calculators.jit.decorators import helper, inline
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.distribution import greater, lesser
 from tidemill.calculators.numerics.sums import SHORT, pairwise_sum, short_sum
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tidemill.model.aliases import Floats
 from tidemill.model.series import SeriesBlock
 
 __all__ = ["UNSOLVED", "solve"]
@@ -29,7 +30,7 @@ def solve(
     path: str,
     block: SeriesBlock,
     params: tuple[npt.NDArray[Any], ...],
-    cells: npt.NDArray[np.float64],
+    cells: Floats,
 ) -> None:
     """Fill the rows of ``cells``, float64[k, m], in which a kernel left a mark."""
     rows = np.flatnonzero((cells == UNSOLVED).any(axis=1))

@@ -11,19 +11,17 @@ import math
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
-from tidemill.calculators.jit.decorators import helper, kernel
+from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.jit.workspace import Ragged, transform
 from tidemill.calculators.numerics.sums import pairwise_sum
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.series import SeriesBlock
 
 __all__ = ["welch"]
 
 _LONGEST = 256
-
-Floats = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int64]
 
 
 def welch(block: SeriesBlock) -> Ragged:

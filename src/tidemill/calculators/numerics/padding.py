@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tidemill.calculators.jit.decorators import kernel
+from tidemill.calculators.jit.kernel import kernel
 
 
 @kernel

@@ -7,14 +7,14 @@ tsfresh.feature_extraction.feature_calculators (0.21.2).
 
 from __future__ import annotations
 
-from tidemill.calculators.spec import Calculator
 from tidemill.calculators.table.rows_first import FIRST
 from tidemill.calculators.table.rows_plain import PLAIN
 from tidemill.calculators.table.rows_second import SECOND
+from tidemill.calculators.table.spec import Calculator
 
 __all__ = ["LEFT_OUT", "ROWS"]
 
 ROWS: tuple[Calculator, ...] = (*PLAIN, *FIRST, *SECOND)
 
-#: tsfresh's calculators that have no row: settings that name one are told so.
+#: tsfresh's calculators that have no row; settings that name one are refused.
 LEFT_OUT = ("matrix_profile",)

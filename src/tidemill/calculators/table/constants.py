@@ -6,14 +6,15 @@ import math
 from importlib.metadata import version
 
 import numpy as np
-import numpy.typing as npt
+
+from tidemill.model.aliases import Floats
 
 __all__ = ["moments_of_constants"]
 
 _UNDEFINED = (3, 1)  # the first version that says NaN; earlier ones say 0
 
 
-def moments_of_constants() -> tuple[npt.NDArray[np.float64]]:
+def moments_of_constants() -> tuple[Floats]:
     """Skewness and kurtosis of a constant series, float64[1], in the installed version.
 
     Examples

@@ -6,7 +6,7 @@ Each is computed once per block, by the kernel or the batch function of its row,
 
 from __future__ import annotations
 
-from tidemill.calculators.spec import Intermediate
+from tidemill.calculators.table.spec import Intermediate
 
 __all__ = ["INTERMEDIATES"]
 

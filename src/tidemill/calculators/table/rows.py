@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidemill.calculators.spec import Calculator, Parameter
+from tidemill.calculators.table.spec import Calculator, Parameter
 
 __all__ = ["AGGREGATES", "LAG", "TREND", "TREND_GRID", "R", "pick", "row", "steps"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tidemill.calculators.spec import Calculator, Parameter
 from tidemill.calculators.table.rows import AGGREGATES, LAG, R, row, steps
+from tidemill.calculators.table.spec import Calculator, Parameter
 
 __all__ = ["FIRST"]
 

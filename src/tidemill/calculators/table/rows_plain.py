@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tidemill.calculators.spec import Calculator
 from tidemill.calculators.table.rows import pick, row
+from tidemill.calculators.table.spec import Calculator
 
 __all__ = ["PLAIN"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from tidemill.calculators.spec import Calculator, Parameter
 from tidemill.calculators.table.rows import TREND, TREND_GRID, R, row, steps
+from tidemill.calculators.table.spec import Calculator, Parameter
 
 __all__ = ["SECOND"]
 

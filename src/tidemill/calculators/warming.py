@@ -11,7 +11,7 @@ from typing import Any
 from tidemill.calculators.program import Program, to_compile
 from tidemill.calculators.registry import PRESETS, preset
 from tidemill.calculators.settings import Settings
-from tidemill.calculators.settings_formats import Feature
+from tidemill.model.aliases import Feature
 from tidemill.model.progress import Progress, emit
 
 __all__ = ["Warmed", "announce", "warm"]

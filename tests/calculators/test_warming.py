@@ -7,14 +7,15 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import tidemill
-from tidemill.calculators import Program, preset
-from tidemill.calculators import warmup as warming
-from tidemill.calculators.program import _jobs
+from tidemill import calculators
+from tidemill.calculators import Program, preset, warming
+from tidemill.calculators.recipe import Recipe, compile_jobs
 from tidemill.calculators.settings import Settings
 from tidemill.calculators.table.build import ROWS
 from tidemill.errors import SettingsError
@@ -37,8 +38,7 @@ def run(cache, *arguments):
 
 
 def jobs(features):
-    program = Program(features)
-    return set(_jobs(program.steps, program.intermediates))
+    return set(compile_jobs(Recipe.of(features)))
 
 
 def test_the_command_compiles_what_runs_need(tmp_path):
@@ -106,3 +106,9 @@ def test_a_frame_says_that_kernels_are_compiled(monkeypatch, caplog):
         extraction.extract_features(FRAME, {"mean": None}, column_id="id")
     assert "Compiling 1 kernel, which happens once on this machine" in caplog.text
     assert compiled == [("mean",)]
+
+
+def test_the_public_function_is_not_hidden_by_a_module_of_its_name():
+    names = set(calculators.__all__)
+    modules = {path.stem for path in Path(calculators.__file__).parent.iterdir()}
+    assert not names & modules
