@@ -14,7 +14,7 @@ from tidemill.model.series import SeriesBlock
 
 
 def called(helper: Any) -> Callable[..., Any]:
-    """A helper as a function that Python can call: by itself it is only linked into kernels."""
+    """A helper as a function that Python can call: by itself it has no wrapper for that."""
     return numba.njit(error_model="numpy")(helper.py_func)
 
 

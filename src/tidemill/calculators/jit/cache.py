@@ -29,7 +29,7 @@ LOCK = "fill.lock"
 
 #: Where code that gets compiled may lie: files and whole folders, so that a new kernel cannot be
 #: forgotten. Comments count: parsing the files to leave them out takes 0.2 s in each process.
-COMPILED = ("jit/decorators.py", "jit/linked.py", "jit/loops.py", "kernels", "numerics")
+COMPILED = ("jit/decorators.py", "jit/loops.py", "kernels", "numerics")
 
 _ROOM = Path(__file__).parents[1]
 _setting_lock = threading.Lock()

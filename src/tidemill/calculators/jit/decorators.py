@@ -11,8 +11,6 @@ from typing import Any
 
 import numba
 
-from tidemill.calculators.jit.linked import Linked
-
 __all__ = ["OPTIONS", "helper", "inline", "pasted"]
 
 #: Never parallel (the default threading layer aborts the process under other threads), never
@@ -23,7 +21,7 @@ _UNWRAPPED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": Tr
 
 def helper(function: Callable[..., Any]) -> Any:
     """Compile a function that kernels call; its machine code is stored with each caller's."""
-    return numba.njit(pipeline_class=Linked, **OPTIONS, **_UNWRAPPED)(function)
+    return numba.njit(**OPTIONS, **_UNWRAPPED)(function)
 
 
 def pasted(function: Callable[..., Any]) -> Any:
