@@ -53,7 +53,7 @@ def test_ids_are_one_column_or_several(column_id, expected, ids):
     [
         ({"column_id": None}, "column_id=None is not allowed; name the column"),
         ({"column_id": []}, r"column_id=\[\] is not allowed; name the column"),
-        ({"column_id": ["a", "a"]}, r"column_id=\['a', 'a'\] .* is empty or names a column twice"),
+        ({"column_id": ["a", "a"]}, r"column_id=\['a', 'a'\] .* names a column twice"),
         ({"column_id": 3}, "column_id=3 is a int"),
         ({"column_sort": 3}, "column_sort=3 is a int"),
         ({"column_kind": b"k"}, "column_kind=b'k' is a bytes"),
