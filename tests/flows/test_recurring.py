@@ -150,7 +150,7 @@ def test_rows_that_come_while_a_run_waits(extract, source, monkeypatch):
 
 def test_changed_settings_are_refused(extract, source, sink, prefect_server):
     extract(lookback=0)
-    with pytest.raises(SettingsError, match="was made otherwise: features left out"):
+    with pytest.raises(SettingsError, match="was built with different settings: features left out"):
         extract_interval(
             str(source), str(sink), **ROLES | {"settings": {"mean": None}}, cluster="none",
             retries=0, interval_start=DAYS[2],
@@ -237,7 +237,7 @@ def test_several_columns_of_values(extract, source, sink):
     extract(lookback=0, column_value=["x", "y"])
     columns = tidemill.read_matrix(str(sink)).columns
     assert {name.partition("__")[0] for name in columns} == {"x", "y"}
-    with pytest.raises(ArgumentError, match=r"column_value=\['x', 'x'\] names .* one twice"):
+    with pytest.raises(ArgumentError, match=r"column_value=\['x', 'x'\] .* names a column twice"):
         extract(lookback=0, column_value=["x", "x"])
 
 

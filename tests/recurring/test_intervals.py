@@ -247,7 +247,7 @@ def test_the_local_date_leads_to_the_day(every, zone, time):
         ("1w", "2026-11-20", r"'2026-11-16T00:00:00\+01:00' and '2026-11-23T00:00:00\+01:00'$"),
         ("1d", "2026-11-20T00:00Z", r"'2026-11-20T00:00:00\+01:00' and '2026-11-21T00"),
         ("1h", "2026-10-25T02:00", r"twice; choose '2026-10-25T02:00:00\+02:00' or '.*\+01:00'$"),
-        ("1h", "2026-03-29T02:00", r"skip this time; what follows is '2026-03-29T03:00:00\+02:00'"),
+        ("1h", "2026-03-29T02:00", r"skip this time; the next one is '2026-03-29T03:00:00\+02:00'"),
         ("1d", "2026-03-29T02:30", "skip this time"),
         ("1h", "2026-11-20T00:00:00.5", "no interval of every='1h' starts then"),
         ("1h", "yesterday", "give a local time such as '2026-11-20T00:00'"),

@@ -37,7 +37,7 @@ def test_other_settings_and_policies_are_refused_with_the_difference(source, tab
     with pytest.raises(
         SettingsError,
         match=r"new features skewness; features left out .* on_nan='omit' instead of 'raise'. "
-        r"Choose on_settings_change='recalculate', or 'append' where features are only added",
+        r"Choose on_settings_change='recalculate', or 'append' if features are only added",
     ):
         check_table(about, DAILY)
     check_table(request(source, table, DAYS[1]), DAILY)
@@ -48,7 +48,9 @@ def test_another_window_is_as_another_setting(source, table):
     run(source, table, DAYS[1])
     longer = Calendar("1d", window="2d")
     about = request(source, table, DAYS[1], longer)
-    with pytest.raises(SettingsError, match=r"made otherwise: a window of 48 instead of 24 hours"):
+    with pytest.raises(
+        SettingsError, match=r"built with different settings: a window of 48 instead of 24 hours"
+    ):
         check_table(about, longer)
     anew = replace(about, on_settings_change="recalculate")
     check_table(anew, longer)

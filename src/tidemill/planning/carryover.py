@@ -1,4 +1,4 @@
-"""Which published features stay when an interval gains new ones."""
+"""Find the published features that stay when an interval gains new ones."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def find_kept(
     policies: Policies,
     key_of: Callable[[str], str],
 ) -> Kept | None:
-    """The published rows of an interval that new features can be added to; None if there are none.
+    """Find the published rows of an interval that new features can be added to.
 
     Parameters
     ----------
     layout, interval : where the rows are published
     source : the interval's input, with the rows of its window counted
-    settings, policies : what is asked for
-    key_of : the result key of what is made of the result with a given key
+    settings, policies : those of the request
+    key_of : maps the key of the published result to the key of the result that extends it
 
     Returns
     -------
     Kept or None
-        None if rows changed, features are left out, policies are others, or what is published is
-        not what the interval's record is about.
+        None if rows or policies changed, features are dropped, or the published files are not
+        those of the interval's record.
     """
     record = read_intervals(layout, [interval]).get(interval)
     if record is None or record.fingerprint != source.fingerprint:
@@ -51,7 +51,7 @@ def find_kept(
     if not (change and change.only_gains):
         return None
     files = _published_files(layout, interval, source.id_types)
-    # Those of the new result: a run that published it was ended before it wrote the record.
+    # The new key too: a run may have ended after it published and before it wrote the record.
     known = [layout.key(key) for key in (record.result_key, key_of(record.result_key))]
     if not files or not any(all(key.is_part(file.path) for file in files) for key in known):
         return None
@@ -65,8 +65,8 @@ def _published_files(
 ) -> tuple[KeptFile, ...]:
     table = open_table(layout)
     bounds = file_bounds(table, interval) if table is not None else {}
-    # Names of parts ascend with their ids.
-    if len(id_types) > 1:  # bounds are those of each column, which do not bound the tuples
+    # Part names ascend with their ids.
+    if len(id_types) > 1:  # Delta keeps bounds per column, which do not bound the tuples
         return tuple(KeptFile(path) for path in sorted(bounds))
     type_ = parse_type(id_types[0])
     return tuple(

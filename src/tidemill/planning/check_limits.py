@@ -1,8 +1,8 @@
-"""Limits of the checks: which there are, their defaults, and what a user may give.
+"""The checks, their default limits, and the limits that users may set.
 
-The parameter `checks` changes single limits: ``{"rows_drop": {"fail": 0.3, "warn": "off"},
-"nan_rise": "off"}``. What it does not name keeps its default. What is compared with the limits, and
-what follows, is in :mod:`tidemill.execution.checks`.
+The parameter `checks` changes individual limits: ``{"rows_drop": {"fail": 0.3, "warn": "off"},
+"nan_rise": "off"}``. All others keep their defaults. :mod:`tidemill.execution.checks` applies the
+limits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tidemill.model.policies import Level
 
 __all__ = ["CHECK_LIMITS", "LEVELS", "CheckLimits", "parse_checks"]
 
-LEVELS: tuple[Level, ...] = ("fail", "warn")  # the worst first
+LEVELS: tuple[Level, ...] = ("fail", "warn")  # worst first
 _OFF = "off"
 
 
@@ -61,12 +61,12 @@ CHECK_LIMITS: Mapping[str, CheckLimits] = {check.name: check for check in _TABLE
 
 
 def parse_checks(checks: Mapping[str, Any] | None = None) -> dict[str, dict[Level, float]]:
-    """All limits, from the user's parameter `checks` and the defaults.
+    """All limits: those of the user's parameter `checks`, and defaults for the rest.
 
     Parameters
     ----------
     checks : limits by check and level, as ``{"rows_drop": {"fail": 0.5, "warn": "off"}}``, or
-        "off" for a whole check; what is not named keeps its default
+        "off" for a whole check; all others keep their defaults
 
     Raises
     ------

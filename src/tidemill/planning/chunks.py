@@ -1,7 +1,7 @@
-"""Chunks: the missing parts that one task run calculates, and how long a run will take.
+"""Chunks: groups of missing parts that one task run calculates, and the predicted run time.
 
-Chunks follow the live cluster and are never recorded: the next attempt deals the missing parts
-anew.
+Chunks depend on the live cluster and are never recorded: the next attempt deals the missing parts
+again.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from tidemill.model.plan import Part
 
 __all__ = ["LEAST_CHUNK_SECONDS", "ChunkSize", "deal_chunks", "predict_run_seconds", "size_chunks"]
 
-#: Predicted seconds of a chunk; the least for three and for one chunk per thread.
+#: Predicted seconds of a chunk: the target, and the minimum for three and for one per thread.
 CHUNK_SECONDS, LEAST_CHUNK_SECONDS, WORTH_SECONDS = 30.0, 10.0, 1.0
 CHUNKS_PER_THREAD = 3
-#: Task runs of a Prefect run are kept below 500, everything counted.
+#: Keeps all task runs of a Prefect run below 500.
 MAX_CHUNKS = 480
-#: Seconds that one Prefect task run on Dask takes beside its work.
+#: Overhead of one Prefect task run on Dask, in seconds.
 TASK_RUN_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkSize:
-    """How many ids a chunk takes, and why."""
+    """The size of the chunks, and the reason for it."""
 
     ids: int  # of all missing parts
     parts: int  # missing
@@ -39,10 +39,10 @@ class ChunkSize:
 
 
 def size_chunks(parts: Sequence[Part], n_threads: int, max_chunks: int = MAX_CHUNKS) -> ChunkSize:
-    """The number of chunks for the parts that are missing, and the ids in each.
+    """Choose the number of chunks for the missing parts.
 
-    Chunks of about 30 s of predicted work; three for each thread where that leaves them 10 s,
-    one for each thread where that leaves them 1 s.
+    Chunks hold about 30 s of predicted work. There are more of them, up to three per thread of at
+    least 10 s each, or one per thread of at least 1 s, where that keeps more threads busy.
 
     Parameters
     ----------
@@ -89,11 +89,11 @@ def size_chunks(parts: Sequence[Part], n_threads: int, max_chunks: int = MAX_CHU
 def deal_chunks(
     parts_missing: Sequence[Part], n_threads: int, max_chunks: int = MAX_CHUNKS
 ) -> list[tuple[int, ...]]:
-    """Deal the missing parts into chunks: the longest first, each to the chunk with least work.
+    """Deal the missing parts into chunks, longest first, each to the chunk with the least work.
 
     Returns
     -------
-    list of tuples of part indexes, ascending in each; the chunk with most work comes first
+    list of tuples of ascending part indexes; the chunk with the most work comes first
 
     Examples
     --------
@@ -117,8 +117,8 @@ def deal_chunks(
 def predict_run_seconds(parts: Sequence[Part], n_threads: int) -> float:
     """Predicted wall time of the missing parts on ``n_threads`` threads.
 
-    The work over all threads, or the longest chunk if that is more, and the time that the
-    submitting side takes for the task runs.
+    The total work divided by the threads, or the longest chunk if that is more, plus the overhead
+    of submitting the task runs.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Which parameters each flow and its command take, and how their values are completed.
+"""Which parameters each flow and its command take, and their defaults.
 
-A flow is a :class:`Door`: it names the groups of :mod:`tidemill.planning.parameters` that it takes,
-and where its defaults and help differ from the table. A parameter that is added to a group appears
-at every door that takes the group.
+A flow is described by a :class:`Door`: the groups of parameters it takes, and the defaults and help
+texts that differ from the table in :mod:`tidemill.planning.parameters`. A parameter added to a
+group appears at every door that takes the group.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The parameters of one flow and its command: groups of the table, and what differs."""
+    """The parameters of one flow and its command: groups of the table, with their differences."""
 
     name: str  # of the flow and of the command
     groups: tuple[str, ...]  # keys of :data:`GROUPS`
-    defaults: Mapping[str, Any] = field(default_factory=dict)  # other than the table's
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # that differ from the table
     helps: Mapping[str, str] = field(default_factory=dict)  # likewise
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """All parameters: the required ones first, otherwise in the order of the groups."""
+        """All parameters: required ones first, then in the order of the groups."""
         listed = [self._own(name) for group in self.groups for name in GROUPS[group]]
         return tuple(sorted(listed, key=lambda one: not one.is_required))
 
@@ -50,12 +50,12 @@ class Door:
         )
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All values: those given, and the defaults of the others.
+        """The given values, completed with defaults.
 
         Raises
         ------
         TypeError
-            If a name is no parameter of the door, or a required one is missing.
+            If a name is not a parameter of this door, or a required one is missing.
 
         Examples
         --------
@@ -79,12 +79,12 @@ class Door:
 
 
 def check_number(name: str, value: float | None) -> None:
-    """Refuse a number below the least that a parameter may have.
+    """Refuse a number below a parameter's minimum.
 
     Raises
     ------
     ArgumentError
-        If it is too small, or no number.
+        If it is too small, or not a number.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def check_number(name: str, value: float | None) -> None:
         raise ArgumentError(f"{name}={value!r} is not allowed; give a number above {above}")
 
 
-#: What a door may take, in the order in which a person would ask for it.
+#: Groups of parameters, in the order in which a person would think of them.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "source": ("source",),
     "sink": ("sink",),
@@ -135,7 +135,7 @@ EXTRACT = Door(
     defaults={"wait_for_sink": 0.0},
 )
 _OF_TABLES: dict[str, Any] = {"on_nan": "quarantine", "on_error": "nan"}
-_TABLE_SINK = "Folder or URL of the Delta table. Each interval is a partition of it."
+_TABLE_SINK = "Folder or URL of the Delta table. Each interval is one partition."
 EXTRACT_INTERVAL = Door(
     "extract-interval",
     (
@@ -154,13 +154,13 @@ BACKFILL = Door(
     defaults=_OF_TABLES,
     helps={
         "sink": _TABLE_SINK,
-        "lag": "How long after its end an interval counts as closed, such as 0s, 5min or 2h. "
-        "Intervals that are not closed are left out.",
-        "recalculate": "Calculate complete intervals as well.",
-        "retries": "How often an interval is repeated after an error that may pass, 0 or more.",
+        "lag": "How long after its end an interval is considered closed, such as 0s, 5min or 2h. "
+        "Intervals that are still open are skipped.",
+        "recalculate": "Also calculate intervals that are up to date.",
+        "retries": "How many times to retry an interval after a transient error, 0 or more.",
     },
 )  # fmt: skip
-#: The command `costs`, which is no flow.
+#: The command `costs`, which is not a flow.
 COSTS = Door("costs", ("source", "id", "sort", "values", "features", "policies", "workers"))
 #: The flows, by name.
 DOORS: Mapping[str, Door] = {door.name: door for door in (EXTRACT, EXTRACT_INTERVAL, BACKFILL)}

@@ -1,4 +1,4 @@
-"""Which features a plan calculates: those of its settings that published rows do not have."""
+"""The features a plan calculates: those of its settings that are not published yet."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["features_left"]
 def features_left(
     settings: Settings, kinds: Sequence[str], published: Sequence[str] = ()
 ) -> dict[str, tuple[Feature, ...]]:
-    """The features of every kind, without those whose columns are published already.
+    """The features of each kind, without those whose columns are already published.
 
     Parameters
     ----------
     settings : of the whole result
     kinds : of the input
-    published : feature columns
+    published : feature columns that exist already
 
     Examples
     --------

@@ -1,11 +1,11 @@
-"""The table of parameters: each one's name, type, rule, default and help, for every door.
+"""The table of parameters: name, type, rule, default and help of each, for every door.
 
 Flow signatures and docstrings, Prefect's run form, the command's options, requests and the backfill
-command that a report offers are all made from it. Which flow takes which parameters is in
-:mod:`tidemill.planning.doors`.
+command in a report are all built from it. :mod:`tidemill.planning.doors` defines which flow takes
+which parameters.
 
-A rule is what the form shows and the server checks, as keywords of JSON schema. In Python the
-engine's own checks apply, whose errors say what to do; a rule refuses nothing that they allow.
+A rule holds JSON schema keywords, which the form shows and the server checks. In Python the
+engine's own checks apply, whose errors explain what to do; a rule never refuses what they allow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Order = Literal["oldest first", "newest first"]
 
 
 class _Required:
-    """The default of a parameter that has none."""
+    """Stands for the default of a required parameter."""
 
     def __repr__(self) -> str:
         return "REQUIRED"
@@ -36,28 +36,28 @@ REQUIRED: Final = _Required()
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One form that a value may have: its type, and what the run form says of it."""
+    """One type that a value may have, and its rule in the run form."""
 
     type: Any
-    rule: Mapping[str, Any] = field(default_factory=dict)  # keywords of JSON schema
+    rule: Mapping[str, Any] = field(default_factory=dict)  # JSON schema keywords
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter, wherever it appears."""
+    """One parameter, the same at every door."""
 
     name: str
     group: str  # heading under which the form and the docstrings show it
     forms: tuple[Form, ...]
-    help: str  # for the form and docstrings
+    help: str  # in the form and in docstrings
     default: Any = REQUIRED
-    short: str = ""  # for the command's help
-    is_repeated: bool = False  # the command takes the option once for each value
-    option: str = ""  # of the command; "": the name with dashes
+    short: str = ""  # in the command's help
+    is_repeated: bool = False  # the command's option is repeated, once per value
+    option: str = ""  # of the command; "": the name with dashes for underscores
 
     @property
     def is_required(self) -> bool:
-        """Whether a value has to be given."""
+        """Whether a value must be given."""
         return self.default is REQUIRED
 
     @property
@@ -67,12 +67,12 @@ class Parameter:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """All values there are, if it is a choice."""
+        """The allowed values of a choice; empty for any other parameter."""
         only = self.forms[0].type
         return get_args(only) if len(self.forms) == 1 and "Literal" in repr(only) else ()
 
 
-# What parse_duration, Calendar and read_times accept, as far as a pattern can say it.
+# What parse_duration, Calendar and read_times accept, as far as a pattern can express it.
 _DAYS = r"(\s*\d+\s*[dDwW])+\s*"
 _CLOCK = r"(\s*\d+(\.\d+)?\s*([mM][sS]|[mM][iI][nN]|[sShH]))+\s*"
 _LENGTH = r"(\s*\d+(\.\d+)?\s*([mM][sS]|[mM][iI][nN]|[sShHdDwW]))+\s*"
@@ -98,7 +98,7 @@ def _choice(literal: Any) -> tuple[Form, ...]:
 
 
 def _checks_rule() -> dict[str, Any]:
-    """What :func:`~tidemill.planning.check_limits.parse_checks` takes, a field for each limit."""
+    """A field for each limit that :func:`~tidemill.planning.check_limits.parse_checks` takes."""
     properties = {name: _check_rule(check) for name, check in CHECK_LIMITS.items()}
     return {"title": "limits", "properties": properties, "additionalProperties": False}
 
@@ -118,7 +118,7 @@ def _check_rule(check: CheckLimits) -> dict[str, Any]:
     mapping = {
         "title": "limits", "type": "object", "properties": levels, "additionalProperties": False,
     }  # fmt: skip
-    about = f"Limits of the {check.summary}."
+    about = f"Limits on the {check.summary}."
     return {"title": check.name, "description": about, "anyOf": [mapping, off]}
 
 
@@ -130,56 +130,56 @@ _TABLE = (
             Form(str, {"title": "one", **_FILLED}),
             Form(list[str], {"title": "list", "items": _TEXT, "minItems": 1}),
         ),
-        "Path, folder, glob or URL of Parquet or CSV files, or a list of them.",
+        "Path, folder, glob or URL of the Parquet or CSV input files, or a list of them.",
     ),
     Parameter(
         "sink",
         "Output",
         (Form(str, _FILLED),),
-        "Where the feature matrix goes. A path that ends in .parquet or .csv is one file; "
+        "Where to write the feature matrix. A path ending in .parquet or .csv is a single file; "
         "anything else is the folder or URL of a Delta table.",
     ),
     Parameter(
         "column_id",
         "Columns",
         _COLUMNS,
-        "Column that says which series a row belongs to, or a list of columns that say it "
-        "together.",
-        short="Which series a row belongs to; several together make up one id.",
+        "Column that identifies the series each row belongs to, or a list of columns that "
+        "together identify it.",
+        short="Column that identifies a series; repeat it for ids of several columns.",
         is_repeated=True,
     ),
     Parameter(
         "column_sort",
         "Columns",
         (_COLUMN,),
-        "Column that orders the rows of a series. Without it the order of the files and rows is "
-        "kept.",
+        "Column to sort the rows of each series by. Default: keep the order of the files and their "
+        "rows.",
         None,
-        short="Orders the rows of a series.",
+        short="Column to sort the rows of each series by.",
     ),
     Parameter(
         "column_time",
         "Columns",
         (_COLUMN,),
-        "Column of timestamps. Those without a time zone are read as UTC.",
+        "Column of timestamps. Timestamps without a time zone are read as UTC.",
         short="Column of timestamps.",
     ),
     Parameter(
         "column_kind",
         "Columns",
         (_COLUMN,),
-        "Column that names the kind of each row (long format).",
+        "Column that holds the kind of each row (long format).",
         None,
-        short="Names the kind of each row (long format).",
+        short="Column that holds the kind of each row (long format).",
     ),
     Parameter(
         "column_value",
         "Columns",
         _COLUMNS,
-        "Column with the values, or a list of columns that are kinds. Without it every other "
-        "column is a kind.",
+        "Column of values, or a list of value columns, each of which is a kind. Default: every "
+        "other column is a kind.",
         None,
-        short="Values; default: every other column is a kind.",
+        short="Column of values; default: every other column is a kind.",
         is_repeated=True,
     ),
     Parameter(
@@ -190,8 +190,9 @@ _TABLE = (
             Form(str, {"title": "file", "pattern": r"\.([yY][aA]?[mM][lL]|[jJ][sS][oO][nN])$"}),
             Form(dict[str, Any], {"title": "mapping"}),
         ),
-        "Which features: a preset (minimal, efficient, comprehensive), the path of a settings file "
-        "that ends in .yaml, .yml or .json, or a mapping from calculators to lists of parameters.",
+        "Which features to calculate: a preset (minimal, efficient, comprehensive), the path of a "
+        "settings file ending in .yaml, .yml or .json, or a mapping from calculators to lists of "
+        "parameters.",
         "comprehensive",
         short="minimal, efficient, comprehensive, a settings file, or settings as JSON.",
     ),
@@ -199,17 +200,17 @@ _TABLE = (
         "kind_to_settings",
         "Features",
         (Form(dict[str, Any]),),
-        "Settings of single kinds, as a mapping from kinds to settings. They replace the settings "
-        "of all kinds.",
+        "Settings for individual kinds, as a mapping from kinds to settings. They replace the "
+        "general settings for those kinds.",
         None,
-        short="Settings of single kinds, as JSON.",
+        short="Settings for individual kinds, as JSON.",
     ),
     Parameter(
         "every",
         "Intervals",
         (_SPAN,),
-        "Length of an interval, above zero: days or weeks such as 1d or 1w, which are local, or "
-        "hours, minutes and seconds such as 1h, 15min or 1h30min.",
+        "Length of an interval, above zero: local days or weeks, such as 1d or 1w, or hours, "
+        "minutes and seconds, such as 1h, 15min or 1h30min.",
         "1d",
         short="Length of an interval.",
     ),
@@ -217,166 +218,168 @@ _TABLE = (
         "timezone",
         "Intervals",
         (Form(str, {"pattern": r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"}),),
-        "IANA name of the time zone whose days count, such as UTC or Europe/Berlin.",
+        "IANA name of the time zone that defines local days, such as UTC or Europe/Berlin.",
         "UTC",
-        short="Time zone whose days count.",
+        short="Time zone that defines local days.",
     ),
     Parameter(
         "anchor",
         "Intervals",
         (Form(str, {"pattern": f"^({_LENGTH}|{_TIME})$"}),),
-        "A time at which an interval starts, such as 2026-11-01T06:00, or a duration shorter than "
-        "every, such as 6h. Default: midnight.",
+        "Any time at which an interval starts, such as 2026-11-01T06:00, or an offset from "
+        "midnight shorter than every, such as 6h. Default: midnight.",
         None,
-        short="A time at which an interval starts; default: midnight.",
+        short="Any time at which an interval starts; default: midnight.",
     ),
     Parameter(
         "window",
         "Intervals",
         (_SPAN,),
-        "How much history up to an interval's end each row sees, above zero and in the form of "
-        "every, such as 7d or 36h. Default: the interval.",
+        "How much data before an interval's end each row covers, above zero and in the same format "
+        "as every, such as 7d or 36h. Default: the interval itself.",
         None,
-        short="History that each row sees; default: the interval.",
+        short="Data that each row covers, up to the interval's end; default: the interval.",
     ),
     Parameter(
         "lag",
         "Intervals",
         (Form(str, {"pattern": f"^{_LENGTH}$"}),),
-        "How long after its end an interval counts as closed, such as 0s, 5min or 2h.",
+        "How long after its end an interval is considered closed, such as 0s, 5min or 2h.",
         "0s",
-        short="How long after its end an interval counts as closed.",
+        short="How long after its end an interval is considered closed.",
     ),
     Parameter(
         "lookback",
         "Intervals",
         (Form(int, {"minimum": 0, "maximum": MOST_INTERVALS}),),
-        f"How many earlier intervals are checked again, 0 or more and at most {MOST_INTERVALS}. "
-        "Default: enough for the window.",
+        f"How many earlier intervals to check again, from 0 to {MOST_INTERVALS}. Default: enough "
+        "to cover the window.",
         None,
-        short="Earlier intervals that are checked again.",
+        short="How many earlier intervals to check again.",
     ),
     Parameter(
         "interval_start",
         "Intervals",
         (_MOMENT,),
-        "Start of the interval, for a manual run: a local time such as 2026-11-01 or "
-        "2026-11-01T06:00, one with its offset such as 2026-11-01T06:00+01:00, or an interval's "
-        "name such as 20261101T060000Z. Default: the latest closed one.",
+        "Start of the interval to process in a manual run: a local time such as 2026-11-01 or "
+        "2026-11-01T06:00, a time with its offset such as 2026-11-01T06:00+01:00, or an "
+        "interval's name such as 20261101T060000Z. Default: the latest closed interval.",
         None,
-        short="Default: the latest closed interval.",
+        short="Start of the interval to process; default: the latest closed interval.",
     ),
     Parameter(
         "start",
         "Intervals",
         (_MOMENT,),
-        "Start of the first interval: a local time such as 2026-11-01 or 2026-11-01T06:00, one "
+        "Start of the first interval: a local time such as 2026-11-01 or 2026-11-01T06:00, a time "
         "with its offset such as 2026-11-01T06:00+01:00, or an interval's name such as "
         "20261101T060000Z.",
-        short="Start of the first interval: 2026-11-01.",
+        short="Start of the first interval, such as 2026-11-01.",
     ),
     Parameter(
         "end",
         "Intervals",
         (_MOMENT,),
-        "End of the last interval, in the form of start, such as 2026-11-01.",
+        "End of the last interval, in the same format as start, such as 2026-11-01.",
         short="End of the last interval.",
     ),
     Parameter(
         "order",
         "Intervals",
         _choice(Order),
-        "Which intervals come first: oldest first or newest first.",
+        "Order in which to process the intervals: oldest first or newest first.",
         "oldest first",
-        short="Which intervals come first.",
+        short="Order in which to process the intervals.",
     ),
     Parameter(
         "concurrency",
         "Intervals",
         (Form(int, {"minimum": 1}),),
-        "How many intervals are worked on at once, 1 or more. They are published in order.",
+        "How many intervals to process at once, 1 or more. They are published in order.",
         2,
-        short="Intervals that are worked on at once. They are published in order.",
+        short="How many intervals to process at once. They are published in order.",
     ),
     Parameter(
         "dry_run",
         "Intervals",
         (_YES,),
-        "Report what would be done, and do nothing.",
+        "Only report what would be done.",
         default=False,
-        short="Report what would be done, and do nothing.",
+        short="Only report what would be done.",
     ),
     Parameter(
         "recalculate",
         "Intervals",
         (_YES,),
-        "Calculate the interval even if nothing changed.",
+        "Calculate the interval even if nothing has changed.",
         default=False,
-        short="Even if nothing changed.",
+        short="Calculate even if nothing has changed.",
     ),
     Parameter(
         "on_empty",
         "Intervals",
         _choice(OnEmpty),
-        "What to do if the interval's window has no rows. wait: check again, up to max_wait "
-        "seconds; skip: succeed and calculate nothing; fail: fail at once.",
+        "What to do if the interval's window has no rows. wait: keep checking for up to max_wait "
+        "seconds; skip: succeed without calculating the interval; fail: fail at once.",
         "fail",
-        short="If the window has no rows.",
+        short="What to do if the window has no rows.",
     ),
     Parameter(
         "max_wait",
         "Intervals",
         (_SECONDS,),
-        "Seconds to wait for rows before the run fails, 0 or more.",
+        "Seconds to wait for rows before failing, 0 or more; used if on_empty is wait.",
         3600.0,
-        short="Seconds to wait for rows, with --on-empty wait.",
+        short="Seconds to wait for rows with --on-empty wait.",
     ),
     Parameter(
         "on_nan",
         "Policies",
         _choice(OnNan),
-        "What happens to a series with NaN or infinite values. raise: the run fails; omit: its "
-        "other values count; quarantine: it gets no row, and the run goes on.",
+        "What to do with a series that has NaN or infinite values. raise: fail the run; omit: drop "
+        "these values; quarantine: leave the series out and continue.",
         "raise",
-        short="Series with NaN or infinite values.",
+        short="What to do with series that have NaN or infinite values.",
     ),
     Parameter(
         "on_duplicate",
         "Policies",
         _choice(OnDuplicate),
-        "What happens to rows with the same id, kind and sort value. raise: the run fails; first, "
-        "last: that one counts; mean: the mean of their values counts.",
+        "What to do with rows that share id, kind and sort value. raise: fail the run; first, "
+        "last: keep that row; mean: use the mean of their values.",
         "raise",
-        short="Rows with the same id, kind and sort value.",
+        short="What to do with rows that share id, kind and sort value.",
     ),
     Parameter(
         "on_error",
         "Policies",
         _choice(OnError),
-        "What happens if a calculator raises an error. raise: the run fails; nan: its cell is NaN, "
-        "and the run goes on.",
+        "What to do if a calculator raises an error. raise: fail the run; nan: set its cell to NaN "
+        "and continue.",
         "raise",
-        short="Calculators that raise an error.",
+        short="What to do if a calculator raises an error.",
     ),
     Parameter(
         "on_settings_change",
         "Policies",
         _choice(OnSettingsChange),
-        "What happens if the table was made with other settings. refuse: the run fails and names "
-        "the difference; append: new features are added, and only these are calculated; "
-        "recalculate: all checked intervals are calculated with the new settings.",
+        "What to do if the table was built with different settings. refuse: fail and report the "
+        "difference; append: add new features, and calculate only these; recalculate: calculate "
+        "all checked intervals with the new settings.",
         "refuse",
-        short="If the table was made with other settings; append calculates new features only.",
+        short="What to do if the table was built with different settings; append calculates new "
+        "features only.",
     ),
     Parameter(
         "checks",
         "Policies",
         (Form(dict[str, Any], _checks_rule()),),
-        "Limits that warn or fail, by check: quarantined_series (a whole number, 0 or more), "
-        "failed_cells, rows_drop and nan_rise (shares, 0 or more and below 1), or off. As in "
-        '{"rows_drop": {"fail": 0.5, "warn": "off"}}. What is not named keeps its default.',
+        "Limits above which a check warns or fails the run, by check: quarantined_series (a whole "
+        "number, 0 or more), failed_cells, rows_drop and nan_rise (shares, 0 or more and below 1), "
+        'or off. Example: {"rows_drop": {"fail": 0.5, "warn": "off"}}. Limits that are not given '
+        "keep their defaults.",
         None,
-        short='Limits as JSON: {"rows_drop": {"fail": 0.3}}.',
+        short='Limits of the checks, as JSON: {"rows_drop": {"fail": 0.3}}.',
     ),
     Parameter(
         "cluster",
@@ -391,7 +394,7 @@ _TABLE = (
             ),
         ),
         "none, threads[:N], processes[:N] (N is 1 or more), tcp://host:port, tls://host:port, or "
-        "the path of a file that ends in .yaml, .yml or .json, with keywords of DaskTaskRunner.",
+        "the path of a .yaml, .yml or .json file with keyword arguments for DaskTaskRunner.",
         "threads",
         short="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
     ),
@@ -399,34 +402,34 @@ _TABLE = (
         "retries",
         "Running",
         (Form(int, {"minimum": 0}),),
-        "How often the run is repeated after an error that may pass, such as a lost connection, 0 "
-        "or more.",
+        "How many times to retry the run after a transient error, such as a lost connection; 0 or "
+        "more.",
         2,
-        short="Repetitions after errors that may pass.",
+        short="How many times to retry after transient errors.",
     ),
     Parameter(
         "retry_delay_seconds",
         "Running",
         (_SECONDS,),
-        "Seconds before each repetition, 0 or more.",
+        "Seconds to wait before each retry, 0 or more.",
         60.0,
-        short="Seconds before each repetition.",
+        short="Seconds to wait before each retry.",
     ),
     Parameter(
         "wait_for_sink",
         "Running",
         (_SECONDS,),
-        "Seconds to wait while another run is writing to the sink, 0 or more.",
+        "Seconds to wait if another run is writing to the sink, 0 or more.",
         3600.0,
-        short="Seconds to wait while another run is writing to OUTPUT.",
+        short="Seconds to wait if another run is writing to OUTPUT.",
     ),
     Parameter(
         "work_dir",
         "Running",
         (Form(str, _FILLED),),
-        "Folder for temporary data that all workers can reach. Default: beside the sink.",
+        "Folder for temporary data, reachable by all workers. Default: next to the sink.",
         None,
-        short="Folder for temporary data; default: beside OUTPUT.",
+        short="Folder for temporary data; default: next to OUTPUT.",
     ),
     Parameter(
         "storage_options",
@@ -435,7 +438,7 @@ _TABLE = (
             Form(
                 dict[str, str],
                 {
-                    # Names of environment variables: the server would keep a secret typed here.
+                    # Names of environment variables: the server would store a secret typed here.
                     "additionalProperties": {
                         "type": "string",
                         "pattern": r"^(?!A[A-Z]{3}[A-Z0-9]{16}$)[A-Z_][A-Z0-9_]{0,127}$",
@@ -444,9 +447,10 @@ _TABLE = (
             ),
         ),
         "Options of the object store, each with the name of the environment variable that holds "
-        "its value, such as AWS_REGION: capitals, digits and underscores. Never the value itself.",
+        "its value, such as AWS_REGION (capitals, digits and underscores). Never give the value "
+        "itself.",
         None,
-        short="Option of the object store, and the environment variable that holds its value.",
+        short="Option of the object store and the environment variable that holds its value.",
         is_repeated=True,
         option="--storage-option",
     ),
@@ -459,7 +463,7 @@ _TABLE = (
                 {"items": {"type": "string", "pattern": r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"}},
             ),
         ),
-        "Importable modules that register custom calculators, such as mine.calculators; every "
+        "Importable modules that register custom calculators, such as mine.calculators. Every "
         "worker imports them.",
         None,
         short="Module that registers custom calculators.",
@@ -470,7 +474,7 @@ _TABLE = (
         "part_bytes",
         "Running",
         (Form(int, {"minimum": 1}),),
-        "Bytes of input per part, 1 or more. Default: by the size of the input.",
+        "Bytes of input per part, 1 or more. Default: chosen by the size of the input.",
         None,
         short="Bytes of input per part.",
     ),
@@ -478,10 +482,10 @@ _TABLE = (
         "isolation_seconds",
         "Running",
         (Form(float, {"exclusiveMinimum": 0}),),
-        "Seconds that a few series may take in an isolated process before they count as hung, "
-        "above 0.",
+        "Seconds that a few series may take in an isolated process before they are considered "
+        "hung, above 0.",
         300.0,
-        short="Seconds until series in an isolated process count as hung.",
+        short="Seconds until series in an isolated process are considered hung.",
     ),
 )
 #: All parameters by name.

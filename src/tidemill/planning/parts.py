@@ -1,6 +1,6 @@
-"""Parts of an input: consecutive whole ids, the unit of commit, resume and quarantine.
+"""Cut an input into parts: consecutive whole ids, the unit of commit, resume and quarantine.
 
-Parts follow from source and settings alone, never from workers, memory or cluster.
+Parts depend on source and settings only, never on workers, memory or cluster.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ __all__ = [
 #: ``lengths[i]`` values.
 Seconds = Callable[[Floats, Floats], float]
 
-#: Input bytes of a part, in memory: a thousandth of the input within these bounds.
+#: Input bytes of a part, in memory: a thousandth of the input, within these bounds.
 LEAST_PART_BYTES = 32 * 2**20
 MOST_PART_BYTES = 256 * 2**20
 PARTS_BY_BYTES = 1000
-#: Predicted seconds of a part: a 250th of the run within these bounds, so that small inputs give
-#: every core something to do.
+#: Predicted seconds of a part: a 250th of the run, within these bounds, so that small inputs keep
+#: every core busy.
 LEAST_PART_SECONDS = 1.0
 MOST_PART_SECONDS = 60.0
 PARTS_BY_SECONDS = 250
-#: A row group is read again for each part it holds rows of, at 10 to 20 ns a row. That is worth it
-#: while it costs less than the partition step does, or hardly counts beside the calculation.
+#: A row group is read once for each part it has rows of, at 10 to 20 ns per row. That pays while it
+#: costs less than the partition step, or little compared with the calculation.
 READ_SECONDS, SPILL_SECONDS = 20e-9, 120e-9
 READ_SHARE = 0.05
-#: Bytes that streaming takes beside the rows: one batch as Parquet gives it, and Arrow's own.
+#: Memory that streaming takes besides the rows: one Parquet batch, and Arrow's own buffers.
 STREAM_BYTES = 192 * 2**20
 
-#: Lengths at which the cost model is asked; between them costs are interpolated.
+#: Number of lengths at which the cost model is evaluated; costs in between are interpolated.
 COST_POINTS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Items:
-    """What parts are made of, ascending by key: a cut may lie before any of them."""
+    """What parts are made of, ascending by key: parts may be cut before any of them."""
 
     keys: KeyArray  # [k] ascending, unique
     rows: Floats
@@ -61,19 +61,19 @@ class _Items:
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """What a part may hold."""
+    """The limits of a part."""
 
     row_bytes: float
     part_bytes: float
     part_seconds: float
 
     def load(self, items: _Items) -> Floats:
-        """The share of a part that each item takes."""
+        """The share of a part that each item fills."""
         by_bytes = items.rows * (self.row_bytes / self.part_bytes)
         return np.maximum(by_bytes, items.seconds / self.part_seconds)
 
     def cut(self, items: _Items) -> list[slice]:
-        """Slices that keep to the limits, unless one item alone exceeds them."""
+        """Slices within the limits, unless a single item exceeds them."""
         ends = np.cumsum(self.load(items))
         slices: list[slice] = []
         first = 0
@@ -88,7 +88,7 @@ class _Limits:
 def make_parts(
     source: Source, statistics: Statistics, seconds: Seconds, *, part_bytes: int | None = None
 ) -> tuple[str, tuple[Part, ...]]:
-    """The layout of an input, and its parts.
+    """Choose the layout of an input and cut it into parts.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ def make_parts(
     Returns
     -------
     layout : "clustered" or "spilled"
-        Clustered where the ranges of the row groups ascend and touch at one id at most: such
-        parts are read from the input. All others go through the partition step.
+        Clustered if the id ranges of the row groups ascend and share at most one id: such parts
+        are read from the input. All others go through the partition step.
     parts
         Half-open ranges of ids, strictly ascending; the first and last have no outer bound.
 
@@ -141,7 +141,7 @@ def _limits(statistics: Statistics, seconds: float, part_bytes: int | None) -> _
 
 
 def _price(statistics: Statistics, seconds: Seconds, n_kinds: int) -> _Items:
-    """The sample's ids with their cost; other rows at the mean price of the sample's."""
+    """The sampled ids with their cost; all other rows at the mean cost of the sample."""
     met = statistics.ids > 0
     ids, cost = statistics.ids.copy(), np.zeros_like(statistics.rows)
     curve = _cost_curve(statistics.lengths[met] / n_kinds, seconds)
@@ -154,7 +154,7 @@ def _price(statistics: Statistics, seconds: Seconds, n_kinds: int) -> _Items:
 
 
 def _cost_curve(lengths: Floats, seconds: Seconds) -> Floats:
-    """Seconds for one id of each length; the model is asked at a few lengths only."""
+    """Seconds for one id of each length; the model is evaluated at a few lengths only."""
     low, high = max(float(lengths.min()), 1.0), max(float(lengths.max()), 1.0)
     at = np.unique(np.geomspace(low, high, COST_POINTS))
     one = np.ones(1)
@@ -167,12 +167,12 @@ def _cost_curve(lengths: Floats, seconds: Seconds) -> Floats:
 
 
 def _is_ordered(groups: Sequence[Group]) -> bool:
-    """Whether the ranges of the row groups ascend and touch at one id at most."""
+    """Whether the id ranges of the row groups ascend and share at most one id."""
     return all(_follows(one, other) for one, other in itertools.pairwise(groups))
 
 
 def _follows(one: Group, other: Group) -> bool:
-    """Whether ranges are apart, or touch at an id whose rows lie in the input's order."""
+    """Whether ranges are disjoint, or share one id whose rows are in the input's order."""
     if one.upper == other.lower:
         return (one.file, one.group) < (other.file, other.group)
     return bool(one.upper < other.lower)
@@ -193,14 +193,14 @@ def _of_group(group: Group, points: _Items) -> _Items:
 
 
 def _is_readable(piece: _Items, limits: _Limits) -> bool:
-    """Whether reading a row group once for each of its parts beats the partition step."""
+    """Whether reading a row group once per part is faster than the partition step."""
     n_parts = min(float(limits.load(piece).sum()), len(piece.keys))
     worth = max(SPILL_SECONDS, READ_SHARE * float(piece.seconds.sum() / piece.rows.sum()))
     return n_parts * READ_SECONDS <= worth
 
 
 def _by_group(groups: Sequence[Group], pieces: Sequence[_Items], limits: _Limits) -> _Items:
-    """One item per row group, so that parts begin where row groups do; large ones by their ids."""
+    """One item per row group, so that parts start with row groups; large groups item by id."""
     kept = [
         piece if limits.load(piece).sum() > 1 else _sum_at(group.lower, piece)
         for group, piece in zip(groups, pieces, strict=True)
@@ -250,9 +250,9 @@ def _as_keys(keys: Sequence[Any], like: KeyArray) -> KeyArray:
 
 
 def part_memory_bytes(source: Source, layout: str, part: Part) -> int:
-    """Bytes that reading a part takes: streamed if clustered, all of it if spilled.
+    """Memory that reading a part takes: streamed if clustered, as a whole if spilled.
 
-    Measured, without what the calculators need: see docs/architecture.md.
+    Measured, without what the calculators need; see docs/architecture.md.
     """
     if layout == "spilled":
         return STREAM_BYTES + 3 * part.bytes

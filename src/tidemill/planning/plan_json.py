@@ -1,7 +1,7 @@
-"""Plans as JSON text, which every process of a run reads.
+"""Read and write plans as JSON text, which every process of a run reads.
 
-What follows from the settings is not written: the features to calculate, and the columns of
-published rows that stay.
+Whatever can be derived from the settings is not written: the features to calculate, and the columns
+of published rows that stay.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def plan_from_json(text: str | bytes) -> Plan:
     Raises
     ------
     ValueError, TypeError, KeyError
-        If the text is no plan.
+        If the text is not a plan.
     SettingsError
         If a calculator is not known here.
     """
@@ -58,7 +58,7 @@ def modules_of_plan(text: str | bytes) -> tuple[str, ...]:
 
 
 def interval_of_plan(text: str | bytes) -> Interval | None:
-    """The interval that a plan is about; no more of the plan is read."""
+    """The interval of a plan, without reading the rest of it."""
     raw = json.loads(text).get("interval")
     return Interval(**raw) if raw else None
 

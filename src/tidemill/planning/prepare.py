@@ -1,4 +1,4 @@
-"""From a request to a plan: look at the input, check everything, cut the parts."""
+"""From a request to a plan: examine the input, check everything, cut the parts."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ WRITE_SECONDS = 3e-8
 
 
 def validate_request(request: Request) -> Request:
-    """Check a request against its sink and its input, before anything is started; writes nothing.
+    """Check a request against its sink and input before anything starts; writes nothing.
 
     Returns
     -------
     Request
-        The same, with its input opened: a run that gets it does not check again.
+        The same request with its input opened, so that the run does not check it again.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def validate_request(request: Request) -> Request:
 
 
 def open_input(request: Request) -> Source:
-    """The input of a request, which fits its settings.
+    """Open the input of a request and check that it fits the settings.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
     Returns
     -------
     Plan, Statistics
-        The statistics of the input are what the plan rests on.
+        The statistics of the input, which the plan is based on.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
 
 
 def warning_of(plan: Plan, statistics: Statistics) -> str:
-    """What a person should know before the run begins: calculators too slow for long series.
+    """A warning to show before the run: calculators that are too slow for long series.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def result_key(
     recalculates: str = "",
     keeps: str = "",
 ) -> str:
-    """SHA-256 of all that decides the values of a result, and of nothing else.
+    """SHA-256 of everything that determines the values of a result, and of nothing else.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def result_key(
 
 
 def _identities(settings: Mapping[str, Any]) -> dict[str, str]:
-    """The custom calculators of canonical settings, and what tells a changed one."""
+    """The custom calculators of canonical settings, and what identifies their code."""
     return identities(name for features in settings.values() for name, _ in features)
 
 
@@ -197,7 +197,7 @@ def _open(request: Request) -> Source:
 
 
 def find_interval_files(request: Request) -> Source:
-    """The files that may hold rows of the interval's window; no row is read.
+    """Find the files that may hold rows of the interval's window, without reading rows.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def find_interval_files(request: Request) -> Source:
 
 
 def _kept(request: Request, source: Source, key_of: Callable[[str], str]) -> Kept | None:
-    """The published rows that new features are added to, if that was asked for."""
+    """The published rows to add new features to, if that is requested."""
     if request.interval is None or request.on_settings_change != "append" or request.recalculates:
         return None
     layout = SinkLayout.of(request.sink, request.storage_options)
@@ -223,7 +223,7 @@ def _kept(request: Request, source: Source, key_of: Callable[[str], str]) -> Kep
 
 
 def _seconds(features: Sequence[Features], n_columns: int) -> Seconds:
-    """The cost model of one id: reading its rows, calculating its kinds, writing its row."""
+    """The cost model of an id: read its rows, calculate its kinds, write its row."""
 
     def seconds(lengths: Floats, counts: Floats) -> float:
         values = float(np.dot(lengths, counts)) * len(features)
@@ -235,11 +235,11 @@ def _seconds(features: Sequence[Features], n_columns: int) -> Seconds:
 
 
 def _check_times(settings: Settings, source: Source) -> None:
-    """Calculators that look at time stamps need a sort column of dates."""
+    """Calculators that use timestamps need a sort column of dates."""
     if not settings.needs_times(source.kinds):
         return
     if source.columns.sort is None:
         raise ArgumentError(
-            "column_sort=None: the settings name calculators that look at time stamps "
-            "(linear_trend_timewise); name a column of time stamps, or leave them out"
+            "column_sort=None: the settings name calculators that use timestamps "
+            "(linear_trend_timewise); name a column of timestamps, or leave these calculators out"
         )

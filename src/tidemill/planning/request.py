@@ -1,4 +1,4 @@
-"""What a caller asks for, checked once and frozen."""
+"""A caller's request, checked once and frozen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tidemill.storage.options import check_options
 
 __all__ = ["DEMO_SOURCE", "Request", "make_request"]
 
-#: Source that means the bundled data, wherever the package is installed.
+#: Stands for the bundled data, wherever the package is installed.
 DEMO_SOURCE = "demo://sea-surface-temperature"
 
 
@@ -38,17 +38,17 @@ class Request:
     column_kind: str | None = None
     column_value: str | tuple[str, ...] | None = None  # several: wide format
     policies: Policies = field(default_factory=Policies)
-    work_dir: str | None = None  # for spill; None: beside the sink
+    work_dir: str | None = None  # for spill; None: next to the sink
     storage_options: Mapping[str, str] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
     part_bytes: int | None = None  # of input per part; None: by the size of the input
-    isolation_seconds: float = 300.0  # that a range of ids may take in an isolated process
+    isolation_seconds: float = 300.0  # limit for a range of ids in an isolated process
     interval: Interval | None = None  # only the rows of its window count
     checks: Limits = field(default_factory=dict)  # of an interval
-    examined: Source | None = None  # the input, if it was opened, and its window counted, already
-    validated: bool = False  # checked against its sink and its input: not to be done again
-    on_settings_change: OnSettingsChange = "refuse"  # where the table has other settings
-    recalculates: str = ""  # run id of the result that is calculated again though nothing changed
+    examined: Source | None = None  # the input, if it is already opened and its window counted
+    validated: bool = False  # already checked against its sink and its input
+    on_settings_change: OnSettingsChange = "refuse"  # if the table has different settings
+    recalculates: str = ""  # run id of the unchanged result to calculate again
     reason: str = ""  # why an interval is calculated, for the record
 
     @property
@@ -63,13 +63,13 @@ class Request:
 
 
 def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) -> Request:
-    """Check what can be checked without looking at the input, and freeze it.
+    """Check everything that does not need the input, and freeze it.
 
     Parameters
     ----------
-    source, sink : as the parameters of these names
-    door : the flow whose parameters are given; parameters that are left out get its defaults
-    given : parameters of the door by name; those that do not concern a request are only checked
+    source, sink : the parameters of these names
+    door : the flow whose parameters are given; its defaults stand in for those left out
+    given : parameters of the door by name; those that a request does not hold are only checked
 
     Raises
     ------
@@ -111,7 +111,7 @@ def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) 
 
 
 def _of_table(request: Request, values: Mapping[str, Any]) -> Request:
-    """Add what concerns a table of intervals."""
+    """Add what a table of intervals needs."""
     choice = values["on_settings_change"]
     if choice not in (allowed := get_args(OnSettingsChange)):
         raise ArgumentError(
@@ -127,7 +127,7 @@ def _of_table(request: Request, values: Mapping[str, Any]) -> Request:
 
 
 def _ids(column_id: Any) -> str | tuple[str, ...]:
-    """One name, or several that make up an id."""
+    """One column name, or several that make up an id."""
     if column_id is None or column_id in ([], ()):
         raise ArgumentError(
             f"column_id={column_id!r} is not allowed; name the column, or the columns, that hold "
@@ -143,14 +143,16 @@ def _one_or_several(argument: str, given: Any) -> str | tuple[str, ...]:
     for name in given:
         _check_column(argument, name)
     if not given or len(set(given)) < len(given):
-        raise ArgumentError(f"{argument}={list(given)} names no column, or one twice; name each")
+        raise ArgumentError(
+            f"{argument}={list(given)} is empty or names a column twice; name each column once"
+        )
     return str(given[0]) if len(given) == 1 else tuple(given)
 
 
 def _check_column(argument: str, name: Any) -> None:
     if name is not None and not isinstance(name, str):
         raise ArgumentError(
-            f"{argument}={name!r} is a {type(name).__name__}, but columns of files have names: "
+            f"{argument}={name!r} is a {type(name).__name__}, but column names are text: "
             "give a string"
         )
 
@@ -162,11 +164,11 @@ def _locations(source: Any) -> str | tuple[str, ...]:
 
 
 def _location(value: Any, argument: str) -> str:
-    """A path made absolute (workers have other folders), or a URL as it is."""
+    """A URL as it is, or a path made absolute, because workers have other working directories."""
     if not isinstance(value, str | os.PathLike):
         remedy = "extract_features takes frames" if argument == "source" else "give a string"
         raise ArgumentError(
-            f"{argument} is a {type(value).__name__}, but a path or URL is needed; {remedy}"
+            f"{argument} is a {type(value).__name__}, but must be a path or URL; {remedy}"
         )
     text = os.fspath(value)
     if not text:

@@ -1,4 +1,4 @@
-"""Settings and policies that are others than those an interval was made with."""
+"""How the requested settings differ from those an interval was built with."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from tidemill.storage.intervals import IntervalRecord
 
 __all__ = ["SettingsChange", "settings_change"]
 
-#: Features that a sentence names.
+#: Features named in the text.
 NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsChange:
-    """What is asked for now, compared with what an interval was made with."""
+    """What is requested now, compared with what an interval was built with."""
 
-    gained: tuple[str, ...] = ()  # features, without the kind where they are for every kind
+    gained: tuple[str, ...] = ()  # features; without a kind if they are for every kind
     lost: tuple[str, ...] = ()
-    policies: tuple[str, ...] = ()  # and the window; sentences
+    policies: tuple[str, ...] = ()  # and the window, in words
 
     def __bool__(self) -> bool:
         return bool(self.gained or self.lost or self.policies)
 
     @property
     def only_gains(self) -> bool:
-        """Whether all that was made before is asked for again."""
+        """Whether everything that exists is requested again."""
         return not (self.lost or self.policies)
 
     @property
@@ -54,8 +54,8 @@ def settings_change(
 ) -> SettingsChange:
     """Compare canonical settings, policies and an interval's window with those of a record.
 
-    Features are compared as the columns that they give, so their order does not count. Settings of
-    a kind come in place of those of all kinds.
+    Features are compared by the columns they produce, regardless of order. Settings for a kind
+    replace the general ones.
     """
     before, now = _features(record.settings, settings), _features(settings, record.settings)
     given = asdict(policies)
@@ -79,7 +79,7 @@ def _hours(interval: Interval | IntervalRecord) -> str:
 
 
 def _features(settings: Mapping[str, Any], others: Mapping[str, Any]) -> set[str]:
-    """The features of every kind that one of the two names, and of those that neither does."""
+    """The features of every kind that either of the two names, and of all other kinds."""
     return {
         feature_name(None if kind == EVERY_KIND else kind, name, params)
         for kind in {*settings, *others, EVERY_KIND}

@@ -1,4 +1,4 @@
-"""A backfill: the intervals of a span of time that are missing or out of date."""
+"""A backfill: calculate the intervals of a time span that are missing or out of date."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 def chosen_intervals(
     calendar: Calendar, start: Any, end: Any, order: str, now: datetime
 ) -> list[Interval]:
-    """The closed intervals between two times, in the order in which they are worked on.
+    """The closed intervals between two times, in the order in which to process them.
 
     Raises
     ------
@@ -46,20 +46,20 @@ class BackfillRun:
 
     request: Request
     calendar: Calendar
-    intervals: Sequence[Interval]  # in the order in which they are worked on
+    intervals: Sequence[Interval]  # in the order in which to process them
     open_runner: OpenRunner
     board: Board
     given: Mapping[str, Any]  # parameters of the door, completed
 
     def carry_out(self) -> BackfillReport:
-        """Examine the intervals, and calculate those that are due unless it is a dry run.
+        """Examine the intervals, and, except in a dry run, calculate those that are due.
 
-        An interval that fails does not keep the others from being calculated.
+        If an interval fails, the others are still calculated.
 
         Raises
         ------
         SettingsError, SinkError
-            If the table does not fit the request.
+            If the request does not fit the table.
         """
         dry_run = self.given["dry_run"]
         if not self.request.validated:
@@ -78,7 +78,7 @@ class BackfillRun:
     def _calculate(
         self, due: Sequence[Finding], findings: Sequence[Finding]
     ) -> dict[str, BackfillRow]:
-        """What happened to each interval that was due, by its name."""
+        """Calculate the intervals that are due; what happened to each, by name."""
         for finding in findings:
             update_file_list(self.request, finding)
         self.board.expect(finding.interval.name for finding in due)
@@ -98,7 +98,7 @@ class BackfillRun:
         return {row.interval: row for row in done}
 
     def _calculate_one(self, finding: Finding, run: Runner, turn: Turn) -> BackfillRow:
-        """What happened to an interval that was due."""
+        """Calculate an interval that is due; what happened to it."""
         row = BackfillRow.planned(self.calendar, finding)
         retries, delay = self.given["retries"], self.given["retry_delay_seconds"]
         about = request_for(self.request, finding)

@@ -1,4 +1,4 @@
-"""Commands that a person can paste: the backfill that fills or renews intervals of a table."""
+"""Backfill commands to paste, which fill or renew intervals of a table."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from tidemill.recurring.intervals import local_text
 
 __all__ = ["fill_commands"]
 
-#: Parameters that the command takes by their place, or that are those of the backfill itself.
+#: Positional arguments of the command, and options that concern the backfill only.
 _PLACED = {"source", "sink", "start", "end", "order", "concurrency"}
-#: Parameters that may be the path of a file.
+#: Parameters that may be file paths.
 _PATHS = {"settings", "cluster", "work_dir"}
 
 
 def fill_commands(
     request: Request, given: Mapping[str, Any], calendar: Calendar, holes: Sequence[Interval]
 ) -> list[str]:
-    """The commands that fill the holes: one, but for holes of more than 100,000 intervals.
+    """The commands that fill the holes: one, unless these span more than 100,000 intervals.
 
-    Values that are the defaults of a flow are named too: those of the command may be others.
+    Default values are included: the command's defaults may differ from the flow's.
 
     Parameters
     ----------
     request : of the run that found the holes
     given : the parameters of its flow
-    calendar : how time is cut
+    calendar : how time is divided
     holes : oldest first
     """
     words = ["tidemill", "backfill", *request.locations, request.sink, *_options(given)]
@@ -59,7 +59,7 @@ def _options(given: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _texts(name: str, value: Any) -> Iterator[str]:
-    """The texts by which the command is given a value."""
+    """The option values that pass a value to the command."""
     if name == "storage_options":
         yield from (f"{option}={variable}" for option, variable in value.items())
     elif isinstance(value, list | tuple):
@@ -73,14 +73,14 @@ def _texts(name: str, value: Any) -> Iterator[str]:
 
 
 def _is_path(name: str, value: str) -> bool:
-    """Whether it is a path, which the command may be given in another folder, and no word."""
+    """Whether a value is a path, to make absolute: the command may run in another folder."""
     if "://" in value:
         return False
     return name == "work_dir" or (bool(Path(value).suffix) and Path(value).is_file())
 
 
 def _spans(calendar: Calendar, holes: Sequence[Interval]) -> Iterator[tuple[int, int]]:
-    """Spans of time that hold the holes, each of no more intervals than one backfill takes."""
+    """Time spans that cover the holes, each no longer than one backfill allows."""
     longest = MOST_INTERVALS * rules_of(calendar).step
     start = end = None
     for hole in holes:

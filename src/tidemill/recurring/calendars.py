@@ -1,11 +1,11 @@
-"""How time is cut into intervals: a calendar, and what local clocks show.
+"""Divide time into intervals: calendars and local clocks.
 
-Every time is an integer here: nanoseconds since 1970 in UTC, as in a block's ``times``.
+All times are integers: nanoseconds since 1970 in UTC, as in a block's ``times``.
 
-A day starts at the first moment at which the local clock has reached its midnight (or the anchor's
-time of day). Where a change of the clock skips that time, this is the moment of the change; where
-the clock shows it twice, it is the first one. So the moments never go back from day to day,
-whatever a time zone's law has been.
+A day starts at the first moment at which the local clock has reached midnight (or the anchor's time
+of day). If a clock change skips that time, this is the moment of the change; if the clock shows it
+twice, it is the first of the two. So starts never go backwards from day to day, whatever the rules
+of a time zone.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ __all__ = [
     "shown",
 ]
 
-#: The years of times that people may give: with the longest window before them, and the longest
-#: step on either side, they fit into int64 nanoseconds (1677 to 2262).
+#: Years that users may give: with the longest window before them, and the longest step on either
+#: side, times fit into int64 nanoseconds (1677 to 2262).
 EARLIEST, LATEST = 1800, 2249
 _SECOND = 10**9
 _DAY = 86_400 * _SECOND
 _LONGEST = {"every": 366, "window": 36_600}  # days
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: Default anchor: a Monday, so that weeks start on one. In that winter of the north the clocks of
-#: nearly all zones stood as they stand in winter today (1970's did not: London, Monrovia).
+#: Default anchor: a Monday, so that weeks start on Mondays. In that northern winter, nearly all
+#: zones had the offset that they have in winter today (in 1970 some had not: London, Monrovia).
 _MONDAY = datetime(2000, 1, 3)  # noqa: DTZ001 (local, in every zone)
 _DAYS = re.compile(r"\s*(\d+\s*[dw]\s*)+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """How time is cut into intervals, and what is looked at for each of them.
+    """How time is divided into intervals, and which data each of them covers.
 
     Whole days and weeks ("1d", "2w") are days of the local calendar, of 23 to 25 hours. All other
     steps ("15min", "6h", "24h") are absolute: an hourly calendar has 25 intervals on a day of 25
@@ -59,16 +59,16 @@ class Calendar:
     Attributes
     ----------
     every : length of an interval: whole days or weeks, or hours, minutes and seconds
-    timezone : IANA name of the time zone whose days and weeks count
-    anchor : a time at which an interval starts (local unless it names its offset), or a duration
-        shorter than `every` from the default; default: local midnight of Monday 2000-01-03, so
+    timezone : IANA name of the time zone that defines days and weeks
+    anchor : any time at which an interval starts (local unless it has an offset), or a duration
+        shorter than `every` after the default; default: local midnight of Monday 2000-01-03, so
         that days start at midnight, weeks on Monday, and hours with the local hour
-    window : how much time before its end an interval's row sees; default: the interval itself.
+    window : how much time before its end an interval's row covers; default: the interval itself.
         Whole days and weeks are local ones if those of `every` are, otherwise of 24 hours
-    lag : how long after its end an interval counts as closed
-    lookback : how many intervals before the last closed one are looked at again; default:
-        ``ceil(window / every)``, so that a row is seen that comes up to one window (and at least
-        one interval) after its interval closed, in every interval whose window holds it
+    lag : how long after its end an interval is considered closed
+    lookback : how many intervals before the last closed one are examined again; default:
+        ``ceil(window / every)``, so that a row that arrives up to one window (and at least one
+        interval) after its interval closed is found by every interval whose window holds it
 
     Raises
     ------
@@ -93,12 +93,12 @@ class Calendar:
 
     @property
     def earlier(self) -> int:
-        """How many intervals before the last closed one are looked at again."""
+        """How many intervals before the last closed one are examined again."""
         return rules_of(self).earlier
 
 
 def calendar_of(given: Mapping[str, Any]) -> Calendar:
-    """The calendar that a flow's parameters describe; others among them are ignored.
+    """The calendar described by a flow's parameters; other parameters are ignored.
 
     Raises
     ------
@@ -122,7 +122,7 @@ class _Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A calendar's values, read."""
+    """A calendar's values, parsed."""
 
     zone: ZoneInfo
     days: int  # of a step on the local calendar; 0: steps are absolute
@@ -134,13 +134,13 @@ class Rules:
     earlier: int
 
     def boundary(self, index: int) -> int:
-        """When interval `index` starts; the same as of the next one if the clock skips it."""
+        """When interval `index` starts; same as the next one if the clock skips it."""
         if not self.days:
             return self.origin + index * self.step
         return _reach(self.clock + index * timedelta(self.days), self.zone)
 
     def index(self, time: int) -> int:
-        """The number of the interval that holds `time`."""
+        """The number of the interval that contains `time`."""
         if not self.days:
             return (time - self.origin) // self.step
         index = (clock_at(time, self.zone) - self.clock) // timedelta(self.days)
@@ -151,14 +151,14 @@ class Rules:
         return index
 
     def window_start(self, index: int, end: int) -> int:
-        """Where the window starts that ends at the boundary `index`, which is `end`."""
+        """The start of the window that ends at boundary `index`, which is `end`."""
         if not (self.days and self.window.days):
             return end - self.window.nanoseconds
         days = timedelta(index * self.days - self.window.days)
         return _reach(self.clock + days, self.zone)
 
     def text(self, time: int) -> str:
-        """A time as people can give it."""
+        """A time as text that users can pass back."""
         return utc(time).astimezone(self.zone).isoformat()
 
 
@@ -172,19 +172,19 @@ def _make_rules(calendar: Calendar) -> Rules:
     return Rules(zone, *every, clock, origin, window, lag, earlier)
 
 
-#: Read once: a run asks for hundreds of intervals of one calendar.
+#: Parsed once: a run needs hundreds of intervals of one calendar.
 rules_of = lru_cache(maxsize=64)(_make_rules)
 
 
 def _zone(name: Any) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (LookupError, OSError, TypeError, ValueError) as error:  # a folder's name: OSError
+    except (LookupError, OSError, TypeError, ValueError) as error:  # OSError: a folder's name
         raise refusal(
             "timezone",
             name,
             "give an IANA name such as 'UTC' or 'Europe/Berlin' (a machine without "
-            "time zones of its own needs the package tzdata)",
+            "a time zone database needs the package tzdata)",
         ) from error
 
 
@@ -209,7 +209,9 @@ def _span(argument: str, value: Any) -> _Span:
 def _step(value: Any) -> _Span:
     every = _span("every", value)
     if every.nanoseconds % _SECOND:
-        raise refusal("every", value, "give whole seconds: they are in the names of intervals")
+        raise refusal(
+            "every", value, "give whole seconds, because interval names have no fractions"
+        )
     return every
 
 
@@ -221,7 +223,7 @@ def _earlier(lookback: Any, window: _Span, every: _Span) -> int:
         raise refusal(
             "lookback",
             lookback,
-            f"window is {steps:,} times as long as every, too much for the "
+            f"window is {steps:,} times as long as every, too long for the "
             f"default; give a number of intervals from 0 to {MOST_INTERVALS:,}",
         )
     if type(lookback) is not int or not 0 <= lookback <= MOST_INTERVALS:
@@ -232,18 +234,20 @@ def _earlier(lookback: Any, window: _Span, every: _Span) -> int:
 
 
 def _anchor(value: Any, zone: ZoneInfo, every: _Span) -> tuple[datetime, int]:
-    """What the local clock shows at the anchor, and the anchor itself."""
+    """The local time at the anchor, and the anchor itself."""
     offset = _offset(value)
     if offset is None:
         return _given_anchor(value, zone)
     if offset >= every.nanoseconds or offset % _SECOND:
-        raise refusal("anchor", value, "give a time, or whole seconds that are shorter than every")
+        raise refusal(
+            "anchor", value, "give a time, or a duration of whole seconds shorter than every"
+        )
     clock = _MONDAY + timedelta(seconds=offset // _SECOND)
     return clock, _reach(clock, zone)
 
 
 def _offset(anchor: Any) -> int | None:
-    """Nanoseconds from the default anchor; None if it is no duration."""
+    """Nanoseconds after the default anchor; None if it is not a duration."""
     if anchor is None:
         return 0
     try:
@@ -262,12 +266,12 @@ def _given_anchor(value: Any, zone: ZoneInfo) -> tuple[datetime, int]:
 
 
 def read_times(rules: Rules, argument: str, value: Any) -> list[int]:
-    """The moments that are meant: two if the local clock shows that time twice.
+    """Read a time as moments: two if the local clock shows that time twice.
 
     Raises
     ------
     ArgumentError
-        If it is no time, or the local clock skips it and no interval starts instead.
+        If it is not a time, or the local clock skips it and no interval starts instead.
     """
     given = _parse(argument, value, "or an interval's name ('20261120T000000Z')")
     if given.tzinfo:
@@ -280,13 +284,13 @@ def read_times(rules: Rules, argument: str, value: Any) -> list[int]:
         raise refusal(
             argument,
             value,
-            f"the clocks of {rules.zone.key} skip this time; what follows is {following!r}",
+            f"the clocks of {rules.zone.key} skip this time; the next one is {following!r}",
         )
     return times
 
 
 def _skipped(rules: Rules, clock: datetime) -> list[int]:
-    """When the day starts whose midnight the local clock skips; nothing for any other time."""
+    """The start of a day whose midnight the local clock skips; nothing for any other time."""
     index, rest = divmod(clock - rules.clock, timedelta(rules.days or 1))
     start = _reach(clock, rules.zone)
     return [start] if rules.days and not rest and rules.index(start) == index else []
@@ -309,24 +313,25 @@ def _parse(argument: str, value: Any, alternative: str) -> datetime:
 
 
 def moment(time: datetime) -> int:
-    """Nanoseconds since 1970 of a time that knows its time zone."""
-    plain = datetime.fromisoformat(time.astimezone(UTC).isoformat())  # subclasses count otherwise
+    """Nanoseconds since 1970 of a time with a time zone."""
+    plain = datetime.fromisoformat(
+        time.astimezone(UTC).isoformat()
+    )  # arithmetic of subclasses may differ
     return (plain - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
 def clock_at(time: int, zone: ZoneInfo) -> datetime:
-    """What the local clock shows."""
+    """The local time of a moment, without its zone."""
     return utc(time).astimezone(zone).replace(tzinfo=None, fold=0)
 
 
-@lru_cache(maxsize=1024)  # who walks from interval to interval asks for each boundary several times
+@lru_cache(maxsize=1024)  # a walk over intervals needs each boundary several times
 def _reach(clock: datetime, zone: ZoneInfo) -> int:
     """The first moment at which the local clock has reached a time."""
     late = moment(clock.replace(tzinfo=zone))
     if clock_at(late, zone) == clock:
         return late
-    # The clock skips it, at a moment that lies between the readings with the offsets of before and
-    # of after.
+    # The clock skips it at a moment between the readings with the offsets before and after.
     early = moment(clock.replace(tzinfo=zone, fold=1))
     while late - early > _SECOND:
         middle = (early + late) // (2 * _SECOND) * _SECOND
@@ -335,10 +340,10 @@ def _reach(clock: datetime, zone: ZoneInfo) -> int:
 
 
 def shown(value: Any) -> str:
-    """A value in a message; a time as the text that may be given instead."""
+    """A value for a message; times as text that may be given instead."""
     return repr(value.isoformat() if isinstance(value, date) else value)
 
 
 def refusal(argument: str, value: Any, remedy: str) -> ArgumentError:
-    """The error of an argument whose value is not allowed, and why, or what is."""
+    """The error for an argument whose value is not allowed, with the remedy."""
     return ArgumentError(f"{argument}={shown(value)} is not allowed: {remedy}")

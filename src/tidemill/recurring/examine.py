@@ -1,8 +1,8 @@
-"""Which intervals are due, and why.
+"""Decide which intervals are due, and why.
 
-An interval that was published is looked at again in two steps. If the files that touch its
-window are those of before, nothing changed. If not, its rows are read once, and a digest of
-them decides, whatever files they lie in.
+A published interval is examined in two steps. If the files that overlap its window are the same,
+nothing has changed. Otherwise its rows are read once and a digest of them decides, whatever files
+they are in.
 """
 
 from __future__ import annotations
@@ -34,38 +34,38 @@ log = logging.getLogger(__name__)
 
 State = Literal["unchanged", "missing", "changed", "recalculated", "extended", "empty", "refused"]
 
-#: What may be done where settings or policies changed.
+#: What to do if settings or policies changed.
 REMEDY = (
-    "Choose on_settings_change='recalculate', or 'append' where features are only added; or give "
-    "the settings and policies of before, or another sink"
+    "Choose on_settings_change='recalculate', or 'append' if features are only added; or restore "
+    "the previous settings and policies, or choose another sink"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is to be done about one interval."""
+    """What to do about one interval."""
 
     interval: Interval
     state: State
     reason: str
-    replaces: str = ""  # run id of what is published
-    source: Source | None = None  # its window, if its rows were read
+    replaces: str = ""  # id of the run that published it
+    source: Source | None = None  # with its window counted, if its rows were read
     updated_record: IntervalRecord | None = None  # to write: the same rows lie in other files
 
     @property
     def is_due(self) -> bool:
-        """Whether its rows are to be calculated."""
+        """Whether its rows must be calculated."""
         return self.state in {"missing", "changed", "recalculated", "extended"}
 
 
 def examine(request: Request, record: IntervalRecord | None, *, recalculate: bool) -> Finding:
-    """Look at one interval, its rows and the settings it was made with; writes nothing.
+    """Examine one interval, its rows and the settings it was built with; writes nothing.
 
     Parameters
     ----------
-    request : about the interval
-    record : of what is published for it
-    recalculate : calculate it even if nothing changed
+    request : for the interval
+    record : of its published rows; None if there are none
+    recalculate : calculate it even if nothing has changed
 
     Raises
     ------
@@ -88,7 +88,7 @@ def examine_all(
     recalculate: Collection[Interval] = (),
     concurrency: int = 1,
 ) -> list[Finding]:
-    """Look at several intervals, as :func:`examine` does; some are calculated in any case."""
+    """Examine several intervals; those in ``recalculate`` are due even if unchanged."""
     layout = SinkLayout.of(request.sink, request.storage_options)
     known = read_intervals(layout, (interval.name for interval in intervals))
 
@@ -102,7 +102,7 @@ def examine_all(
 def _with_settings_change(
     finding: Finding, change: SettingsChange, choice: OnSettingsChange, run_id: str
 ) -> Finding:
-    """What is to be done about an interval that was made with other settings."""
+    """What to do about an interval that was built with different settings."""
     why = f"the settings changed: {change.text}"
     if choice == "recalculate":
         state: State = "recalculated" if finding.state == "unchanged" else finding.state
@@ -121,9 +121,9 @@ def _with_settings_change(
 
 
 def _examine_rows(request: Request, record: IntervalRecord | None, *, recalculate: bool) -> Finding:
-    """What is to be done about one interval if its settings are those of before."""
+    """What to do about an interval, judged by its rows alone."""
     interval = request.interval
-    assert interval is not None, "the request is about an interval"
+    assert interval is not None, "the request is for an interval"
     found = find_interval_files(request)
     same_roles = record is not None and found.columns == record.columns
     if (
@@ -151,9 +151,9 @@ def _examine_rows(request: Request, record: IntervalRecord | None, *, recalculat
 
 
 def update_file_list(request: Request, finding: Finding) -> None:
-    """Record which files hold the rows of an unchanged interval, so that they are not read again.
+    """Record the files of an unchanged interval, so that they are not read again.
 
-    Skipped if another run published the interval since it was examined: that run's record counts.
+    Skipped if another run has published the interval since: then that run's record stands.
     """
     if (updated := finding.updated_record) is None:
         return

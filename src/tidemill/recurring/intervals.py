@@ -1,8 +1,8 @@
-"""The intervals of a recurring run: where they start and end, and which of them are due.
+"""Where intervals start and end, and which of them a run considers.
 
-A :class:`Calendar` cuts time into intervals without gap or overlap. Every time is an integer here:
-nanoseconds since 1970 in UTC, as in a block's ``times``. Local clocks and text stay at the doors
-(:func:`find_interval`, :func:`between`, :func:`last_closed`).
+A :class:`Calendar` divides time into intervals without gaps or overlaps. All times are integers:
+nanoseconds since 1970 in UTC, as in a block's ``times``. Only these take local times and text:
+:func:`find_interval`, :func:`between` and :func:`last_closed`.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ __all__ = [
 
 
 def interval_at(calendar: Calendar, time: int) -> Interval:
-    """The interval that holds a moment.
+    """The interval that contains a moment.
 
     Parameters
     ----------
-    calendar : how time is cut
+    calendar : how time is divided
     time : nanoseconds since 1970 in UTC
 
     Examples
@@ -56,11 +56,11 @@ def interval_at(calendar: Calendar, time: int) -> Interval:
 
 
 def find_interval(calendar: Calendar, value: Any, argument: str = "interval_start") -> Interval:
-    """The interval that starts at a time somebody gave, or that has this name.
+    """The interval with the given start time or name.
 
     Parameters
     ----------
-    calendar : how time is cut
+    calendar : how time is divided
     value : a time of the calendar's time zone ("2026-11-20T00:00" or "2026-11-20"), a time with
         its offset ("2026-11-20T00:00+01:00"), an interval's name, a datetime or a date
     argument : name of the argument, for the message
@@ -68,8 +68,7 @@ def find_interval(calendar: Calendar, value: Any, argument: str = "interval_star
     Raises
     ------
     ArgumentError
-        If it is no time, or one that is skipped or shown twice by the local clock, or no interval
-        starts at it.
+        If it is not a time, the local clock skips it or shows it twice, or no interval starts then.
 
     Examples
     --------
@@ -102,13 +101,13 @@ def last_closed(calendar: Calendar, now: datetime) -> Interval:
 
     Parameters
     ----------
-    calendar : how time is cut
-    now : when the run was scheduled to start, not when it does: a retry is about the same interval
+    calendar : how time is divided
+    now : when the run was scheduled to start, so that a retry processes the same interval
 
     Raises
     ------
     ArgumentError
-        If `now` does not know its time zone.
+        If `now` has no time zone.
 
     Examples
     --------
@@ -135,7 +134,7 @@ def is_closed(calendar: Calendar, interval: Interval, now: datetime) -> bool:
 
 
 def candidates(calendar: Calendar, last: Interval) -> list[Interval]:
-    """The intervals a run looks at: `last` and ``calendar.earlier`` before it, oldest first.
+    """The intervals a run examines: `last` and ``calendar.earlier`` before it, oldest first.
 
     Examples
     --------
@@ -152,7 +151,7 @@ def between(calendar: Calendar, start: Any, end: Any) -> list[Interval]:
 
     Parameters
     ----------
-    calendar : how time is cut
+    calendar : how time is divided
     start, end : times at which intervals start, as :func:`find_interval` takes them
 
     Raises
@@ -181,18 +180,18 @@ def between(calendar: Calendar, start: Any, end: Any) -> list[Interval]:
 
 
 def missing(calendar: Calendar, names: Iterable[str], until: Interval) -> list[Interval]:
-    """The holes among published intervals: what lies after the oldest and before `until`.
+    """The holes among published intervals, after the oldest one and before `until`.
 
     Parameters
     ----------
-    calendar : how time is cut
+    calendar : how time is divided
     names : of the published intervals, in any order
-    until : the first interval that is not asked about, such as the oldest candidate
+    until : the first interval to leave out, such as the oldest candidate
 
     Raises
     ------
     ArgumentError
-        If the oldest is no interval of this calendar.
+        If the oldest is not an interval of this calendar.
 
     Examples
     --------
@@ -210,7 +209,7 @@ def missing(calendar: Calendar, names: Iterable[str], until: Interval) -> list[I
 
 
 def local_text(calendar: Calendar, time: int) -> str:
-    """A moment as the local clock shows it, with its offset: a text that people can give back.
+    """A moment in local time with its offset, as text that can be passed back.
 
     Examples
     --------

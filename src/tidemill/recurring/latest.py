@@ -30,22 +30,22 @@ __all__ = ["LatestRun", "OpenRunner", "Runner", "request_for"]
 
 log = logging.getLogger(__name__)
 
-#: Carries out a request about one interval, in its turn; the summary in JSON values.
+#: Carries out a request for one interval, in its turn, and returns the summary as JSON values.
 Runner = Callable[[Request, Turn | None], Summary]
-#: Gives a runner for as long as it is needed: a run with nothing to do never opens one.
+#: Opens a runner while it is needed; a run with nothing to do never opens one.
 OpenRunner = Callable[[], AbstractContextManager[Runner]]
 
-#: Seconds between two looks at a window that has no rows yet.
+#: Seconds between checks of a window that has no rows yet.
 EMPTY_SECONDS = 30.0
 
 
 @dataclass(slots=True)
 class LatestRun:
-    """One recurring run, with what it found and did so far, over all attempts."""
+    """One recurring run, and what it has found and done so far, over all attempts."""
 
     request: Request
     calendar: Calendar
-    last: Interval  # that the run is about
+    last: Interval  # the one the run is for
     open_runner: OpenRunner
     board: Board
     given: Mapping[str, Any]  # parameters of the door, completed
@@ -53,7 +53,7 @@ class LatestRun:
     made: list[tuple[Finding, Summary]] = field(default_factory=list)  # by all attempts
 
     def carry_out(self) -> LatestReport:
-        """Examine the intervals and calculate those that are due; the report.
+        """Examine the intervals, calculate those that are due, and report.
 
         Raises
         ------
@@ -62,7 +62,7 @@ class LatestRun:
         CheckError
             If the rows of published intervals are gone.
         SettingsError, SinkError
-            If the table does not fit the request.
+            If the request does not fit the table.
         IntervalsError
             If several intervals were due and some failed.
         """
@@ -70,7 +70,7 @@ class LatestRun:
         return with_retries(self._attempt, retries, delay)
 
     def report(self) -> LatestReport:
-        """What was found and done so far."""
+        """Report what was found and done so far."""
         looked_at = [finding.interval for finding in self.findings]
         calculated = {finding.interval: finding for finding, _ in self.made}
         latest = [calculated.get(finding.interval, finding) for finding in self.findings]
@@ -100,7 +100,7 @@ class LatestRun:
         return self.report()
 
     def _wait_for_rows(self) -> list[Finding]:
-        """Examine until the last interval has rows, if ``on_empty`` says so."""
+        """Examine the intervals; repeat until the last one has rows if ``on_empty`` is "wait"."""
         on_empty, max_wait = self.given["on_empty"], self.given["max_wait"]
         began = time.monotonic()
         while True:
@@ -117,7 +117,7 @@ class LatestRun:
             time.sleep(min(EMPTY_SECONDS, max_wait - waited))
 
     def _examine(self) -> list[Finding]:
-        """What is to be done about the interval and the ones before, oldest first."""
+        """What to do about the interval and earlier ones, oldest first."""
         if not self.request.validated:
             check_table(self.request, self.calendar)
         recalculated = [self.last] if self.given["recalculate"] else ()
@@ -129,7 +129,7 @@ class LatestRun:
         return found
 
     def _calculate(self, due: Sequence[Finding]) -> None:
-        """Calculate what is due; an interval that fails does not keep the others from it."""
+        """Calculate what is due; if an interval fails, continue with the others."""
         if not due:
             return
         failed: list[tuple[str, Exception]] = []
@@ -150,7 +150,7 @@ class LatestRun:
 
 
 def request_for(request: Request, finding: Finding) -> Request:
-    """The request for the interval of a finding that is due."""
+    """The request for an interval that is due."""
     return replace(
         request,
         interval=finding.interval,

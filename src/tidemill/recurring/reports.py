@@ -1,4 +1,4 @@
-"""What runs over intervals report: values that flows return as JSON, and pages are made of."""
+"""Reports of runs over intervals: flows return them as JSON, and pages are made from them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tidemill.recurring.unpublished import NeedsBackfill
 
 __all__ = ["BackfillReport", "BackfillRow", "FindingRow", "LatestReport"]
 
-#: A run's summary in JSON values, see :class:`tidemill.execution.records.RunSummary`.
+#: A run's summary as JSON values, see :class:`tidemill.execution.records.RunSummary`.
 Summary = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class FindingRow:
-    """What was found about one interval."""
+    """What was found for one interval."""
 
     interval: str  # its name
     start: str  # local
@@ -37,15 +37,15 @@ class FindingRow:
 class LatestReport:
     """What a recurring run found and did."""
 
-    interval: str  # that the run is about
+    interval: str  # the one the run is for
     sink: str
     findings: Sequence[FindingRow]
-    summaries: Sequence[Summary]  # of what was calculated
+    summaries: Sequence[Summary]  # of the calculated intervals
     holes: NeedsBackfill  # older intervals that were never published
-    outdated: NeedsBackfill  # older intervals with other settings
+    outdated: NeedsBackfill  # older intervals with different settings
 
     def to_json(self) -> dict[str, Any]:
-        """The report in JSON values."""
+        """The report as JSON values."""
         found: dict[str, Any] = _json(asdict(self))
         return found
 
@@ -64,7 +64,7 @@ class BackfillRow:
 
     @classmethod
     def planned(cls, calendar: Calendar, finding: Finding) -> BackfillRow:
-        """The row before the interval is worked on."""
+        """The row before the interval is processed."""
         found = FindingRow.of(calendar, finding)
         result = "refused" if finding.state == "refused" else "skipped"
         result = "due" if finding.is_due else result
@@ -81,11 +81,11 @@ class BackfillReport:
 
     @property
     def failed(self) -> list[BackfillRow]:
-        """The intervals that are not published as they should be."""
+        """The intervals that should have been published and were not."""
         return [row for row in self.intervals if row.result in {"failed", "refused"}]
 
     def to_json(self) -> dict[str, Any]:
-        """The report in JSON values; rows and digests only where there are any."""
+        """The report as JSON values; rows and digests only if there are any."""
         rows = (asdict(row) for row in self.intervals)
         shown = [{name: value for name, value in row.items() if value is not None} for row in rows]
         return {"sink": self.sink, "dry_run": self.dry_run, "intervals": shown}

@@ -1,4 +1,4 @@
-"""Repeating work after errors that may pass. Prefect's own retries would repeat all others, too."""
+"""Retry work after transient errors. Prefect's own retries would repeat it after any error."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def with_retries(
     delay: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> R:
-    """Call ``attempt`` until it succeeds, as long as its errors may pass.
+    """Call ``attempt`` until it succeeds, as long as its errors are transient.
 
     Parameters
     ----------
     attempt : what to do
-    retries : repetitions after the first attempt, 0 or more
+    retries : calls after the first one, 0 or more
     delay : seconds before each of them
-    sleep : waits; may raise to end the repetitions
+    sleep : waits; may raise to stop retrying
 
     Raises
     ------
     Exception
-        What the last attempt raised, or the first error that does not pass.
+        The error of the last attempt, or the first one that is not transient.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def with_retries(
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether an error of a run may be gone at the next attempt.
+    """Whether the next attempt may succeed after this error.
 
     Examples
     --------

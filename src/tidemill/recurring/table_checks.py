@@ -1,4 +1,4 @@
-"""Whether a request fits the table it is about, and whether what was found may be calculated."""
+"""Check that a request fits its table, and that what was found may be calculated."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["check_findings", "check_table", "check_vanished", "validate_table_re
 
 log = logging.getLogger(__name__)
 
-#: Intervals that a message names.
+#: Intervals named in a message.
 NAMED = 10
 
 
 def validate_table_request(request: Request, calendar: Calendar) -> Request:
-    """Check a request against its table and its input, before anything is started; writes nothing.
+    """Check a request against its table and input before anything starts; writes nothing.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def check_table(request: Request, calendar: Calendar) -> None:
     SinkError
         If the sink is one file, holds something else, or a table without intervals.
     SettingsError
-        If settings or policies are others than those of the table's latest interval, and
+        If settings or policies differ from those of the table's latest interval, and
         ``on_settings_change`` does not allow that.
     """
     layout = SinkLayout.of(request.sink, request.storage_options)
@@ -67,34 +67,36 @@ def check_table(request: Request, calendar: Calendar) -> None:
         return
     change = settings_change(request.settings.canonical(), request.policies, latest, interval)
     if change and not (choice == "append" and change.only_gains):
-        raise SettingsError(f"the table {request.sink} was made otherwise: {change.text}. {REMEDY}")
+        raise SettingsError(
+            f"the table {request.sink} was built with different settings: {change.text}. {REMEDY}"
+        )
 
 
 def _check_ids(request: Request, record: IntervalRecord) -> None:
-    """A table has the id columns it was made with."""
+    """Refuse id columns other than those the table was built with."""
     before, now = record.columns.id, request.column_id
     if before != now:
         raise SettingsError(
-            f"the table {request.sink} was made with column_id={before!r}, not {now!r}: give the "
-            "columns of before, or another sink"
+            f"the table {request.sink} was built with column_id={before!r}, not {now!r}: restore "
+            "the previous columns, or choose another sink"
         )
 
 
 def _check_calendar(request: Request, calendar: Calendar, record: IntervalRecord) -> Interval:
-    """A table has the intervals it was made with; the one of the record, as it would be now."""
+    """Refuse a calendar other than the table's; the record's interval in this calendar."""
     interval = interval_at(calendar, record.start)
     if (interval.start, interval.end) != (record.start, record.end):
         raise SettingsError(
             f"the table {request.sink} has other intervals than those of every={calendar.every!r}, "
             f"timezone={calendar.timezone!r} and anchor={calendar.anchor!r}, such as "
-            f"{record.name} of {(record.end - record.start) / 3_600e9:.4g} hours: give the "
-            "calendar of before, or another sink"
+            f"{record.name} of {(record.end - record.start) / 3_600e9:.4g} hours: "
+            "restore the previous calendar, or choose another sink"
         )
     return interval
 
 
 def check_findings(findings: Iterable[Finding]) -> None:
-    """Refuse to go on if an interval cannot be calculated with these settings.
+    """Refuse to continue if an interval cannot be calculated with these settings.
 
     Raises
     ------
@@ -112,18 +114,18 @@ def check_vanished(request: Request, findings: Iterable[Finding]) -> None:
     Raises
     ------
     CheckError
-        If the check fails; the rows that are published stay.
+        If the check fails; the published rows are kept.
     """
     gone = [one.interval.name for one in findings if one.state == "empty" and one.replaces]
     if not gone:
         return
-    told = (
-        f"all input rows of {len(gone)} published intervals are gone: {shorten(gone, NAMED)}. What "
-        "is published stays"
+    text = (
+        f"all input rows of {len(gone)} published intervals are gone: {shorten(gone, NAMED)}. The "
+        "published rows are kept"
     )
     if request.checks["rows_drop"].get("fail", 1.0) < 1.0:
         raise CheckError(
-            f"{told}; bring the rows back, or, if it is meant, choose a smaller lookback or "
-            '{"rows_drop": "off"} in checks'
+            f"{text}; restore the input rows, or, if this is intended, choose a smaller lookback "
+            'or {"rows_drop": "off"} in checks'
         )
-    log.warning("%s", told)
+    log.warning("%s", text)

@@ -1,4 +1,4 @@
-"""Older intervals that need a backfill: never published, or made with other settings."""
+"""Find older intervals that need a backfill: never published, or built with other settings."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tidemill.storage.layout import SinkLayout
 
 __all__ = ["NeedsBackfill", "needs_backfill", "outdated_intervals", "unpublished_intervals"]
 
-#: Intervals that a report names.
+#: Intervals named in a report.
 NAMED = 10
-#: Intervals before those looked at whose settings are compared.
+#: Older intervals whose settings are compared.
 SCANNED = 100
 
 
@@ -35,13 +35,13 @@ class NeedsBackfill:
 def needs_backfill(
     request: Request, given: Mapping[str, Any], calendar: Calendar, intervals: Sequence[Interval]
 ) -> NeedsBackfill:
-    """What a report says of intervals that need a backfill.
+    """Summarise intervals that need a backfill, for a report.
 
     Parameters
     ----------
     request : of the run that found them
     given : the parameters of its flow
-    calendar : how time is cut
+    calendar : how time is divided
     intervals : oldest first
     """
     return NeedsBackfill(
@@ -54,9 +54,9 @@ def needs_backfill(
 def outdated_intervals(
     request: Request, calendar: Calendar, looked_at: Sequence[Interval]
 ) -> list[Interval]:
-    """Intervals older than those looked at that have other settings, oldest first.
+    """Intervals with different settings that are older than those examined, oldest first.
 
-    Only the newest :data:`SCANNED` are compared, and none where settings may not change.
+    Only the newest :data:`SCANNED` are compared, and none if settings may not change.
     """
     if request.on_settings_change == "refuse":
         return []
@@ -71,6 +71,6 @@ def outdated_intervals(
 def unpublished_intervals(
     request: Request, calendar: Calendar, looked_at: Sequence[Interval]
 ) -> list[Interval]:
-    """Intervals that were never published and are older than those looked at."""
+    """Intervals that were never published and are older than those examined."""
     layout = SinkLayout.of(request.sink, request.storage_options)
     return missing(calendar, interval_names(layout), looked_at[0])
