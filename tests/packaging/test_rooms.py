@@ -123,7 +123,7 @@ def test_lines_of_pages_are_short(page):
 def test_the_folders_of_tests_are_rooms():
     """So that ``make test ROOM=...`` finds the tests of a room under its name."""
     rooms = {room.name for room in ROOMS} | {"flows", "tasks", "deployments"}
-    others = {"benchmarks", "packaging", "support"}
+    others = {"benchmarks", "compatibility", "packaging", "support"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("**/test_*.py"))}
     assert folders - others <= rooms
 
