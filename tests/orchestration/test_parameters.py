@@ -29,7 +29,7 @@ from tidemill.orchestration.parameters import docstring_of, signature_of
 from tidemill.planning import doors
 from tidemill.planning.check_limits import CHECK_LIMITS, parse_checks
 from tidemill.planning.doors import DOORS
-from tidemill.planning.parameters import Form, Parameter
+from tidemill.planning.parameters import FlowParameter, Form
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import find_interval
 from tidemill.storage.options import check_options
@@ -118,7 +118,9 @@ SPANS = {
 
 
 def test_a_parameter_that_is_added_to_a_group_appears_at_every_door_of_the_group(monkeypatch):
-    added = Parameter("colour", "Running", (Form(str),), "Which colour.", "blue", short="Colour.")
+    added = FlowParameter(
+        "colour", "Running", (Form(str),), "Which colour.", "blue", short="Colour."
+    )
     monkeypatch.setattr(doors, "PARAMETERS", {**doors.PARAMETERS, "colour": added})
     groups = {**doors.GROUPS, "cluster": ("cluster", "colour")}
     monkeypatch.setattr(doors, "GROUPS", groups)

@@ -8,7 +8,7 @@ import pytest
 
 from tidemill.model.policies import OnError
 from tidemill.planning.check_limits import CHECK_LIMITS
-from tidemill.planning.parameters import PARAMETERS, REQUIRED, Form, Parameter
+from tidemill.planning.parameters import PARAMETERS, REQUIRED, FlowParameter, Form
 
 ALL = list(PARAMETERS.values())
 GROUPS = ["Input", "Output", "Columns", "Features", "Intervals", "Policies", "Running"]
@@ -58,7 +58,7 @@ def test_choices_are_those_of_the_literal_and_of_nothing_else():
     assert PARAMETERS["on_error"].choices == ("raise", "nan")
     assert PARAMETERS["settings"].choices == ()  # one of several forms
     assert PARAMETERS["sink"].choices == ()
-    assert Parameter("x", "Input", (Form(OnError),), "X.").choices == ("raise", "nan")
+    assert FlowParameter("x", "Input", (Form(OnError),), "X.").choices == ("raise", "nan")
 
 
 def test_every_choice_is_explained_in_the_help():

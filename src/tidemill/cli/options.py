@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tidemill.planning.doors import Door
-from tidemill.planning.parameters import PARAMETERS, Parameter
+from tidemill.planning.parameters import PARAMETERS, FlowParameter
 
 __all__ = ["MODULE_OPTION", "STORAGE_OPTION", "given_of", "pairs", "takes_options"]
 
@@ -31,7 +31,7 @@ def takes_options(door: Door) -> Decorator:
     return add
 
 
-def _decorator(parameter: Parameter, door: Door) -> Decorator:
+def _decorator(parameter: FlowParameter, door: Door) -> Decorator:
     name = _ARGUMENTS.get(parameter.name)
     if name is None:
         return _option(parameter)
@@ -40,7 +40,7 @@ def _decorator(parameter: Parameter, door: Door) -> Decorator:
     return click.argument(parameter.name, metavar=name)
 
 
-def _option(parameter: Parameter) -> Decorator:
+def _option(parameter: FlowParameter) -> Decorator:
     keywords: dict[str, Any] = {"help": parameter.short, "required": parameter.is_required}
     if not parameter.is_required and parameter.default is not None:
         keywords |= {"default": parameter.default, "show_default": True}
@@ -59,7 +59,7 @@ def _option(parameter: Parameter) -> Decorator:
     return click.option(parameter.flag, parameter.name, **keywords)
 
 
-def _is_mapping_only(parameter: Parameter) -> bool:
+def _is_mapping_only(parameter: FlowParameter) -> bool:
     return "dict" in repr(parameter.forms[0].type)
 
 

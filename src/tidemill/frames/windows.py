@@ -1,6 +1,6 @@
 """Window arithmetic: from sort keys and cutoffs to slices of series, which may overlap.
 
-Keys are int64 (times in nanoseconds, or integers) or float64. They ascend strictly within each
+WindowKeys are int64 (times in nanoseconds, or integers) or float64. They ascend strictly within each
 slice of a :class:`Track`. Nothing here loops over windows or ids, and nothing stores all windows:
 :class:`Cutoffs` computes any of them on demand.
 """
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 #: Sort keys and cutoffs, int64 or float64.
-Keys: TypeAlias = npt.NDArray[Any]
+WindowKeys: TypeAlias = npt.NDArray[Any]
 
 _LOWEST, _HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
@@ -77,7 +77,7 @@ def parse_span(argument: str, value: Any) -> WindowSpan:
 class Track:
     """The sort keys of series, one series per id."""
 
-    keys: Keys  # [n], strictly ascending within each series
+    keys: WindowKeys  # [n], strictly ascending within each series
     starts: Index  # int64[k]
     stops: Index  # int64[k]
 
@@ -148,14 +148,14 @@ class Cutoffs:
     stops: Index  # int64[r], number of windows up to the end of each run
     step: int = 1
     unit: int = 1  # nanoseconds
-    keys: Keys | None = None
+    keys: WindowKeys | None = None
 
     @property
     def n_windows(self) -> int:
         """Number of windows of all runs."""
         return int(self.stops[-1]) if len(self.stops) else 0
 
-    def take(self, windows: Index) -> tuple[Index, Keys]:
+    def take(self, windows: Index) -> tuple[Index, WindowKeys]:
         """Ids and cutoffs of these windows.
 
         Examples
@@ -245,7 +245,9 @@ def _limit(latest: int, step: int, *, include_cutoff: bool) -> int:
     return min(end, _HIGHEST // step)
 
 
-def places(keys: Keys, starts: Index, stops: Index, wanted: Keys, *, after: bool) -> Index:
+def places(
+    keys: WindowKeys, starts: Index, stops: Index, wanted: WindowKeys, *, after: bool
+) -> Index:
     """Position of the first key at or after ``wanted`` (``after``: only after) in each slice.
 
     A bisection of all slices at once; 0.3 us for a slice of a million rows.
@@ -271,7 +273,12 @@ def places(keys: Keys, starts: Index, stops: Index, wanted: Keys, *, after: bool
 
 
 def slices(
-    track: Track, ids: Index, cutoffs: Keys, window: WindowSpan | None, *, include_cutoff: bool
+    track: Track,
+    ids: Index,
+    cutoffs: WindowKeys,
+    window: WindowSpan | None,
+    *,
+    include_cutoff: bool,
 ) -> tuple[Index, Index]:
     """Starts and stops of windows ``[cutoff - window, cutoff)``.
 

@@ -21,7 +21,7 @@ from pydantic_core import CoreSchema
 
 from tidemill.errors import ArgumentError
 from tidemill.planning.doors import DOORS, Door, check_number
-from tidemill.planning.parameters import Form, Parameter
+from tidemill.planning.parameters import FlowParameter, Form
 
 __all__ = ["docstring_of", "signature_of", "signatures_text", "takes"]
 
@@ -99,7 +99,7 @@ def signature_of(door: Door) -> inspect.Signature:
     )
 
 
-def _annotation(parameter: Parameter) -> Any:
+def _annotation(parameter: FlowParameter) -> Any:
     """The type that Prefect validates values with, and makes the form's field from."""
     one = reduce(or_, (_of_form(form) for form in parameter.forms))
     if parameter.name in _LOCATIONS:
@@ -184,7 +184,7 @@ def _function_text(door: Door) -> str:
     return "\n".join([f"def {_function_name(door)}(", *lines, ") -> dict[str, Any]:", body])
 
 
-def _type_text(parameter: Parameter) -> str:
+def _type_text(parameter: FlowParameter) -> str:
     types = [form.type for form in parameter.forms]
     if str in types:  # which a choice is, too
         types = [one for one in types if "Literal" not in repr(one)]
@@ -203,7 +203,7 @@ def _text_of(type_: Any) -> str:
     return f"{origin.__name__}[{', '.join(map(_text_of, arguments))}]"
 
 
-def _default_text(parameter: Parameter) -> str:
+def _default_text(parameter: FlowParameter) -> str:
     if parameter.is_required:
         return ""
     default = parameter.default

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tidemill.errors import ArgumentError
-from tidemill.planning.parameters import PARAMETERS, Parameter
+from tidemill.planning.parameters import PARAMETERS, FlowParameter
 
 __all__ = [
     "BACKFILL",
@@ -36,12 +36,12 @@ class Door:
     helps: Mapping[str, str] = field(default_factory=dict)  # likewise
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[FlowParameter, ...]:
         """All parameters: required ones first, then in the order of the groups."""
         listed = [self._own(name) for group in self.groups for name in GROUPS[group]]
         return tuple(sorted(listed, key=lambda one: not one.is_required))
 
-    def _own(self, name: str) -> Parameter:
+    def _own(self, name: str) -> FlowParameter:
         parameter = PARAMETERS[name]
         return replace(
             parameter,
@@ -71,7 +71,7 @@ class Door:
             raise TypeError(f"{self.name} needs a value for {required[0]!r}")
         return {name: given.get(name, one.default) for name, one in known.items()}
 
-    def __iter__(self) -> Iterator[Parameter]:
+    def __iter__(self) -> Iterator[FlowParameter]:
         return iter(self.parameters)
 
     def __contains__(self, name: str) -> bool:

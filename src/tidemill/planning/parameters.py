@@ -18,7 +18,7 @@ from tidemill.model.interval import MOST_INTERVALS
 from tidemill.model.policies import OnDuplicate, OnError, OnNan, OnSettingsChange
 from tidemill.planning.check_limits import CHECK_LIMITS, LEVELS, CheckLimits
 
-__all__ = ["PARAMETERS", "REQUIRED", "Form", "Parameter"]
+__all__ = ["PARAMETERS", "REQUIRED", "FlowParameter", "Form"]
 
 OnEmpty = Literal["wait", "skip", "fail"]
 Order = Literal["oldest first", "newest first"]
@@ -43,7 +43,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class FlowParameter:
     """One parameter, the same at every door."""
 
     name: str
@@ -123,7 +123,7 @@ def _check_rule(check: CheckLimits) -> dict[str, Any]:
 
 
 _TABLE = (
-    Parameter(
+    FlowParameter(
         "source",
         "Input",
         (
@@ -132,14 +132,14 @@ _TABLE = (
         ),
         "Path, folder, glob or URL of the Parquet or CSV input files, or a list of them.",
     ),
-    Parameter(
+    FlowParameter(
         "sink",
         "Output",
         (Form(str, _FILLED),),
         "Where to write the feature matrix. A path ending in .parquet or .csv is a single file; "
         "anything else is the folder or URL of a Delta table.",
     ),
-    Parameter(
+    FlowParameter(
         "column_id",
         "Columns",
         _COLUMNS,
@@ -148,7 +148,7 @@ _TABLE = (
         short="Column that identifies a series; repeat it for ids of several columns.",
         is_repeated=True,
     ),
-    Parameter(
+    FlowParameter(
         "column_sort",
         "Columns",
         (_COLUMN,),
@@ -157,14 +157,14 @@ _TABLE = (
         None,
         short="Column to sort the rows of each series by.",
     ),
-    Parameter(
+    FlowParameter(
         "column_time",
         "Columns",
         (_COLUMN,),
         "Column of timestamps. Timestamps without a time zone are read as UTC.",
         short="Column of timestamps.",
     ),
-    Parameter(
+    FlowParameter(
         "column_kind",
         "Columns",
         (_COLUMN,),
@@ -172,7 +172,7 @@ _TABLE = (
         None,
         short="Column that holds the kind of each row (long format).",
     ),
-    Parameter(
+    FlowParameter(
         "column_value",
         "Columns",
         _COLUMNS,
@@ -182,7 +182,7 @@ _TABLE = (
         short="Column of values; default: every other column is a kind.",
         is_repeated=True,
     ),
-    Parameter(
+    FlowParameter(
         "settings",
         "Features",
         (
@@ -196,7 +196,7 @@ _TABLE = (
         "comprehensive",
         short="minimal, efficient, comprehensive, a settings file, or settings as JSON.",
     ),
-    Parameter(
+    FlowParameter(
         "kind_to_settings",
         "Features",
         (Form(dict[str, Any]),),
@@ -205,7 +205,7 @@ _TABLE = (
         None,
         short="Settings for individual kinds, as JSON.",
     ),
-    Parameter(
+    FlowParameter(
         "every",
         "Intervals",
         (_SPAN,),
@@ -214,7 +214,7 @@ _TABLE = (
         "1d",
         short="Length of an interval.",
     ),
-    Parameter(
+    FlowParameter(
         "timezone",
         "Intervals",
         (Form(str, {"pattern": r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"}),),
@@ -222,7 +222,7 @@ _TABLE = (
         "UTC",
         short="Time zone that defines local days.",
     ),
-    Parameter(
+    FlowParameter(
         "anchor",
         "Intervals",
         (Form(str, {"pattern": f"^({_LENGTH}|{_TIME})$"}),),
@@ -231,7 +231,7 @@ _TABLE = (
         None,
         short="Any time at which an interval starts; default: midnight.",
     ),
-    Parameter(
+    FlowParameter(
         "window",
         "Intervals",
         (_SPAN,),
@@ -240,7 +240,7 @@ _TABLE = (
         None,
         short="Data that each row covers, up to the interval's end; default: the interval.",
     ),
-    Parameter(
+    FlowParameter(
         "lag",
         "Intervals",
         (Form(str, {"pattern": f"^{_LENGTH}$"}),),
@@ -248,7 +248,7 @@ _TABLE = (
         "0s",
         short="How long after its end an interval is considered closed.",
     ),
-    Parameter(
+    FlowParameter(
         "lookback",
         "Intervals",
         (Form(int, {"minimum": 0, "maximum": MOST_INTERVALS}),),
@@ -257,7 +257,7 @@ _TABLE = (
         None,
         short="How many earlier intervals to check again.",
     ),
-    Parameter(
+    FlowParameter(
         "interval_start",
         "Intervals",
         (_MOMENT,),
@@ -267,7 +267,7 @@ _TABLE = (
         None,
         short="Start of the interval to process; default: the latest closed interval.",
     ),
-    Parameter(
+    FlowParameter(
         "start",
         "Intervals",
         (_MOMENT,),
@@ -276,14 +276,14 @@ _TABLE = (
         "20261101T060000Z.",
         short="Start of the first interval, such as 2026-11-01.",
     ),
-    Parameter(
+    FlowParameter(
         "end",
         "Intervals",
         (_MOMENT,),
         "End of the last interval, in the same format as start, such as 2026-11-01.",
         short="End of the last interval.",
     ),
-    Parameter(
+    FlowParameter(
         "order",
         "Intervals",
         _choice(Order),
@@ -291,7 +291,7 @@ _TABLE = (
         "oldest first",
         short="Order in which to process the intervals.",
     ),
-    Parameter(
+    FlowParameter(
         "concurrency",
         "Intervals",
         (Form(int, {"minimum": 1}),),
@@ -299,7 +299,7 @@ _TABLE = (
         2,
         short="How many intervals to process at once. They are published in order.",
     ),
-    Parameter(
+    FlowParameter(
         "dry_run",
         "Intervals",
         (_YES,),
@@ -307,7 +307,7 @@ _TABLE = (
         default=False,
         short="Only report what would be done.",
     ),
-    Parameter(
+    FlowParameter(
         "recalculate",
         "Intervals",
         (_YES,),
@@ -315,7 +315,7 @@ _TABLE = (
         default=False,
         short="Calculate even if nothing has changed.",
     ),
-    Parameter(
+    FlowParameter(
         "on_empty",
         "Intervals",
         _choice(OnEmpty),
@@ -324,7 +324,7 @@ _TABLE = (
         "fail",
         short="What to do if the window has no rows.",
     ),
-    Parameter(
+    FlowParameter(
         "max_wait",
         "Intervals",
         (_SECONDS,),
@@ -332,7 +332,7 @@ _TABLE = (
         3600.0,
         short="Seconds to wait for rows with --on-empty wait.",
     ),
-    Parameter(
+    FlowParameter(
         "on_nan",
         "Policies",
         _choice(OnNan),
@@ -341,7 +341,7 @@ _TABLE = (
         "raise",
         short="What to do with series that have NaN or infinite values.",
     ),
-    Parameter(
+    FlowParameter(
         "on_duplicate",
         "Policies",
         _choice(OnDuplicate),
@@ -350,7 +350,7 @@ _TABLE = (
         "raise",
         short="What to do with rows that share id, kind and sort value.",
     ),
-    Parameter(
+    FlowParameter(
         "on_error",
         "Policies",
         _choice(OnError),
@@ -359,7 +359,7 @@ _TABLE = (
         "raise",
         short="What to do if a calculator raises an error.",
     ),
-    Parameter(
+    FlowParameter(
         "on_settings_change",
         "Policies",
         _choice(OnSettingsChange),
@@ -370,7 +370,7 @@ _TABLE = (
         short="What to do if the table was built with different settings; append calculates new "
         "features only.",
     ),
-    Parameter(
+    FlowParameter(
         "checks",
         "Policies",
         (Form(dict[str, Any], _checks_rule()),),
@@ -381,7 +381,7 @@ _TABLE = (
         None,
         short='Limits of the checks, as JSON: {"rows_drop": {"fail": 0.3}}.',
     ),
-    Parameter(
+    FlowParameter(
         "cluster",
         "Running",
         (
@@ -398,7 +398,7 @@ _TABLE = (
         "threads",
         short="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
     ),
-    Parameter(
+    FlowParameter(
         "retries",
         "Running",
         (Form(int, {"minimum": 0}),),
@@ -407,7 +407,7 @@ _TABLE = (
         2,
         short="How many times to retry after transient errors.",
     ),
-    Parameter(
+    FlowParameter(
         "retry_delay_seconds",
         "Running",
         (_SECONDS,),
@@ -415,7 +415,7 @@ _TABLE = (
         60.0,
         short="Seconds to wait before each retry.",
     ),
-    Parameter(
+    FlowParameter(
         "wait_for_sink",
         "Running",
         (_SECONDS,),
@@ -423,7 +423,7 @@ _TABLE = (
         3600.0,
         short="Seconds to wait if another run is writing to OUTPUT.",
     ),
-    Parameter(
+    FlowParameter(
         "work_dir",
         "Running",
         (Form(str, _FILLED),),
@@ -431,7 +431,7 @@ _TABLE = (
         None,
         short="Folder for temporary data; default: next to OUTPUT.",
     ),
-    Parameter(
+    FlowParameter(
         "storage_options",
         "Running",
         (
@@ -454,7 +454,7 @@ _TABLE = (
         is_repeated=True,
         option="--storage-option",
     ),
-    Parameter(
+    FlowParameter(
         "modules",
         "Running",
         (
@@ -470,7 +470,7 @@ _TABLE = (
         is_repeated=True,
         option="--module",
     ),
-    Parameter(
+    FlowParameter(
         "part_bytes",
         "Running",
         (Form(int, {"minimum": 1}),),
@@ -478,7 +478,7 @@ _TABLE = (
         None,
         short="Bytes of input per part.",
     ),
-    Parameter(
+    FlowParameter(
         "isolation_seconds",
         "Running",
         (Form(float, {"exclusiveMinimum": 0}),),
@@ -489,4 +489,4 @@ _TABLE = (
     ),
 )
 #: All parameters by name.
-PARAMETERS: Mapping[str, Parameter] = {parameter.name: parameter for parameter in _TABLE}
+PARAMETERS: Mapping[str, FlowParameter] = {parameter.name: parameter for parameter in _TABLE}

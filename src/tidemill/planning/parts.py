@@ -60,7 +60,7 @@ class _Items:
 
 
 @dataclass(frozen=True, slots=True)
-class _Limits:
+class _PartLimits:
     """The limits of a part."""
 
     row_bytes: float
@@ -133,11 +133,11 @@ def make_parts(
     return "spilled", _parts(points, limits.cut(points), (), limits.row_bytes)
 
 
-def _limits(statistics: Statistics, seconds: float, part_bytes: int | None) -> _Limits:
+def _limits(statistics: Statistics, seconds: float, part_bytes: int | None) -> _PartLimits:
     total = statistics.profile.rows * statistics.row_bytes
     share = min(max(total / PARTS_BY_BYTES, LEAST_PART_BYTES), MOST_PART_BYTES)
     slow = min(max(seconds / PARTS_BY_SECONDS, LEAST_PART_SECONDS), MOST_PART_SECONDS)
-    return _Limits(statistics.row_bytes, float(part_bytes or share), slow)
+    return _PartLimits(statistics.row_bytes, float(part_bytes or share), slow)
 
 
 def _price(statistics: Statistics, seconds: Seconds, n_kinds: int) -> _Items:
@@ -192,14 +192,14 @@ def _of_group(group: Group, points: _Items) -> _Items:
     )
 
 
-def _is_readable(piece: _Items, limits: _Limits) -> bool:
+def _is_readable(piece: _Items, limits: _PartLimits) -> bool:
     """Whether reading a row group once per part is faster than the partition step."""
     n_parts = min(float(limits.load(piece).sum()), len(piece.keys))
     worth = max(SPILL_SECONDS, READ_SHARE * float(piece.seconds.sum() / piece.rows.sum()))
     return n_parts * READ_SECONDS <= worth
 
 
-def _by_group(groups: Sequence[Group], pieces: Sequence[_Items], limits: _Limits) -> _Items:
+def _by_group(groups: Sequence[Group], pieces: Sequence[_Items], limits: _PartLimits) -> _Items:
     """One item per row group, so that parts start with row groups; large groups item by id."""
     kept = [
         piece if limits.load(piece).sum() > 1 else _sum_at(group.lower, piece)

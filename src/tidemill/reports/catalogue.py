@@ -10,7 +10,7 @@ from typing import Any
 
 from tidemill.calculators.registry import CALCULATORS
 from tidemill.calculators.table.build import LEFT_OUT, ROWS
-from tidemill.calculators.table.catalogue import Description, descriptions
+from tidemill.calculators.table.catalogue import CalculatorDescription, descriptions
 from tidemill.calculators.table.spec import Calculator, Parameter
 
 __all__ = ["catalogue", "catalogue_page", "catalogue_text"]
@@ -54,11 +54,11 @@ WIDTH = 110
 def catalogue() -> list[dict[str, Any]]:
     """The calculators as JSON values, in the order of the matrix."""
     known = descriptions()
-    unknown = Description("", "", "")
+    unknown = CalculatorDescription("", "", "")
     return [_entry(row, known.get(row.name, unknown)) for row in CALCULATORS.values()]
 
 
-def _entry(row: Calculator, description: Description) -> dict[str, Any]:
+def _entry(row: Calculator, description: CalculatorDescription) -> dict[str, Any]:
     return {
         "name": row.name,
         "parameters": [parameter.name for parameter in row.parameters],
@@ -103,7 +103,7 @@ def _index() -> Iterator[str]:
         yield f"| [`{row.name}`](#{row.name}) | {columns} | {row.summary} |"
 
 
-def _section(row: Calculator, description: Description) -> Iterator[str]:
+def _section(row: Calculator, description: CalculatorDescription) -> Iterator[str]:
     yield f"## {row.name}"
     yield ""
     yield _wrapped(description.definition)
@@ -146,7 +146,7 @@ def _default(value: Any) -> str:
     return "none" if value is None else f"`{text}`"
 
 
-def _nan(row: Calculator, description: Description) -> str:
+def _nan(row: Calculator, description: CalculatorDescription) -> str:
     """When a feature is NaN."""
     short = f"for fewer than {row.minimum_length} values" if row.minimum_length > 1 else ""
     undefined = "" if description.undefined == "never" else description.undefined

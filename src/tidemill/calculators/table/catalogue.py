@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["Description", "descriptions"]
+__all__ = ["CalculatorDescription", "descriptions"]
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class CalculatorDescription:
     """Definition, unit and exceptions of a calculator."""
 
     definition: str  # words or formula
@@ -21,7 +21,7 @@ class Description:
 
 
 @cache
-def descriptions() -> Mapping[str, Description]:
+def descriptions() -> Mapping[str, CalculatorDescription]:
     """The descriptions by calculator.
 
     Examples
@@ -30,4 +30,4 @@ def descriptions() -> Mapping[str, Description]:
     "values' unit"
     """
     text = files("tidemill.calculators").joinpath("catalogue.toml").read_text("utf-8")
-    return {name: Description(**facts) for name, facts in tomllib.loads(text).items()}
+    return {name: CalculatorDescription(**facts) for name, facts in tomllib.loads(text).items()}

@@ -74,9 +74,9 @@ def _text(*types: type) -> BeforeValidator:
 
 _Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Mapping = Annotated[dict[str, Any], BeforeValidator(_plain)]
-_Steps = Annotated[list[dict[str, Any]], BeforeValidator(_plain)]
+_PullSteps = Annotated[list[dict[str, Any]], BeforeValidator(_plain)]
 _Nothing = Annotated[None, BeforeValidator(lambda value: None if value == [] else value)]
-_Interval = Annotated[dt.timedelta, Field(strict=False), _text(bool)]  # true is not 1 second
+_EverySpan = Annotated[dt.timedelta, Field(strict=False), _text(bool)]  # true is not 1 second
 _Moment = Annotated[str, _text(dt.date)]
 
 
@@ -117,7 +117,7 @@ class Schedule(_Strict):
     """When runs start, by exactly one of cron, interval and rrule; and what they then get."""
 
     cron: str | None = None
-    interval: _Interval | None = None
+    interval: _EverySpan | None = None
     rrule: str | None = None
     timezone: str | None = None
     anchor_date: _Moment | None = None
@@ -167,7 +167,7 @@ class Deployment(_Strict):
     paused: bool = False
     build: _Nothing = None
     push: _Nothing = None
-    pull: _Steps | None = None
+    pull: _PullSteps | None = None
 
     @field_validator("schedules")
     @classmethod
@@ -185,7 +185,7 @@ class Project(_Strict):
     prefect_version: str | None = Field(None, alias="prefect-version")
     build: _Nothing = None
     push: _Nothing = None
-    pull: _Steps = []
+    pull: _PullSteps = []
     definitions: _Mapping = {}
     deployments: list[Deployment]
 
