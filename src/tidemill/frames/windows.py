@@ -1,6 +1,6 @@
 """Window arithmetic: from sort keys and cutoffs to slices of series, which may overlap.
 
-WindowKeys are int64 (times in nanoseconds, or integers) or float64. They ascend strictly within each
+Keys are int64 (times in nanoseconds, or integers) or float64. They ascend strictly within each
 slice of a :class:`Track`. Nothing here loops over windows or ids, and nothing stores all windows:
 :class:`Cutoffs` computes any of them on demand.
 """
