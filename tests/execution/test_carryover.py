@@ -62,9 +62,9 @@ def table(tmp_path) -> Path:
 
 def request(source, table, settings, choice="refuse", day=DAY, **options):
     made = make_request(
-        source, table, door=EXTRACT_INTERVAL, on_nan="raise", on_error="raise",
-        column_time="time", settings=settings, on_settings_change=choice,
-        checks={"failed_cells": "off"}, **{"column_id": "id"} | options,
+        source, table, door=EXTRACT_INTERVAL, column_time="time", settings=settings,
+        on_settings_change=choice, checks={"failed_cells": "off"},
+        **{"column_id": "id", "on_nan": "raise", "on_error": "raise"} | options,
     )  # fmt: skip
     return replace(made, interval=find_interval(Calendar("1d"), day))
 
