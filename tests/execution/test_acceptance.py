@@ -69,7 +69,7 @@ def test_a_failed_check_leaves_the_rows_of_before(source, table):
     path = source / f"{DAYS[1]}.parquet"
     frame = pd.read_parquet(path)
     frame[frame["id"] < 2].to_parquet(path, index=False)
-    with pytest.raises(CheckError, match=r"the rows fell from 5 to 2, by 60%.*the rows of before"):
+    with pytest.raises(CheckError, match=r"the rows fell from 5 to 2, by 60%.*the previous rows"):
         run(source, table, DAYS[1])
     pd.testing.assert_frame_equal(tidemill.read_matrix(table), before)
     (failed,) = [one for one in history(SinkLayout.of(table)) if one.state == "failed"]

@@ -31,7 +31,7 @@ def test_engine_logs_are_on_the_task_runs(cluster, tmp_path, sink):
     names = {run.id: run.name for run in runs.task_runs()}
     for text, task in {
         "chunk size: 3 parts with 6 ids": "calculate_chunk_size",
-        "partition: the input is used as it lies": "partition",
+        "partition: the input is read in place": "partition",
         "part 1 of 3": "chunk-from-part-0",
         "part 3 of 3": "chunk-from-part-0",
         "published 6 rows": "reduce",

@@ -1,4 +1,4 @@
-"""Before the rows of an interval are published: their figures, the checks, and what they change."""
+"""Before an interval is published: measure its rows, apply the checks, and compare with before."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from tidemill.storage.tables import open_whole, read_parquets
 
 __all__ = ["Acceptance", "accept"]
 
-#: Ids that a run record names of those whose rows changed.
+#: Changed ids named in a run record.
 NAMED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What is known of an interval's new rows before anybody sees them."""
+    """What is known about an interval's new rows before they are published."""
 
     facts: ResultCounts
     figures: Figures  # of its columns
-    features: Mapping[str, Any]  # that moved most, and that have the most NaN: JSON values
-    measures: Mapping[str, Any]  # what each check measured, and its limits: JSON values
+    features: Mapping[str, Any]  # that moved most, or have the most NaN: JSON values
+    measures: Mapping[str, Any]  # the figure and limits of each check: JSON values
     findings: Sequence[CheckResult] = ()
-    replaced: str = ""  # id of the run whose rows they replace
+    replaced: str = ""  # id of the run whose rows are replaced
     changes: Mapping[str, Any] = field(default_factory=dict)  # added, removed, altered: ids
-    settings_change: str = ""  # in words: what the replaced rows were made with otherwise
+    settings_change: str = ""  # in words: how settings differ from those of the replaced rows
 
     def to_json(self) -> dict[str, Any]:
-        """In JSON values, as the run record holds it."""
+        """As JSON values for the run record."""
         return {
             "replaced": self.replaced,
             "facts": asdict(self.facts),
@@ -67,15 +67,15 @@ def accept(
     markers: Sequence[Marker],
     failed_cells: int,
 ) -> Acceptance:
-    """Measure an interval's rows, compare them, and check them.
+    """Measure an interval's rows, compare them with published ones, and check them.
 
     Raises
     ------
     CheckError
-        If a check of level "fail" fails; what was published before stays.
+        If a check of level "fail" fails; the previous rows stay published.
     """
     interval = plan.interval
-    assert interval is not None, "the plan is about an interval"
+    assert interval is not None, "the plan is for an interval"
     figures = _figures(run, plan, markers)
     facts = _facts(figures, markers, failed_cells)
     before = latest_interval(run.layout, interval)
@@ -84,7 +84,7 @@ def accept(
     if bad := failures(findings):
         raise CheckError(
             f"interval {interval.name}: {'; '.join(one.sentence for one in bad)}. Nothing is "
-            "published, the rows of before stay; mend the input, or change checks"
+            "published, the previous rows are kept; fix the input, or change checks"
         )
     replaced = read_intervals(run.layout, [interval.name]).get(interval.name)
     accepted = Acceptance(
@@ -112,7 +112,7 @@ def _facts(figures: Figures, markers: Sequence[Marker], failed_cells: int) -> Re
 
 
 def _figures(run: Run, plan: Plan, markers: Sequence[Marker]) -> Figures:
-    """The figures of all columns, by one reading of the parts, a row group at a time."""
+    """The figures of all columns, reading the parts once, one row group at a time."""
     gatherer = Gatherer(plan.columns)
     for marker in markers:
         if not marker.rows:
@@ -126,7 +126,7 @@ def _figures(run: Run, plan: Plan, markers: Sequence[Marker]) -> Figures:
 
 
 def _features(run: Run, figures: Figures, before: IntervalRecord | None) -> dict[str, Any]:
-    """What a report says of single features, in JSON values."""
+    """What a report says about individual features, as JSON values."""
     known = _figures_of(run, before) if before else None
     return {
         "before": before.name if before else None,
@@ -137,7 +137,7 @@ def _features(run: Run, figures: Figures, before: IntervalRecord | None) -> dict
 
 
 def _figures_of(run: Run, record: IntervalRecord) -> Figures | None:
-    """The figures of a published interval; None if they are not there or damaged."""
+    """The figures of a published interval; None if they are missing or damaged."""
     data = read_figures(run.layout, record.name)
     try:
         return None if data is None else Figures.from_bytes(data)
@@ -146,11 +146,11 @@ def _figures_of(run: Run, record: IntervalRecord) -> Figures | None:
 
 
 def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> dict[str, Any]:
-    """Ids whose rows are new, gone or other than before in the columns that both have."""
+    """Ids whose rows were added, removed, or altered in the columns that both versions have."""
     try:
         old = read_rows(run.layout, interval)
     except SinkError:
-        return {}  # its record is there, its rows are not
+        return {}  # it has a record but no rows
     paths = [marker.path for marker in markers if marker.rows]
     table = read_parquets(run.key.data, paths, part_schema(plan))
     new: pd.DataFrame = table.to_pandas().set_index([one.name for one in id_fields(table.schema)])
@@ -165,7 +165,7 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
 
 
 def _all_added(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any]:
-    """The ids of an interval that was not there before; of many, the first are read."""
+    """The changes of a new interval: all ids are added; only the first of many are read."""
     names = [field.name for field in id_fields(part_schema(plan))]
     found, rows = [], 0
     for marker in markers:
@@ -181,7 +181,7 @@ def _all_added(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any
 
 
 def _values(frame: pd.DataFrame, ids: pd.Index, columns: Sequence[str]) -> np.ndarray[Any, Any]:
-    """The rows of some ids, by place: boolean ones would be taken for a mask."""
+    """The rows of some ids, by position: boolean ids would be taken for a mask."""
     values: np.ndarray[Any, Any] = frame[list(columns)].to_numpy()
     return values[frame.index.get_indexer(ids)]
 

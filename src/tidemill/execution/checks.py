@@ -1,4 +1,4 @@
-"""When is a run good? Limits for the figures of a result, checked before it is published.
+"""Check the figures of a result against limits before it is published.
 
 A figure above a limit is a finding: ``warn`` is reported, ``fail`` keeps the old result published.
 
@@ -11,7 +11,7 @@ rows_drop           share of the previous interval's rows that are gone    0.1  
 nan_rise            share of cells that are NaN, minus the previous one's  0.05         0.25
 ==================  =====================================================  ===========  ===========
 
-The limits and the user's parameter `checks` are in :mod:`tidemill.planning.check_limits`.
+The limits and the user's parameter `checks` are defined in :mod:`tidemill.planning.check_limits`.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ResultCounts:
-    """What the checks need to know of the result for one interval."""
+    """Counts of an interval's result that the checks need."""
 
     rows: int
     columns: int
     quarantined: int = 0  # series
     failed_cells: int = 0  # NaN because their calculator failed
-    nan_cells: int = 0  # for whatever reason
+    nan_cells: int = 0  # for any reason
 
     @property
     def cells(self) -> int:
@@ -53,7 +53,7 @@ class ResultCounts:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A figure above its limit, and what follows."""
+    """A figure above its limit."""
 
     check: str
     level: Level
@@ -64,24 +64,26 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: how its figure is calculated, and what a report says of it."""
+    """One check: how to calculate its figure and how to report it."""
 
     limits: CheckLimits
-    figure: Callable[[ResultCounts, ResultCounts | None], Fraction | None]  # None: nothing before
+    figure: Callable[
+        [ResultCounts, ResultCounts | None], Fraction | None
+    ]  # None: nothing to compare
     sentence: Callable[[ResultCounts, ResultCounts], str]
 
     def find(
         self, limits: Mapping[Level, float], now: ResultCounts, before: ResultCounts | None
     ) -> list[CheckResult]:
-        """The worst finding, or none."""
+        """The worst finding, if any."""
         figure = self.value(now, before)
         if figure is None:
             return []
         for level in LEVELS:
             if level in limits and figure > limits[level]:
                 limit = limits[level]
-                said = f"{self.sentence(now, before or now)}; {self._rule(level, limit)}"
-                return [CheckResult(self.limits.name, level, figure, limit, said)]
+                text = f"{self.sentence(now, before or now)}; {self._rule(level, limit)}"
+                return [CheckResult(self.limits.name, level, figure, limit, text)]
         return []
 
     def value(self, now: ResultCounts, before: ResultCounts | None) -> float | None:
@@ -104,9 +106,9 @@ def find(
     Parameters
     ----------
     limits : of :func:`parse_checks`
-    now : the result that is to be published
-    before : the published result of the previous interval; None if there is none, and then
-        nothing that compares with it is found
+    now : the result to publish
+    before : the published result of the previous interval; None if there is none, in which case
+        checks that compare with it find nothing
 
     Examples
     --------
@@ -128,7 +130,7 @@ def find(
 def measure(
     limits: Limits, now: ResultCounts, before: ResultCounts | None = None
 ) -> dict[str, Any]:
-    """The figure of every check with its limits, whether it is above them or not; JSON values.
+    """The figure and limits of every check, whether exceeded or not, as JSON values.
 
     Examples
     --------
@@ -148,7 +150,7 @@ def measure(
 
 
 def failures(findings: Iterable[CheckResult]) -> list[CheckResult]:
-    """Those that keep the result from being published.
+    """The findings that prevent the result from being published.
 
     Examples
     --------
@@ -168,7 +170,7 @@ def _rows_drop(now: ResultCounts, before: ResultCounts | None) -> Fraction | Non
 
 
 def _nan_rise(now: ResultCounts, before: ResultCounts | None) -> Fraction | None:
-    """Only of equal columns: new ones have a share of their own, and then none has risen."""
+    """None unless the columns are equal: new ones have another share without any rise."""
     if before is None or not (before.cells and now.cells) or now.columns != before.columns:
         return None
     return _nan_share(now) - _nan_share(before)

@@ -1,7 +1,7 @@
-"""Run one chunk part by part: read, block, calculate, write, mark.
+"""Run one chunk, part by part: read, calculate, write, commit.
 
 The same functions run in this process, on Dask's threads and in worker processes. A part whose
-earlier attempt died with its process is calculated in a process of its own.
+earlier attempt died with its process is calculated in an isolated process.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ Announce = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class ChunkResult:
-    """What one chunk did; small, because it travels through Prefect."""
+    """What one chunk did; small, because it passes through Prefect."""
 
     calculated: int = 0  # parts
-    reused: int = 0  # parts that had a commit marker already
+    reused: int = 0  # parts that were already committed
     quarantined: int = 0  # ids
     rows: int = 0
     seconds: float = 0.0
@@ -61,7 +61,7 @@ def run_chunk(run: Run, parts: Sequence[int]) -> ChunkResult:
     LeaseLostError
         If the run no longer owns its sink.
     InputError, CalculationError
-        If the data break a policy; parts committed before stay.
+        If the data violate a policy; parts committed before are kept.
     """
     started = time.perf_counter()
     plan = load_plan(run)
@@ -78,7 +78,7 @@ def run_chunk(run: Run, parts: Sequence[int]) -> ChunkResult:
             try:
                 marker = _calculate_and_commit(run, plan, plan.parts[index], calculator, checkpoint)
             except OSError:
-                run.lease_view().check(now=True)  # another run may have tidied the files away
+                run.lease_view().check(now=True)  # another run may have deleted the files
                 raise
             result.calculated += 1
         result.quarantined += len(marker.quarantined)
@@ -98,7 +98,7 @@ def _calculate_and_commit(
     calculator: MatrixCalculator,
     checkpoint: Callable[[], None],
 ) -> Marker:
-    """Calculate one part, isolated if an earlier attempt may have died of it, and commit it."""
+    """Calculate one part and commit it; in isolation if it may have killed an earlier attempt."""
     key = run.key
     suspects = _suspects(run, part.index)
     name = key.part(part.index)
@@ -124,21 +124,21 @@ def _calculate_and_commit(
 
 
 def _suspects(run: Run, index: int) -> list[Attempt]:
-    """Attempts on a part that are not seen to be alive.
+    """Attempts on a part that are not known to be alive.
 
-    Those of another host cannot be looked at; isolating a part that turns out to be innocent
-    costs seconds, and not isolating a poison costs another worker.
+    Those of another host cannot be checked. Isolating an innocent part costs seconds; not isolating
+    a poison costs another worker.
     """
     found = attempts(run.key, [index])
     return [one for one in found if not (one.process.is_here and one.process.is_alive)]
 
 
 def clear_attempts_of_stopped(run: Run) -> None:
-    """Remove the marks of a run's processes that were stopped with it: no series was their death.
+    """Remove attempt marks of processes that were stopped with their run: no series killed them.
 
-    A Prefect worker stops the whole group of a run that is cancelled, worker processes included.
+    To cancel a run, a Prefect worker stops its whole process group, Dask's workers included.
     """
-    with contextlib.suppress(Exception):  # it must not hide why the run was stopped
+    with contextlib.suppress(Exception):  # must not hide why the run was stopped
         mine = [one for one in attempts(run.key) if one.run_id == run.run_id]
         here = [one for one in mine if one.process.is_here]
         clear_attempts(run.key, [one for one in here if not one.process.is_alive])
@@ -154,7 +154,7 @@ def _attempt(run: Run, index: int) -> Iterator[None]:
 
 
 def calculate_for_parent(request: dict[str, Any], announce: Announce) -> dict[str, Any]:
-    """Calculate one part in an isolated child; see :mod:`tidemill.execution.isolation`."""
+    """Calculate one part in an isolated child process; see :mod:`tidemill.execution.isolation`."""
     run = Run(**request["run"])
     plan = load_plan(run)
     raw = request["selection"]
@@ -183,7 +183,7 @@ def calculate_part(
     selection: Selection | None = None,
     announce: Announce | None = None,
 ) -> dict[str, Any]:
-    """Write the rows of one part under ``name``; the JSON values of its commit marker."""
+    """Write the rows of one part to ``name``; the JSON values of its commit marker."""
     started = time.perf_counter()
     quarantined: list[Quarantined] = []
     position = input_rows = 0
@@ -236,7 +236,7 @@ def _ranges(
     position: int,
     n_columns: int,
 ) -> Iterator[tuple[int, int]]:
-    """Ranges of the batch's ids to calculate at a time."""
+    """Ranges of the batch's ids, each calculated at once."""
     if selection is None:
         yield from calculator.tiles(batch, n_columns)
         return

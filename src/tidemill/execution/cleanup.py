@@ -1,4 +1,4 @@
-"""Remove what a run leaves behind once it is recorded; only the lease's owner may call this."""
+"""Clean up after a run is recorded; only the lease's owner may do this."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["tidy"]
 
 
 def tidy(run: Run, plan: Plan) -> None:
-    """Remove spill, the state of older results, and what killed processes left unfinished."""
+    """Remove spill, the state of older results, and unfinished files of killed processes."""
     drop_spill(plan, run.work_dir)
     clear_attempts(run.key, attempts(run.key))
     if plan.interval is None:
@@ -32,10 +32,10 @@ def tidy(run: Run, plan: Plan) -> None:
 
 
 def _forget_interval(run: Run, interval: str) -> None:
-    """Remove the state of an interval's results: its record says what is published.
+    """Remove the state of an interval's results, because its record describes what is published.
 
-    That of other intervals stays: another run may be at work on them, and those that failed go on
-    from their parts.
+    The state of other intervals is kept: other runs may be working on them, and those that failed
+    resume from their parts.
     """
     keys = run.layout.state.child("keys")
     own = [folder for folder in keys.folder()[1] if _interval_of(keys, folder) == interval]
@@ -54,11 +54,11 @@ def _interval_of(keys: Store, folder: str) -> str | None:
 
 
 def _drop_work(run: Run, keys: Collection[str] | None = None) -> None:
-    """Remove what results this sink was asked for before spilled; only those of some keys."""
+    """Remove the spill of this sink's earlier results, or only that of some keys."""
     parent, _, name = run.work_dir.rpartition("/")
     prefix = name[: -len(run.result_key[:16])]
     if not prefix.startswith("tidemill-"):
-        return  # beside the sink: it goes with the state of its result
+        return  # next to the sink: removed with the state of its result
     around = Store.open(parent, run.storage_options if "://" in parent else None)
     for folder in around.folder()[1]:
         if folder.startswith(prefix) and (keys is None or folder.removeprefix(prefix) in keys):
@@ -66,7 +66,7 @@ def _drop_work(run: Run, keys: Collection[str] | None = None) -> None:
 
 
 def _drop_uncommitted(run: Run, pattern: str) -> None:
-    """Remove part files of this result that no marker names, and unfinished ones of a pattern."""
+    """Remove this result's part files without a marker, and unfinished files of a pattern."""
     key = run.key
     named = {marker.path for marker in committed(key).values()}
     for entry in key.data.folder()[0]:

@@ -1,4 +1,4 @@
-"""Mean, spread and NaN share of every feature of an interval, and which of them moved most.
+"""Mean, spread and NaN share of every feature of an interval, and the features that moved most.
 
 A feature's *move* from one interval to the next lies between 0 and 1. It is the larger of two:
 
@@ -6,9 +6,9 @@ A feature's *move* from one interval to the next lies between 0 and 1. It is the
 - ``d / (1 + d)``, where ``d`` is the change of its mean in units of its spread over ids, a standard
   deviation. One spread is a move of 0.5, three are one of 0.75.
 
-The spread is that of the interval before; where all ids were alike, that of this interval; where
-they still are, or there is one id only, the larger of both means takes its place. Only finite cells
-count for mean and spread.
+The spread is that of the previous interval; if all its ids were alike, that of this interval; if
+they still are, or there is only one id, the larger of the two means. Mean and spread cover finite
+cells only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tidemill.model.aliases import Floats, Index
 
 __all__ = ["Figures", "Gatherer", "all_nan", "most_nan", "moves"]
 
-#: Features that a report names.
+#: Features named in a report.
 MOVED = 20
 MOST_NAN = 10
 #: A move below this is rounding; so is a spread below this share of the mean.
@@ -34,12 +34,12 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Figures of an interval's features, one of each per column."""
+    """Figures of an interval's features, one value per column."""
 
     columns: tuple[str, ...]
     rows: int
     nan: Index  # cells, int64[m]
-    mean: Floats  # of finite cells, float64[m]; NaN where there is none
+    mean: Floats  # of finite cells, float64[m]; NaN if there are none
     spread: Floats  # standard deviation of finite cells, float64[m]
 
     @property
@@ -48,7 +48,7 @@ class Figures:
         return self.nan / max(self.rows, 1)
 
     def to_bytes(self) -> bytes:
-        """The figures as one compressed file of numpy."""
+        """The figures as a compressed numpy file."""
         file = BytesIO()
         columns = np.array(self.columns)
         np.savez_compressed(
@@ -58,7 +58,7 @@ class Figures:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read back what :meth:`to_bytes` gave; ``ValueError`` if it is damaged."""
+        """Read back what :meth:`to_bytes` returned; ``ValueError`` if it is damaged."""
         try:
             with np.load(BytesIO(data), allow_pickle=False) as file:
                 columns = tuple(str(name) for name in file["columns"])
@@ -69,7 +69,7 @@ class Figures:
 
 
 class Gatherer:
-    """Gathers the figures of many rows from a few at a time.
+    """Accumulates the figures of many rows, a few at a time.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class Gatherer:
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = tuple(columns)
         self._rows = 0
-        # A row for each of: NaN cells, finite cells, their mean, their squared deviations from it.
+        # Rows: NaN cells, finite cells, their mean, their squared deviations from it.
         self._sums = np.zeros((4, len(self._columns)))
 
     def add(self, columns: Iterable[Floats]) -> None:
@@ -128,7 +128,7 @@ def _merged(a: Floats, b: Floats) -> Floats:
 
 
 def moves(now: Figures, before: Figures, n: int = MOVED) -> list[dict[str, Any]]:
-    """The ``n`` features of both intervals that moved most, in JSON values.
+    """The ``n`` features common to both intervals that moved most, as JSON values.
 
     Examples
     --------
@@ -172,7 +172,7 @@ class _Rows:
 
 
 def _shift(new: _Rows, old: _Rows) -> Floats:
-    """The move of each mean; 0 where there is none on one side."""
+    """The move of each mean; 0 if either is missing."""
     unit = np.maximum(np.abs(old.mean), np.abs(new.mean))
     for one in (new, old):
         unit = np.where(one.spread > ROUNDING * np.abs(one.mean), one.spread, unit)
@@ -183,7 +183,7 @@ def _shift(new: _Rows, old: _Rows) -> Floats:
 
 
 def most_nan(now: Figures, n: int = MOST_NAN) -> list[dict[str, Any]]:
-    """The ``n`` features with the largest share of NaN cells, all of them aside; JSON values."""
+    """The ``n`` features with the largest NaN share below 1, as JSON values."""
     some = np.where(now.nan < now.rows, now.nan, 0)
     order = np.argsort(-some, kind="stable")[:n]
     return [
@@ -194,7 +194,7 @@ def most_nan(now: Figures, n: int = MOST_NAN) -> list[dict[str, Any]]:
 
 
 def all_nan(now: Figures) -> int:
-    """How many features are NaN in every row, such as those for which series are too short."""
+    """How many features are NaN in every row, as those whose series are too short."""
     return int((now.nan == now.rows).sum())
 
 

@@ -32,12 +32,12 @@ def extract_here(
     threads: int | None = None,
     turn: Turn | None = None,
 ) -> RunSummary:
-    """Carry out a request in this process, on threads; the summary.
+    """Carry out a request in this process, on threads, and return the summary.
 
     Raises
     ------
     TidemillError
-        As the steps do; parts that were committed stay for the next attempt.
+        As the steps do; committed parts are kept for the next attempt.
     """
     threads = threads or os.cpu_count() or 1
     seconds: dict[str, float] = {}
@@ -88,7 +88,7 @@ def _run_chunks(job: Job, chunks: Sequence[Sequence[int]], threads: int) -> None
 
 
 def _raise_first(done: set[Future[Any]]) -> None:
-    """Raise the first error, real failures before ``LeaseLostError``."""
+    """Raise the first error, preferring real failures over ``LeaseLostError``."""
     errors = [error for future in done if (error := future.exception()) is not None]
     if errors:
         raise min(errors, key=lambda error: isinstance(error, LeaseLostError))

@@ -1,4 +1,4 @@
-"""The child process that :mod:`tidemill.execution.isolation` starts for a part that may kill it."""
+"""The child process in which :mod:`tidemill.execution.isolation` calculates a dangerous part."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ def _exit_with_parent() -> None:
 
 
 def main() -> None:
-    """Carry out the request on standard input; announcements and result as JSON lines."""
-    speak = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a calculator prints does not mix with the JSON lines
+    """Carry out the request on standard input; print announcements and the result as JSON lines."""
+    output = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # keeps calculators' prints out of the JSON lines
     request = json.loads(sys.stdin.readline())
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
-    def say(**said: object) -> None:
-        speak.write(json.dumps(said) + "\n")
+    def send(**message: object) -> None:
+        output.write(json.dumps(message) + "\n")
 
     try:
-        result = calculate_for_parent(request, lambda first, last: say(range=[first, last]))
-        say(result=result)
-    except Exception as error:  # noqa: BLE001  only a death without a word speaks of poison
+        result = calculate_for_parent(request, lambda first, last: send(range=[first, last]))
+        send(result=result)
+    except Exception as error:  # noqa: BLE001  only a silent death is a sign of poison
         kind = type(error).__name__
-        cause = error.__cause__ or error  # a calculator's own fault comes wrapped
-        say(error=kind, message=str(error), transient=is_transient(error) or is_transient(cause))
+        cause = error.__cause__ or error  # a calculator's own error is wrapped
+        send(error=kind, message=str(error), transient=is_transient(error) or is_transient(cause))
 
 
 if __name__ == "__main__":

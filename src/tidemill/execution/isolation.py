@@ -1,9 +1,9 @@
-"""A part in a process of its own, so that a series that kills its process is found and left out.
+"""Calculate a part in a child process, so that a series that kills it can be found and left out.
 
-The child announces each range of ids before it calculates it. When it dies, or a range takes too
-long, the parent starts another that goes through that range one id at a time; the id announced
-last when that one dies is the poison. It is quarantined, and the next child skips it. Every other
-id of the part gets its row: a row does not depend on the range it is calculated in.
+The child announces each range of ids before calculating it. If it dies, or a range takes too long,
+the parent starts another child that goes through that range one id at a time; the last id announced
+before that one dies is the poison. It is quarantined, and the next child skips it. All other ids of
+the part get their rows: a row does not depend on the range it is calculated in.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 #: Ids per announced range; a poison costs one more child of this many.
 RANGE_IDS = 256
-#: More poison than this in one part is a broken calculator or installation, not poison.
+#: More poison than this in one part means a broken calculator or installation.
 POISON_LIMIT = 20
 #: Children for one part: two for each poison, and some for ranges that died without one.
 MOST_CHILDREN = 3 * POISON_LIMIT
@@ -42,10 +42,12 @@ MOST_CHILDREN = 3 * POISON_LIMIT
 
 @dataclass(slots=True)
 class Selection:
-    """Which ids of a part a child leaves out, and which it takes one by one (by position)."""
+    """The ids of a part to skip, and those to calculate one at a time (by position)."""
 
     skip: dict[int, str] = field(default_factory=dict)  # position -> reason
-    solo: list[tuple[int, int]] = field(default_factory=list)  # ranges taken one by one
+    solo: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # ranges to calculate one id at a time
 
     def ranges(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Ranges within positions ``first`` to ``last`` (exclusive), without skipped ids.
@@ -65,7 +67,7 @@ class Selection:
                 start = position + 1
 
     def skipped(self, ids: pa.Array, position: int) -> list[Quarantined]:
-        """The ids left out of a batch whose first id is at ``position``, with the reasons."""
+        """The skipped ids of a batch whose first id is at ``position``, with the reasons."""
         return [
             Quarantined(id_name(ids[at - position]), None, reason)
             for at, reason in self.skip.items()
@@ -73,10 +75,10 @@ class Selection:
         ]
 
     def narrow(self, first: int, last: int, *, reason: str, hung: bool) -> None:
-        """Leave out the id on which a child ended, or look at its range one by one.
+        """Skip the id on which a child ended, or calculate its range one id at a time.
 
-        Where a range of several ids only took too long, the whole part is slow: then every id is
-        taken alone, instead of one child for each such range.
+        If a range of several ids merely took too long, the whole part is slow: then every id is
+        calculated alone, instead of starting a child for each such range.
         """
         if last - first == 1:
             self.skip[first] = f"its process {reason}"
@@ -92,26 +94,26 @@ class _Outcome:
     """How a child ended."""
 
     result: dict[str, Any] | None = None  # what it calculated, if it finished
-    last: tuple[int, int] | None = None  # the range it announced last
+    last: tuple[int, int] | None = None  # the last range it announced
     reason: str = ""
-    hung: bool = False  # it was ended because a range took too long
+    hung: bool = False  # stopped because a range took too long
 
 
 def calculate_isolated(
     request: dict[str, Any], seconds: float, checkpoint: Callable[[], None]
 ) -> dict[str, Any]:
-    """Calculate one part in child processes until its poison is alone; what the last child said.
+    """Calculate one part in child processes until all poison is found; the last child's result.
 
     Parameters
     ----------
-    request : JSON values that :func:`tidemill.execution.chunk.calculate_for_parent` understands
-    seconds : how long a range may take before it counts as hung
+    request : JSON values for :func:`tidemill.execution.chunk.calculate_for_parent`
+    seconds : how long a range may take before it is considered hung
     checkpoint : called about once a second; may raise to stop the child
 
     Raises
     ------
     CalculationError
-        If children die before any id, or on more than :data:`POISON_LIMIT` ids.
+        If children die before the first id, or on more than :data:`POISON_LIMIT` ids.
     """
     number = request["part"] + 1  # as in all log lines
     selection = Selection()
@@ -162,28 +164,28 @@ def _run_child(request: dict[str, Any], seconds: float, checkpoint: Callable[[],
     return outcome
 
 
-def _take(outcome: _Outcome, said: dict[str, Any]) -> None:
-    if "range" in said:
-        outcome.last = (said["range"][0], said["range"][1])
-    elif "error" in said:
-        raise _as_error(said)
+def _take(outcome: _Outcome, message: dict[str, Any]) -> None:
+    if "range" in message:
+        outcome.last = (message["range"][0], message["range"][1])
+    elif "error" in message:
+        raise _as_error(message)
     else:
-        outcome.result = said["result"]
+        outcome.result = message["result"]
 
 
-def _as_error(said: dict[str, Any]) -> Exception:
-    """The child's own error: ours by its name, one that may pass as such, others by their text."""
-    kind = None if said["transient"] else getattr(tidemill.errors, said["error"], None)
+def _as_error(message: dict[str, Any]) -> Exception:
+    """The child's error: ours by name, transient ones as such, others by their text."""
+    kind = None if message["transient"] else getattr(tidemill.errors, message["error"], None)
     if isinstance(kind, type) and issubclass(kind, TidemillError):
-        return kind(said["message"])
-    text = f"{said['error']}: {said['message']}"
-    return ConnectionError(text) if said["transient"] else CalculationError(text)
+        return kind(message["message"])
+    text = f"{message['error']}: {message['message']}"
+    return ConnectionError(text) if message["transient"] else CalculationError(text)
 
 
 @contextmanager
 def _child(request: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-P", "-m", "tidemill.execution.isolated_child"]
-    # The modules of custom calculators are found where this process found them.
+    # The child must find modules of custom calculators where this process found them.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     pipe = subprocess.PIPE
     process = subprocess.Popen(  # noqa: S603
@@ -191,7 +193,7 @@ def _child(request: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
     )
     try:
         assert process.stdin is not None
-        # The pipe stays open: its end tells the child that the parent is gone.
+        # The pipe stays open: when it closes, the child knows that the parent is gone.
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
         yield process
@@ -209,7 +211,7 @@ def _close(stream: IO[str]) -> None:
 
 
 def _lines(process: subprocess.Popen[str]) -> queue.Queue[str | None]:
-    """What the child prints, line by line; None at its end."""
+    """The lines that the child prints, then None."""
     found: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:

@@ -1,8 +1,7 @@
-"""One attempt at a request: it plans, owns the sink's lease, and can be stopped.
+"""One attempt at a request, which plans it, owns the sink's lease, and can be stopped.
 
-A :class:`Job` is one attempt: it owns the sink's lease from :meth:`Job.open` to the end of its
-``with`` block. The steps take the :class:`~tidemill.storage.run_address.Run`, an address in JSON
-values, so that they can be tasks.
+A :class:`Job` owns the lease from :meth:`Job.open` to the end of its ``with`` block. The steps take
+a :class:`~tidemill.storage.run_address.Run`, an address in JSON values, so that they can be tasks.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _OPEN: dict[str, Job] = {}  # run id -> job of this process
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One attempt to carry out a request, as the one writer of its sink."""
+    """One attempt to carry out a request, as the only writer of its sink."""
 
     request: Request
     run: Run
@@ -57,14 +56,14 @@ class Job:
         cluster: str = "none",
         turn: Turn | None = None,
     ) -> Iterator[Self]:
-        """Plan the request, become the writer of the sink or interval, and record the plan.
+        """Plan the request, become the only writer of the sink or interval, and record the plan.
 
         Parameters
         ----------
         request : what to do
         wait_for_sink : seconds to wait while another run is the writer
         cluster : for the record
-        turn : of this job among several; by default it has not to wait for others
+        turn : of this job among several; by default it does not wait
 
         Raises
         ------
@@ -73,7 +72,7 @@ class Job:
         SinkError
             If the sink holds something else, or another live run owns it.
         ResourceError
-            If the matrix does not fit on the disk.
+            If the matrix does not fit onto the disk.
         """
         now = datetime.now(UTC)
         emit(Progress("plan"))
@@ -114,7 +113,7 @@ class Job:
             job = cls(request, run, lease, turn)
             _OPEN[run_id] = job
             try:
-                turn.sleep(0.0)  # a stop before this line knew of no job to stop
+                turn.sleep(0.0)  # an earlier stop did not know of this job
                 yield job
             except BaseException as error:
                 write_failure(run, plan, error, cluster)
@@ -126,35 +125,35 @@ class Job:
 
 
 def _publisher(layout: SinkLayout, interval: str | None) -> str | None:
-    """Id of the run that published an interval; None if there is none, or nothing is published."""
+    """Id of the run that published an interval; None if it is not published."""
     record = read_intervals(layout, [interval]).get(interval) if interval else None
     return record.run_id if record else None
 
 
 def _warn(layout: SinkLayout, plan: Plan, text: str) -> None:
-    """Log a warning and show it, if anything is still to be calculated."""
+    """Log and report a warning, if anything is left to calculate."""
     if text and missing_of_plan(layout, plan):
         log.warning("%s", text)
         emit(Progress("plan", note=text))
 
 
 def stop_workers(run: Run, reason: str) -> None:
-    """Give the lease of a job of this process back, so that its workers stop between blocks."""
+    """Release the lease of a job of this process, so that its workers stop between blocks."""
     if run.run_id in _OPEN:
         _OPEN[run.run_id].lease.release(reason)
 
 
 def stop_jobs(sink: str, reason: str) -> None:
-    """Stop the workers of all jobs of this process on a sink, as :func:`stop_workers` does."""
+    """Stop the workers of all jobs of this process that write to a sink."""
     for job in [one for one in list(_OPEN.values()) if one.request.sink == sink]:
         try:
             job.lease.release(reason)
-        except Exception:  # it is not renewed any more either; the others must hear of it
-            log.exception("the lease of run %s could not be given back", job.run.run_id)
+        except Exception:  # the others must still be stopped
+            log.exception("the lease of run %s could not be released", job.run.run_id)
 
 
 def wait_to_publish(run: Run) -> None:
-    """Wait until the jobs whose turn comes before this one's are done, before publishing."""
+    """Wait until it is this job's turn to publish."""
     _OPEN[run.run_id].turn.wait()
 
 

@@ -1,4 +1,4 @@
-"""The kernels that a run needs: loaded, or compiled once per host, before anything is timed."""
+"""Load the kernels that a run needs, or compile them once per host, before anything is timed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["announce_kernels", "load_kernels"]
 
 
 def load_kernels(run: Run) -> int:
-    """Load, or compile once per host, the kernels that a run needs, before anything is timed.
+    """Load the kernels that a run needs, or compile them once per host.
 
     Returns
     -------
     int
-        Kernels that were compiled here.
+        The number of kernels compiled in this process.
     """
     from tidemill.calculators.jit.kernel import compiled_here
 
@@ -27,5 +27,5 @@ def load_kernels(run: Run) -> int:
 
 
 def announce_kernels(run: Run) -> str:
-    """Say that this process is about to compile kernels for a run; "" if it is not."""
+    """Announce that this process is about to compile kernels for a run; "" if it is not."""
     return announce(Program(features) for features in load_plan(run).features.values())

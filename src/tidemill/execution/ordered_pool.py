@@ -1,4 +1,4 @@
-"""Work on several things at once, and let each finish in its turn."""
+"""Work on several items at once, and let them finish in order."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ __all__ = ["Turn", "in_turns"]
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Seconds between two looks whether the work was stopped.
+#: Seconds between checks of whether the work was stopped.
 LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The place of one piece of work among several; by itself it has not to wait for others."""
+    """The place of one item of work among several; by default it does not wait."""
 
-    before: Sequence[Event] = ()  # set as the pieces before this one are done
+    before: Sequence[Event] = ()  # each is set when an earlier item is done
     stopped: Event = field(default_factory=Event)
-    ahead: Sequence[Event] = ()  # set as the pieces before this one hold what others may want
-    holds: Event = field(default_factory=Event)  # the same of this one
+    ahead: Sequence[Event] = ()  # each is set when an earlier item holds its lease
+    holds: Event = field(default_factory=Event)  # set when this item holds its lease
 
     def wait(self) -> None:
-        """Wait until all pieces before this one are done.
+        """Wait until all earlier items are done.
 
         Raises
         ------
@@ -38,10 +38,10 @@ class Turn:
         self._wait_for(self.before)
 
     def wait_to_hold(self) -> None:
-        """Wait until all pieces before this one hold what others may want; then set ``holds``.
+        """Wait until all earlier items hold their leases; the caller then sets ``holds``.
 
-        What holds one thing and waits for its turn must not keep it from somebody who waits for
-        their turn with what a piece before this one wants: neither would ever end.
+        An item that holds a lease while it waits for its turn could deadlock with another pool,
+        which waits for that lease and itself holds one that an earlier item here needs.
 
         Raises
         ------
@@ -74,20 +74,20 @@ def in_turns(
     concurrency: int,
     stop: Callable[[], None] = lambda: None,
 ) -> list[R]:
-    """Work on up to ``concurrency`` items at once; the results, in the order of the items.
+    """Work on up to ``concurrency`` items at once; the results in the order of the items.
 
     Parameters
     ----------
-    work : gets an item and its turn; it calls ``turn.wait()`` before what must happen in order
-    items : what to work on; work on them begins in this order
-    concurrency : with 1 the work is done in the calling thread
-    stop : called when the work on one item raised an error, or this thread was interrupted; it
-        makes the work under way end soon
+    work : takes an item and its turn; calls ``turn.wait()`` before what must happen in order
+    items : what to work on, started in this order
+    concurrency : with 1, the calling thread does the work
+    stop : called when an item fails or this thread is interrupted; makes work in progress end
+        soon
 
     Raises
     ------
     BaseException
-        What work on the first item that failed raised, after all that was begun has ended.
+        The error of the first item that failed, once all work in progress has ended.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a run reports of itself: its record, its summary, and the record of an interval."""
+"""What a run leaves on record: its run record, its summary, and the record of its interval."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What a caller gets back: the run record's figures in small JSON values."""
+    """What a caller gets back: the run record's figures as small JSON values."""
 
     run_id: str
     sink: str
@@ -59,13 +59,13 @@ class RunSummary:
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
 
     def to_json(self) -> dict[str, Any]:
-        """The summary in JSON values."""
+        """The summary as JSON values."""
         return asdict(self)
 
 
 @dataclass(slots=True)
 class Totals:
-    """What the markers of all parts add up to."""
+    """The totals over the markers of all parts."""
 
     rows: int = 0
     calculated: set[int] = field(default_factory=set)  # parts, by this run
@@ -97,7 +97,7 @@ class Totals:
 
 
 def totals_of(run: Run, markers: Sequence[Marker]) -> Totals:
-    """What the markers of all parts add up to."""
+    """The totals over the markers of all parts."""
     totals = Totals()
     for marker in markers:
         totals.add(marker, run)
@@ -105,7 +105,7 @@ def totals_of(run: Run, markers: Sequence[Marker]) -> Totals:
 
 
 def earlier_totals(run: Run) -> Totals:
-    """What the run that published this result recorded: its markers are gone."""
+    """The totals recorded by the run that published this result; its markers are gone."""
     totals = Totals()
     for record in history(run.layout):
         if record.result_key == run.result_key and record.state == "finished":
@@ -118,7 +118,7 @@ def earlier_totals(run: Run) -> Totals:
 
 
 def settings_notes(plan: Plan, accepted: Acceptance) -> Iterator[str]:
-    """What was calculated of an interval whose settings changed."""
+    """Notes on what was calculated of an interval whose settings changed."""
     if plan.kept is not None:
         new, kept = len(plan.columns) - len(plan.kept_columns), plan.kept.run_id
         yield f"{new:,} new columns were calculated, the others are those of run {kept}"
@@ -159,7 +159,7 @@ def finished_record(
 
 
 def _first_fields(run: Run, plan: Plan) -> RunRecord:
-    """What a record says before the run has ended."""
+    """The fields of a record that are known before the run ends."""
     return RunRecord(
         run_id=run.run_id,
         started=run.started,
@@ -206,8 +206,8 @@ def summary_of(
 def interval_record(
     run: Run, plan: Plan, published: Published, accepted: Acceptance
 ) -> IntervalRecord:
-    """What the published rows of an interval were made of."""
-    assert plan.interval is not None, "the plan is about an interval"
+    """The record of what an interval's published rows were made from."""
+    assert plan.interval is not None, "the plan is for an interval"
     return IntervalRecord(
         name=plan.interval.name,
         start=plan.interval.start,
@@ -228,7 +228,7 @@ def interval_record(
 
 
 def write_failure(run: Run, plan: Plan, error: BaseException, cluster: str) -> None:
-    """Record a run that failed; what goes wrong here must not hide the error itself."""
+    """Record a failed run; a failure to do so must not hide the original error."""
     state = "failed" if isinstance(error, Exception) else "cancelled"
     record = replace(
         _first_fields(run, plan),

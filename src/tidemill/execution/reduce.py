@@ -1,4 +1,4 @@
-"""The last step: verify that every part is there, publish them, and say what was done."""
+"""The last step: verify that all parts are there, publish them, and record what was done."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PUBLISH_SECONDS = 600.0
 
 
 def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
-    """Verify that all parts are there and the input is unchanged, publish, record, tidy up.
+    """Verify that all parts are there and the input is unchanged; publish, record, clean up.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     SourceChangedError
         If the input changed while it was read; nothing is published.
     LeaseLostError, SinkError
-        If somebody else owns or wrote the sink; nothing is published.
+        If another run owns the sink or wrote to it; nothing is published.
     """
     began = time.perf_counter()
     plan = load_plan(run)
@@ -70,7 +70,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         if missing:
             raise SinkError(
                 f"{len(missing)} of {len(plan.parts)} parts are missing ({shorten(missing)}); "
-                "run again: finished parts are kept"
+                "run again; finished parts are kept"
             )
         ordered = [markers[part.index] for part in plan.parts]
         check_parts(plan, ordered)
@@ -99,9 +99,9 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
 
 @contextmanager
 def _writing(run: Run) -> Iterator[Callable[[], None]]:
-    """Be the one who publishes; a check that this is still so.
+    """Become the publisher; yields a check that this still holds.
 
-    Several intervals may be worked on at once, but their rows are published one after another.
+    Several intervals may be processed at once, but their rows are published one after another.
     """
     view = run.lease_view()
     if run.interval is None:
@@ -141,7 +141,7 @@ def _finish(
         notes = (*record.notes, *settings_notes(plan, accepted))
         record = replace(record, acceptance=accepted.to_json(), notes=notes)
     write_record(run.layout, record)
-    run.lease_view().check(now=True)  # what follows deletes files: never those of another run
+    run.lease_view().check(now=True)  # the cleanup deletes files, but never those of another run
     tidy(run, plan)
     log.info("published %d rows of %d columns in %s", record.rows, record.columns, run.sink)
     return summary_of(run, record, published, facts)

@@ -1,4 +1,4 @@
-"""Whether a plan fits into the memory of a host, and on the disk of a sink."""
+"""Check that a plan fits into a host's memory and onto a sink's disk."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["check_memory", "check_room", "disk_free", "output_bytes"]
 
 
 def check_memory(plan: Plan, threads: int) -> None:
-    """Check that ``threads`` threads have memory on this host: half of what is free, and no more.
+    """Check that ``threads`` threads need at most half of this host's free memory.
 
     Raises
     ------
     ResourceError
-        Naming what the largest part takes, and what is free.
+        Names the memory that the largest part needs, and the free memory.
     """
     largest = max(part_memory_bytes(plan.source, plan.layout, part) for part in plan.parts)
     free = psutil.virtual_memory().available
@@ -35,23 +35,23 @@ def check_memory(plan: Plan, threads: int) -> None:
 
 
 def output_bytes(plan: Plan, parts: Iterable[int] | None = None) -> int:
-    """Bytes that the rows of some parts take, about: features hardly compress."""
+    """Approximate bytes of the rows of some parts; features hardly compress."""
     wanted = range(len(plan.parts)) if parts is None else parts
     return 8 * sum(plan.parts[index].ids for index in wanted) * len(plan.columns)
 
 
 def check_room(layout: SinkLayout, plan: Plan) -> None:
-    """Check that what is still to be written fits on the disk of a local sink.
+    """Check that the rows yet to be written fit onto the disk of a local sink.
 
     Raises
     ------
     ResourceError
-        If it does not, naming the bytes needed and free.
+        If they do not; names the bytes needed and free.
     """
     free = disk_free(layout)
     needed = output_bytes(plan, missing_of_plan(layout, plan))
     if layout.kind == "file" and needed:
-        needed += output_bytes(plan)  # the file is written beside its parts
+        needed += output_bytes(plan)  # the file is written while its parts still exist
     if free is not None and needed > free:
         raise ResourceError(
             f"about {needed:,} bytes are still to be written, and {free:,} are free for "
@@ -60,7 +60,7 @@ def check_room(layout: SinkLayout, plan: Plan) -> None:
 
 
 def disk_free(layout: SinkLayout) -> int | None:
-    """Bytes free where a local sink lies; None for object storage."""
+    """Free bytes on the disk of a local sink; None for object storage."""
     path = layout.home.local_path("")
     if path is None:
         return None

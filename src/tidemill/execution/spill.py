@@ -1,8 +1,8 @@
-"""The partition step: rows of one id end up together, out of core.
+"""The partition step: bring the rows of each id together, out of core.
 
-Map tasks stream shares of the input and deal its rows into buckets (:mod:`.sources.spilled`
-describes the files). A task that finds its marker does nothing, so an attempt goes on where the
-last one stopped.
+Map tasks stream shares of the input and deal its rows into buckets; for the files see
+:mod:`tidemill.sources.files.spill_files`. A task that finds its marker does nothing, so an attempt
+resumes where the last one stopped.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ __all__ = [
 
 #: Rows are dealt in rounds of this many bytes.
 ROUND_BYTES = 32 * 2**20
-#: LZ4 takes a third to two thirds off the disk and costs nothing: at 1e7 rows of 24 bytes the map
+#: LZ4 saves a third to two thirds of the disk space at no cost: at 1e7 rows of 24 bytes the map
 #: side takes 57 ns of a core a row with it and 60 without, the read side 34 and 28.
 OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 #: Cells of the table that finds a number's part: 128 KiB, which stays in a core's cache.
 CELLS = 2**16
-#: Boundaries from which on the table pays.
+#: Number of boundaries from which the table pays.
 LEAST_KEYS = 16
 
 
 def spill_tasks(plan: Plan) -> list[int]:
-    """Numbers of the map tasks; empty if the plan's parts are read from the input.
+    """Numbers of the map tasks; none if the plan's parts are read from the input.
 
     Examples
     --------
@@ -80,18 +80,18 @@ def spill_tasks(plan: Plan) -> list[int]:
 
 
 def run_spill_task(plan: Plan, task: int, spill_dir: str) -> dict[str, Any]:
-    """Carry out one map task, unless it is done already.
+    """Carry out one map task, unless it is already done.
 
     Returns
     -------
     dict
         ``task``, ``name``, ``rounds``, ``rows``, ``bytes`` and ``seconds`` of the spill file, and
-        ``reused``: whether an earlier attempt had written it.
+        ``reused``: whether an earlier attempt wrote it.
 
     Raises
     ------
     DataError
-        If ids are null or not supported; the message names the file.
+        If ids are null or of an unsupported type; the message names the file.
     SourceChangedError
         If a file changed since the plan.
     ResourceError
@@ -116,7 +116,7 @@ def run_spill_task(plan: Plan, task: int, spill_dir: str) -> dict[str, Any]:
 def check_spill(plan: Plan, spill_dir: str) -> None:
     """Check after the last map task that the spill holds every row of the input.
 
-    A spill of another number of rows is dropped, so that the next attempt writes it anew.
+    A spill with another number of rows is deleted, so that the next attempt writes it again.
 
     Raises
     ------
@@ -140,17 +140,17 @@ def drop_spill(plan: Plan, spill_dir: str) -> None:
 
 
 def spill_bytes(source: Source) -> int:
-    """Bytes that the spill of an input takes, about."""
+    """Approximate bytes of an input's spill."""
     return source.rows * row_width(source)
 
 
 def check_space(plan: Plan, spill_dir: str) -> None:
-    """Check that the spill which is still to be written fits on the disk.
+    """Check that the spill yet to be written fits onto the disk.
 
     Raises
     ------
     ResourceError
-        If it does not, naming the bytes needed and free, and the folder.
+        If it does not; names the bytes needed and free, and the folder.
     """
     folder = SpillFolder.of(plan, spill_dir)
     path = folder.store.local_path()
@@ -177,7 +177,7 @@ def _existing(path: Path) -> Path:
 def _deal(
     plan: Plan, folder: SpillFolder, spans: Sequence[GroupSpan], sink: Any
 ) -> tuple[int, int]:
-    """Write all rounds of a task; their number and that of the rows."""
+    """Write all rounds of a task; the numbers of rounds and rows."""
     schema = _spill_schema(plan.source)
     dealer = _Dealer(plan, folder)
     rounds = rows = 0
@@ -190,7 +190,7 @@ def _deal(
 
 
 def _spill_schema(source: Source) -> pa.Schema:
-    """Columns of the spill: ids as the sink holds them or as text, kinds as their places."""
+    """Columns of the spill: ids as in the sink or as text, kinds as positions."""
     special = {}
     if isinstance(source.id_type, str):
         special[source.columns.key] = parse_type(source.id_type)
@@ -262,7 +262,7 @@ class _Dealer:
         batches: list[pa.RecordBatch],
         parts: npt.NDArray[np.int32],
     ) -> None:
-        """Write one round. Arrow's counting sort is stable: the input's order stays in a part."""
+        """Write one round. Arrow's counting sort is stable: parts keep the input's order."""
         order = pc.array_sort_indices(pa.array(parts))
         rows = np.bincount(parts, minlength=self._n_parts)
         ends = np.concatenate([[0], np.cumsum(rows)])
@@ -279,8 +279,8 @@ class _Dealer:
 class Boundaries:
     """Finds the part of every id: boundary ``i`` is the first id of part ``i + 1``.
 
-    A binary search among 500 boundaries takes 58 ns a row on numbers in random order; a table of
-    65,536 cells 4 ns, with the binary search left for the few cells that hold a boundary.
+    For numbers in random order, a binary search among 500 boundaries takes 58 ns per row. A table
+    of 65,536 cells takes 4 ns, and leaves the search to the few cells that hold a boundary.
 
     Examples
     --------
@@ -317,7 +317,7 @@ CellOf = Callable[[KeyArray], npt.NDArray[np.int64]]
 def _make_cells(keys: KeyArray) -> tuple[CellOf, npt.NDArray[np.int32]] | None:
     """A monotonic function from numbers to cells, and the part of each cell.
 
-    The part is -1 where a boundary lies within the cell. None where a search is as fast.
+    The part is -1 if a boundary lies within the cell. None if a search is as fast.
     """
     if len(keys) < LEAST_KEYS or keys.dtype.kind not in "if":
         return None
@@ -349,7 +349,7 @@ def _float_cells(keys: KeyArray) -> tuple[CellOf, npt.NDArray[np.int32]] | None:
         return None
 
     def cell_of(values: KeyArray) -> npt.NDArray[np.int64]:
-        with np.errstate(over="ignore"):  # infinitely far is beyond the last boundary, too
+        with np.errstate(over="ignore"):  # an infinite value is beyond the last boundary anyway
             return (np.clip((values - first) * scale, -1, CELLS + 1) + 1).astype(np.int64)
 
     held = np.bincount(cell_of(keys), minlength=CELLS + 3)

@@ -1,4 +1,4 @@
-"""The steps of a run as plain functions of its address: chunks, and the spill of the input."""
+"""The steps of a run as plain functions of its address: chunks and the spill of the input."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["MapFunction", "PartsWatch", "choose_chunks", "partition"]
 
 log = logging.getLogger(__name__)
 
-#: How a step runs plain functions over items: on Dask workers, or on threads of this process.
+#: Applies a plain function to items, on Dask workers or on threads of this process.
 MapFunction = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
-#: Seconds between two looks at the markers.
+#: Seconds between reads of the markers.
 LOOK_SECONDS = 0.5
 
 
@@ -59,13 +59,13 @@ def choose_chunks(run: Run, threads: int) -> dict[str, Any]:
 
 
 def _has_plain_functions(plan: Plan) -> bool:
-    """Whether a calculator is a plain function: its cost is not known, so parts are spread."""
+    """Whether a calculator is a plain function, of unknown cost; then parts are spread widely."""
     named = {name for features in plan.features.values() for name, _ in features}
     return any(find(name).function is not None for name in named)
 
 
 def partition(run: Run, map_function: MapFunction) -> dict[str, Any]:
-    """Spill the input by id range, unless it can be used as it lies or nothing is missing.
+    """Spill the input by id range, unless it can be read in place or nothing is missing.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def partition(run: Run, map_function: MapFunction) -> dict[str, Any]:
     plan = load_plan(run)
     facts: dict[str, Any] = {"layout": plan.layout, "tasks": 0, "reused": 0, "bytes": 0, "rows": 0}
     if plan.layout == "clustered":
-        log.info("partition: the input is used as it lies; no row is copied")
+        log.info("partition: the input is read in place; no row is copied")
         return facts
     if not missing_parts(run):
         log.info("partition: all parts are committed; nothing to do")
@@ -99,13 +99,13 @@ class SpillTask:
     run: Run
 
     def __call__(self, task: int) -> Any:
-        """Spill the task's share of the input, unless that was done before."""
+        """Spill the task's share of the input, unless this is already done."""
         self.run.lease_view().check()
         return run_spill_task(load_plan(self.run), task, self.run.work_dir)
 
 
 class PartsWatch:
-    """Tells how many parts of a run are committed; looks now and then."""
+    """Reports how many parts of a run are committed, from time to time."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -116,16 +116,16 @@ class PartsWatch:
         self._last = float("-inf")
 
     def look(self, *, now: bool = False) -> None:
-        """Read the markers that are new and tell the progress."""
+        """Read new markers and report the progress."""
         if not now and time.monotonic() - self._last < LOOK_SECONDS:
             return
         self._last = time.monotonic()
         try:
             self._read_new()
         except Exception as error:
-            if not is_transient(error):  # a look is no reason to end a run
+            if not is_transient(error):  # a failed look must not end the run
                 raise
-            log.debug("could not look at the parts: %s", error)
+            log.debug("could not read the markers: %s", error)
             return
         ids = sum(self._rows.values())
         parts = len(self._rows), self._total

@@ -1,4 +1,4 @@
-"""The net under a run: its parts are published only if they are made of exactly the input."""
+"""The safety net of a run: parts are published only if they are made from exactly the input."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["check_parts", "check_rows", "discard_parts_on_mismatch"]
 
 @contextmanager
 def discard_parts_on_mismatch(run: Run) -> Iterator[None]:
-    """Drop the parts if their input changed, or if they were not cut as the plan says.
+    """Discard the parts if their input changed or they do not match the plan.
 
-    The next attempt then reads everything again, instead of publishing them after all.
+    The next attempt then starts over, instead of publishing them after all.
     """
     try:
         yield
@@ -35,7 +35,7 @@ class _MixedPartsError(SinkError):
 
 
 def check_parts(plan: Plan, markers: Sequence[Marker]) -> None:
-    """Check ids, numbers of rows and kept rows of all parts against the plan.
+    """Check the ids, row counts and kept rows of all parts against the plan.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def check_parts(plan: Plan, markers: Sequence[Marker]) -> None:
 
 
 def _check_bounds(plan: Plan, markers: Sequence[Marker]) -> None:
-    """Every id lies in the range of its part, and so in no other part."""
+    """Check that every id is in its part's range, and so in no other part."""
     wrong = [
         part.index
         for part, marker in zip(plan.parts, markers, strict=True)
@@ -60,41 +60,41 @@ def _check_bounds(plan: Plan, markers: Sequence[Marker]) -> None:
     ]
     if wrong:
         raise _MixedPartsError(
-            f"parts {shorten(wrong)} hold ids outside of their range, as an attempt with other "
-            "parts would leave them; they were dropped, run again"
+            f"parts {shorten(wrong)} hold ids outside of their range, as if left by an attempt "
+            "with other parts; they were deleted, run again"
         )
 
 
 def _check_input_rows(plan: Plan, markers: Sequence[Marker]) -> None:
-    """Every row of the input went into one part: the net below all that could go wrong before."""
+    """Check that every input row went into one part, whatever may have gone wrong before."""
     read, there = sum(marker.input_rows for marker in markers), plan.source.rows
     if read != there:
         raise _MixedPartsError(
             f"the parts were made of {read:,} rows, but the input {plan.source.url} has {there:,}: "
             "the id statistics in its files' footers may be wrong. Nothing is published and the "
-            "parts were dropped; write the files anew if it happens again"
+            "parts were deleted; rewrite the files if this happens again"
         )
 
 
 def _check_kept(plan: Plan, markers: Sequence[Marker]) -> None:
-    """The rows that new features were added to are those that the interval's record is about."""
+    """Check that the rows that gained features are those of the interval's record."""
     if plan.kept is None:
         return
     sums = (RowSum.from_text(marker.kept) for marker in markers)
     if content_digest(sums, plan.kept_columns, "; ".join(plan.source.id_types)) != plan.kept.digest:
         raise _MixedPartsError(
             f"the published rows of interval {plan.interval and plan.interval.name} are not those "
-            "that its record names. Nothing was published and the parts were dropped; calculate "
-            "the interval whole, with on_settings_change='recalculate'"
+            "that its record names. Nothing was published and the parts were deleted; "
+            "recalculate the whole interval, with on_settings_change='recalculate'"
         )
 
 
 def check_rows(markers: Sequence[Marker]) -> None:
-    """Refuse to replace an earlier result by none at all."""
+    """Refuse to replace an earlier result with an empty one."""
     if any(marker.rows for marker in markers):
         return
     reasons = [f"{one.id} ({one.reason})" for marker in markers for one in marker.quarantined]
     raise DataError(
         f"no id is left, all {len(reasons)} are quarantined: {shorten(reasons)}; nothing is "
-        "published. Mend the input, or choose another policy"
+        "published. Fix the input, or choose another policy"
     )

@@ -1,4 +1,4 @@
-"""Names for types that many modules speak of: arrays of numbers, and features."""
+"""Type aliases that many modules share: arrays of numbers, features, ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An interval of data time, and moments as integers: nanoseconds since 1970 in UTC."""
+"""Intervals of data time, and moments as integers: nanoseconds since 1970 in UTC."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 __all__ = ["MOST_INTERVALS", "Interval", "utc"]
 
-#: Intervals in one request.
+#: The largest number of intervals in one request.
 MOST_INTERVALS = 100_000
 
 _NAME = "%Y%m%dT%H%M%SZ"
@@ -16,7 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Interval:
-    """The half-open span ``[start, end)`` of data time that one row per id is about.
+    """The half-open span ``[start, end)`` of data time that one row per id describes.
 
     Examples
     --------
@@ -26,7 +26,7 @@ class Interval:
 
     start: int  # nanoseconds since 1970 in UTC; whole seconds
     end: int  # likewise
-    window_start: int  # likewise; the row sees [window_start, end)
+    window_start: int  # likewise; the row covers [window_start, end)
 
     @property
     def name(self) -> str:

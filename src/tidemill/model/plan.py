@@ -18,8 +18,8 @@ from tidemill.model.source import Source
 
 __all__ = ["RESULTS_VERSION", "GroupSpan", "Kept", "KeptFile", "Part", "Plan"]
 
-#: Raised whenever a value of the matrix can change for the same input and settings; a test with a
-#: golden matrix forces that. Part of the result key.
+#: Incremented whenever a matrix value can change for the same input and settings, which a test with
+#: a golden matrix enforces. Part of the result key.
 RESULTS_VERSION = 2
 
 
@@ -39,15 +39,15 @@ class Part:
     index: int
     lower: IdKey  # first id, inclusive; None: no bound
     upper: IdKey  # exclusive; None: no bound
-    spans: tuple[GroupSpan, ...]  # where its rows lie in the input; empty in the spilled layout
-    rows: int  # estimate where the input is not read in full
+    spans: tuple[GroupSpan, ...]  # where its rows are in the input; empty in the spilled layout
+    rows: int  # an estimate unless the input is read in full
     ids: int  # estimate
     bytes: int  # of input, uncompressed
     seconds: float  # predicted by the shipped cost table, one thread
 
     @property
     def files(self) -> tuple[int, ...]:
-        """Indexes of the input files that it is read from, ascending; none in the spilled layout.
+        """Ascending indexes of the input files to read; none in the spilled layout.
 
         Examples
         --------
@@ -59,29 +59,29 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A published file whose values stay, and its ids if they are known."""
+    """A published file whose values stay, and its range of ids if known."""
 
     path: str  # below the sink
-    lower: IdKey = None  # first id; None: not known
+    lower: IdKey = None  # first id; None: unknown
     upper: IdKey = None  # last id
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Published rows whose features stay: only the other ones are calculated."""
+    """Published rows whose features stay, so that only new features are calculated."""
 
     run_id: str  # that published them
     result_key: str
     digest: str  # of the rows
-    settings: Mapping[str, Any]  # canonical; what they were made with
+    settings: Mapping[str, Any]  # canonical; those they were built with
     files: tuple[KeptFile, ...]  # ids ascend from file to file
-    columns: tuple[str, ...]  # feature columns that they have, in the order of those settings
-    failed_cells: int = 0  # that are among them
+    columns: tuple[str, ...]  # their feature columns, in the order of those settings
+    failed_cells: int = 0  # among them
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a worker needs to know of one run."""
+    """Everything a worker needs to know about a run."""
 
     result_key: str
     source: Source
@@ -90,19 +90,19 @@ class Plan:
     layout: str  # "clustered": parts are read from the input; "spilled": from work_dir
     parts: tuple[Part, ...]
     columns: tuple[str, ...]  # feature columns, kind__calculator__param_value, in order
-    features: Mapping[str, Features]  # of every kind, to calculate: those of ``kept`` are left out
+    features: Mapping[str, Features]  # to calculate, by kind; without those of ``kept``
     modules: tuple[str, ...] = ()  # imported on every worker, for their custom calculators
-    interval: Interval | None = None  # that the result is about
+    interval: Interval | None = None  # of the result
     checks: Limits = field(default_factory=dict)  # of an interval
     versions: Mapping[str, str] = field(default_factory=dict)
-    kept: Kept | None = None  # columns that are taken over from published rows
+    kept: Kept | None = None  # published rows whose columns stay
 
     @property
     def seconds(self) -> float:
-        """Predicted seconds of one thread for all parts."""
+        """Predicted seconds of all parts on one thread."""
         return sum(part.seconds for part in self.parts)
 
     @property
     def kept_columns(self) -> tuple[str, ...]:
-        """Feature columns that are taken over, in the order of their own settings."""
+        """Feature columns that stay, in the order of their own settings."""
         return self.kept.columns if self.kept else ()

@@ -1,4 +1,4 @@
-"""Choices that every door offers under the same names: unclean data, changed settings, checks."""
+"""Choices with the same names at every door: unclean data, changed settings, checks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["Level", "Limits", "OnDuplicate", "OnError", "OnNan", "OnSettingsChan
 OnNan = Literal["raise", "omit", "quarantine"]
 OnDuplicate = Literal["raise", "first", "last", "mean"]
 OnError = Literal["raise", "nan"]
-#: Of a table, whose settings may change; not a policy for data.
+#: What to do if a table's settings change; not a policy for data.
 OnSettingsChange = Literal["refuse", "append", "recalculate"]
-#: What happens when a check's limit is exceeded.
+#: What follows if a limit of a check is exceeded.
 Level = Literal["warn", "fail"]
 #: Limits by check and level; a level that is off is absent. JSON values.
 Limits = Mapping[str, Mapping[Level, float]]
@@ -29,7 +29,7 @@ class Policies:
     Raises
     ------
     ArgumentError
-        If a value is not one of those allowed.
+        If a value is not allowed.
 
     Examples
     --------

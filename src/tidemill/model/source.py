@@ -1,4 +1,4 @@
-"""The input of a run: its files, the roles of its columns, and the window that counts."""
+"""The input of a run: its files, the roles of its columns, and its time window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ColumnRoles:
 
     @property
     def key(self) -> str:
-        """The one column of ids in memory: several are joined by :mod:`tidemill.model.ids`.
+        """The single id column in memory: :mod:`tidemill.model.ids` joins several into one.
 
         Examples
         --------
@@ -36,7 +36,7 @@ class ColumnRoles:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The rows that count: those whose sort value lies in ``[first, stop)``, in its own unit."""
+    """The rows to read: those whose sort value is in ``[first, stop)``, in its own unit."""
 
     first: int
     stop: int
@@ -45,7 +45,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One input file and the facts that identify its content."""
+    """One input file and what identifies its content."""
 
     path: str  # relative to Source.url
     size: int  # bytes
@@ -57,9 +57,9 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The input of a run: files of one schema."""
+    """The input of a run: files with one schema."""
 
-    url: str  # folder or object-store prefix that the paths are relative to
+    url: str  # folder or object-store prefix of the paths
     format: str  # "parquet" or "csv"
     files: tuple[SourceFile, ...]
     columns: ColumnRoles
@@ -68,7 +68,7 @@ class Source:
     storage_options: Mapping[str, str]  # option -> name of the environment variable that holds it
     fingerprint: str  # sha256 over files and columns
     schema: str = ""  # of the used columns as they are read: Arrow IPC, base64
-    window: Window | None = None  # only its rows are read
+    window: Window | None = None  # None: all rows are read
 
     @property
     def id_types(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Versions of what a result can depend on."""
+"""Versions of everything that a result can depend on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import platform
 
 __all__ = ["PACKAGES", "versions"]
 
-#: Packages whose versions must be the same everywhere.
+#: Packages whose versions must be the same on all workers.
 PACKAGES = ("tidemill", "numpy", "numba", "scipy", "pyarrow", "prefect")
 
 
