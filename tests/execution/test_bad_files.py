@@ -23,7 +23,8 @@ from tidemill.errors import (
     SourceError,
 )
 from tidemill.execution.chunk import run_chunk
-from tidemill.execution.job import Job, reduce
+from tidemill.execution.job import Job
+from tidemill.execution.reduce import reduce
 from tidemill.execution.steps import choose_chunks, partition
 from tidemill.planning.request import make_request
 

@@ -9,8 +9,8 @@ import pytest
 
 from tidemill.calculators import calculator
 from tidemill.calculators.registry import CALCULATORS
-from tidemill.calculators.spec import Parameter
 from tidemill.calculators.table.build import LEFT_OUT, ROWS
+from tidemill.calculators.table.spec import Parameter
 from tidemill.reports import catalogue as module
 from tidemill.reports.catalogue import catalogue, catalogue_page, catalogue_text
 

@@ -9,7 +9,7 @@ import pytest
 from statsmodels.regression.linear_model import OLS
 
 from tidemill.calculators.kernels import pseudoinverse
-from tidemill.calculators.kernels.pseudoinverse import Columns
+from tidemill.calculators.kernels.pseudoinverse import RegressionColumns
 
 from ..slowly import series_of
 
@@ -44,7 +44,7 @@ def test_fits_have_statsmodels_bits(family, rows, lags):
 def test_a_triangle_stands_for_its_columns(rows, monkeypatch):
     monkeypatch.setattr(pseudoinverse, "_AT_ONCE", 7_000)  # two steps
     parts = _parts("seasonal", rows, 9)
-    as_they_are = Columns(np.column_stack(parts), rows, is_triangle=False)
+    as_they_are = RegressionColumns(np.column_stack(parts), rows, is_triangle=False)
     triangle = pseudoinverse._triangle(parts)
     assert triangle.rows == rows
     assert triangle.values.shape == (11, 11)
