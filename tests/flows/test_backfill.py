@@ -16,7 +16,7 @@ from distributed.client import FutureCancelledError
 
 import tidemill
 from tidemill.errors import ArgumentError, BackfillError
-from tidemill.flows import backfill as module
+from tidemill.flows import on_dask
 from tidemill.flows.backfill import backfill
 from tidemill.flows.recurring import extract_interval
 from tidemill.storage.intervals import interval_names, read_intervals
@@ -130,15 +130,15 @@ def test_it_equals_what_the_schedule_made_with_late_rows(fill, source, sink, tmp
     ],
 )
 def test_one_that_fails_does_not_keep_the_others(order, error, fill, sink, monkeypatch):
-    real, seen = module.calculate, []
+    real, seen = on_dask.carry_out, []
 
-    def calculate(request, finding, *rest):
-        seen.append(finding.interval.name[9:11])
-        if finding.interval.name.startswith("20261118T09"):
+    def carry_out(request, *rest):
+        seen.append(request.interval.name[9:11])
+        if request.interval.name.startswith("20261118T09"):
             raise error
-        return real(request, finding, *rest)
+        return real(request, *rest)
 
-    monkeypatch.setattr(module, "calculate", calculate)
+    monkeypatch.setattr(on_dask, "carry_out", carry_out)
     with pytest.raises(BackfillError, match="1 of 8 intervals failed, first 20261118T090000Z"):
         fill(order=order)
     hours = ["06", "07", "08", "09", "10", "11", "12", "13"]

@@ -10,7 +10,7 @@ import pytest
 
 import tidemill
 from tidemill.errors import BackfillError, SettingsError
-from tidemill.flows import backfill as module
+from tidemill.flows import on_dask
 from tidemill.flows.backfill import backfill
 from tidemill.flows.recurring import extract_interval
 from tidemill.reports.markdown import interval_page
@@ -118,14 +118,14 @@ def test_new_calculators_are_called_once_for_each_series(extract, probe, sink):
 
 def test_a_backfill_that_failed_goes_on_where_it_was(fill, probe, monkeypatch):
     fill(probe.arguments["settings"])
-    real = module.calculate
+    real = on_dask.carry_out
 
-    def calculate(request, finding, *rest):
-        if finding.interval.name == NAMES[1]:
+    def carry_out(request, *rest):
+        if request.interval.name == NAMES[1]:
             raise ValueError("broken")
-        return real(request, finding, *rest)
+        return real(request, *rest)
 
-    monkeypatch.setattr(module, "calculate", calculate)
+    monkeypatch.setattr(on_dask, "carry_out", carry_out)
     with pytest.raises(BackfillError, match="1 of 3 intervals failed"):
         fill(more(probe), on_settings_change="append")
     monkeypatch.undo()

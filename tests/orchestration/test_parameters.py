@@ -12,7 +12,6 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import click
 import pytest
 from click.testing import CliRunner
-from prefect.exceptions import ParameterTypeError
 from prefect.utilities.schema_tools import validate
 
 from tidemill.calculators.settings import Settings
@@ -303,8 +302,8 @@ def test_the_form_refuses_numbers_that_make_no_sense(name):
 )  # fmt: skip
 def test_python_refuses_them_with_the_sentence(name, value):
     given = {"source": "in", "sink": "out", "column_id": "id", "column_time": "time"}
-    with pytest.raises(ParameterTypeError, match=f"{name}=.* is not allowed; give 0 or more"):
-        extract_interval.validate_parameters(given | {name: value})
+    with pytest.raises(ArgumentError, match=f"{name}=.* is not allowed; give 0 or more"):
+        extract_interval.fn(**given | {name: value})
 
 
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)

@@ -16,11 +16,11 @@ from functools import reduce, wraps
 from operator import or_
 from typing import Annotated, Any, ParamSpec, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, BeforeValidator, GetJsonSchemaHandler, ValidationInfo
+from pydantic import BeforeValidator, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from tidemill.errors import ArgumentError
-from tidemill.planning.doors import DOORS, Door, check_number
+from tidemill.planning.doors import DOORS, Door
 from tidemill.planning.parameters import FlowParameter, Form
 
 __all__ = ["docstring_of", "signature_of", "signatures_text", "takes"]
@@ -104,12 +104,7 @@ def _annotation(parameter: FlowParameter) -> Any:
     one = reduce(or_, (_of_form(form) for form in parameter.forms))
     if parameter.name in _LOCATIONS:
         one = Annotated[one, BeforeValidator(_refuse_frames)]
-    if _NUMBERS & parameter.forms[0].rule.keys():
-        one = Annotated[one, AfterValidator(_check_number)]
     return one | None if parameter.default is None else one
-
-
-_NUMBERS = {"minimum", "exclusiveMinimum"}
 
 
 def _of_form(form: Form) -> Any:
@@ -125,11 +120,6 @@ def _refuse_frames(value: Any) -> Any:
             f"{type(value).__name__} given, but the flow takes paths and URLs of files; "
             "tidemill.extract_features takes frames"
         )
-    return value
-
-
-def _check_number(value: float, info: ValidationInfo) -> float:
-    check_number(info.field_name or "", value)
     return value
 
 
