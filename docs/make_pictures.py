@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tidemill.cli.demo import demo_options, draw_pictures
-from tidemill.execution.job import extract_here
+from tidemill.execution.in_process import extract_here
 from tidemill.planning.request import make_request
 
 IMAGES = Path(__file__).parent / "images"

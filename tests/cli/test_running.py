@@ -75,7 +75,8 @@ def is_resolved_once(counts: Counter[str], n_columns: int) -> None:
     assert counts["orchestration/cluster.py/parse_cluster"] == 1
     assert counts["calculators/settings.py/_read"] == 1
     assert counts["planning/plan_json.py/plan_from_json"] == 0
-    assert counts["model/feature_names.py/feature_name"] <= n_columns
+    # Once to find doubles when settings are read, once to name the columns.
+    assert counts["model/feature_names.py/feature_name"] <= 2 * n_columns
     assert counts["calculators/program.py/__init__"] == 1
 
 
