@@ -27,10 +27,10 @@ def test_the_second_time_nothing_is_compiled(run):
 def test_the_features_of_every_kind_are_warmed_up_and_what_was_compiled_is_counted(
     run, monkeypatch
 ):
-    from tidemill.calculators.jit import decorators
+    from tidemill.calculators.jit import kernel
 
     warmed = []
     monkeypatch.setattr(kernels, "warmup", warmed.append)
-    monkeypatch.setattr(decorators, "compiled_here", lambda: 4 + 3 * len(warmed))
+    monkeypatch.setattr(kernel, "compiled_here", lambda: 4 + 3 * len(warmed))
     assert load_kernels(run) == 3
     assert warmed == list(load_plan(run).features.values())

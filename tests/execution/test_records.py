@@ -9,6 +9,7 @@ import pytest
 
 from tidemill.execution.records import totals_of
 from tidemill.reports.markdown import interval_page
+from tidemill.storage.failures import FailedSeries, FailureCount, Failures
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.record import CASES, history
@@ -88,16 +89,17 @@ def test_totals_count_all_rows_but_the_seconds_of_this_run_only(series, sink):
 
 
 def test_failures_are_added_up_and_the_first_cases_named(series, sink):
-    few = {**ERROR, "count": 2, "ids": ["1", "2"]}
-    many = {**ERROR, "message": "one", "count": 2 * CASES, "ids": ["9"] * 2 * CASES}
+    few = Failures(**ERROR, count=2, ids=("1", "2"))
+    many = Failures(**ERROR | {"message": "one"}, count=2 * CASES, ids=("9",) * 2 * CASES)
     with opened(series, sink) as job:
         markers = [marker(0, "a", errors=(few,)), marker(1, "a", errors=(few, many))]
         totals = totals_of(job.run, markers)
     assert totals.error_counts() == [
-        {**ERROR, "message": "one", "count": 2 * CASES}, {**ERROR, "count": 4},
-    ]  # fmt: skip
+        FailureCount(**ERROR | {"message": "one"}, count=2 * CASES),
+        FailureCount(**ERROR, count=4),
+    ]
     assert len(totals.cases) == CASES
-    assert totals.cases[:2] == [{"id": "1", **ERROR}, {"id": "2", **ERROR}]
+    assert totals.cases[:2] == [FailedSeries("1", **ERROR), FailedSeries("2", **ERROR)]
 
 
 def test_a_result_that_a_file_shows_already_keeps_what_was_recorded(series, tmp_path):

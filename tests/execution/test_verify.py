@@ -11,6 +11,7 @@ from tidemill.execution.chunk import run_chunk
 from tidemill.execution.plans import load_plan
 from tidemill.execution.verify import check_parts, check_rows, discard_parts_on_mismatch
 from tidemill.model.plan import Kept
+from tidemill.model.series import Quarantined
 from tidemill.storage.markers import committed
 
 from ..support.inputs import make_input
@@ -72,7 +73,7 @@ def test_kept_rows_must_be_those_of_the_record(plan, markers):
 
 def test_a_result_without_rows_is_refused_with_the_reasons(markers):
     gone = [
-        replace(one, rows=0, quarantined=({"id": str(one.index), "kind": None, "reason": "NaN"},))
+        replace(one, rows=0, quarantined=(Quarantined(str(one.index), None, "NaN"),))
         for one in markers
     ]
     check_rows([*gone[:2], markers[2]])
