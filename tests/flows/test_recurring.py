@@ -28,9 +28,10 @@ from tidemill.errors import (
     SourceError,
     UnfitWorkerError,
 )
-from tidemill.flows import on_dask, recurring
+from tidemill.flows import on_dask
 from tidemill.flows.recurring import extract_interval
 from tidemill.orchestration import server
+from tidemill.recurring import latest
 
 from ..support import programs
 from ..support.inputs import make_days
@@ -137,7 +138,7 @@ def test_empty_windows(extract):
 
 
 def test_rows_that_come_while_a_run_waits(extract, source, monkeypatch):
-    monkeypatch.setattr(recurring, "EMPTY_SECONDS", 0.2)
+    monkeypatch.setattr(latest, "EMPTY_SECONDS", 0.2)
     frame = pd.read_parquet(source / f"{DAYS[2]}.parquet")
     moved = frame.assign(time=frame["time"] + pd.Timedelta(days=1))
     moved.to_parquet(source / ".arriving", index=False)
@@ -226,7 +227,7 @@ def test_rows_that_vanish_fail_the_check_and_what_is_published_stays(extract, so
 
 
 def test_a_wrong_time_column_is_named_as_it_was_given(extract):
-    with pytest.raises(SourceError, match="column_time='tiem' is no column"):
+    with pytest.raises(SourceError, match="column_time='tiem' is not a column"):
         extract(column_time="tiem")
 
 
@@ -246,7 +247,7 @@ def test_several_columns_of_values(extract, source, sink):
     [
         (["--every=1x"], "every='1x'"),
         (["--timezone=Europe/Berlinn"], "timezone='Europe/Berlinn'"),
-        (["--column-time=tiem"], "column_time='tiem' is no column"),
+        (["--column-time=tiem"], "column_time='tiem' is not a column"),
         (["--settings=minimel"], "minimel"),
         (["--cluster=thread"], "cluster='thread'"),
         (["--checks={}x"], "checks"),
