@@ -303,7 +303,7 @@ def test_null_ids_are_refused(tmp_path):
         ([], ArgumentError, r"column_id=\[\] is not allowed"),
         (["plant", "plant"], ArgumentError, "is empty or names a column twice"),
         (["plant", 3], ArgumentError, "column_id=3 is a int"),
-        (["plant", "sensors"], SourceError, "column_id='sensors' is no column"),
+        (["plant", "sensors"], SourceError, "column_id='sensors' is not a column"),
         (["plant", "time"], SourceError, "column_id and column_sort are both 'time'"),
     ],
 )
