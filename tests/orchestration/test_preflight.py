@@ -71,13 +71,15 @@ def test_a_worker_that_joins_later_is_checked(scheduler, run, probe, sink):
     assert set(probe.counts.values()) == {1}
 
 
-def test_a_later_run_does_not_meet_the_checks_of_an_earlier_one(scheduler, run, sink):
-    with programs.worker(scheduler) as first:
-        run(scheduler)
-        first.says("Removing Worker plugin tidemill-preflight")
-    with programs.worker(scheduler, environment={"PYTHONPATH": ""}) as second:
-        assert "tidemill-preflight" not in second.output.partition("Registered to")[0]
-        assert run(scheduler, settings="minimal", modules=[])["columns"] == 10
+def test_a_later_run_does_not_meet_the_checks_of_an_earlier_one(run, sink):
+    """On its own scheduler: a flow that another test killed leaves its check on the shared one."""
+    with programs.scheduler() as scheduler:
+        with programs.worker(scheduler) as first:
+            run(scheduler)
+            first.says("Removing Worker plugin tidemill-preflight")
+        with programs.worker(scheduler, environment={"PYTHONPATH": ""}) as second:
+            assert "tidemill-preflight" not in second.output.partition("Registered to")[0]
+            assert run(scheduler, settings="minimal", modules=[])["columns"] == 10
 
 
 def test_no_worker_is_an_error_after_a_while(scheduler, run, monkeypatch, sink):

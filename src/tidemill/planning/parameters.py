@@ -252,8 +252,8 @@ _TABLE = (
         "lookback",
         "Intervals",
         (Form(int, {"minimum": 0, "maximum": MOST_INTERVALS}),),
-        f"How many earlier intervals to check again, from 0 to {MOST_INTERVALS}. Default: enough "
-        "to cover the window.",
+        f"How many earlier intervals to check again, 0 or more and at most {MOST_INTERVALS}. "
+        "Default: enough to cover the window.",
         None,
         short="How many earlier intervals to check again.",
     ),
