@@ -361,7 +361,7 @@ def test_late_rows_of_one_tuple_alter_its_row(tmp_path):
     assert tidemill.read_matrix(table, "20261118T000000Z").loc[("a", 7), "x__maximum"] == 50.0
     whole = tidemill.read_matrix(table)
     assert whole.index.names == ["interval", *IDS]
-    with pytest.raises(SettingsError, match=r"made with column_id=\('plant', 'sensor'\), not"):
+    with pytest.raises(SettingsError, match=r"built with column_id=\('plant', 'sensor'\), not"):
         check_table(interval_request(source, table, days[0], "sensor"), Calendar("1d"))
 
 
