@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from prefect.utilities.schema_tools import validate
@@ -21,6 +22,7 @@ from tidemill.errors import ArgumentError, InputError
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
+from tidemill.model.source import Reading
 from tidemill.orchestration.cluster import parse_cluster
 from tidemill.orchestration.deploy.entrypoints import parameter_form
 from tidemill.orchestration.deploy.project_file import project_file, read_project
@@ -31,6 +33,8 @@ from tidemill.planning.doors import DOORS
 from tidemill.planning.parameters import FlowParameter, Form
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import find_interval
+from tidemill.sources.files.given_times import time_type
+from tidemill.sources.files.path_columns import PathPattern
 from tidemill.storage.options import check_options
 
 FLOWS = {flow.name: flow for flow in (extract, extract_interval, backfill)}
@@ -48,6 +52,7 @@ SAYINGS = {
     "exclusiveMinimum": {0: "above 0"},
     "maximum": {100_000: "at most 100000"},
     "exclusiveMaximum": {1: "below 1"},
+    "maxLength": {1: "one character"},
 }
 #: Texts that are long enough without a rule: an empty one is no path and no name.
 OBVIOUS = {"minLength", "minItems"}
@@ -190,6 +195,16 @@ PATTERNS = {
         lambda value: Calendar("1d", value),
         ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+3", "Asia/Tokyo"],
         ["", "Europe/", "/UTC", "../UTC", "Central European Time", "Europe\\Berlin"],
+    ),
+    "input_timezone": (
+        lambda value: time_type(pa.array([], pa.string()), "", Reading(input_timezone=value)),
+        ["UTC", "Europe/Berlin", "Asia/Tokyo"],
+        ["", "Europe/", "Central European Time"],
+    ),
+    "id_from_path": (
+        PathPattern,
+        ["{site}/{id}.csv", "{id}.parquet", "run_{run}_{id}.csv"],
+        ["", "id.csv", "{}.csv"],
     ),
     "anchor": (
         lambda value: Calendar("1d", anchor=value),

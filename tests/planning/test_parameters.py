@@ -11,7 +11,9 @@ from tidemill.planning.check_limits import CHECK_LIMITS
 from tidemill.planning.parameters import PARAMETERS, REQUIRED, FlowParameter, Form
 
 ALL = list(PARAMETERS.values())
-GROUPS = ["Input", "Output", "Columns", "Features", "Intervals", "Policies", "Running"]
+GROUPS = [
+    "Input", "Output", "Columns", "Files", "Features", "Intervals", "Policies", "Running"
+]  # fmt: skip
 
 
 def patterns(name):

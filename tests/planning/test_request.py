@@ -79,8 +79,8 @@ def test_settings_and_modules_are_checked_at_the_door():
         made(settings={"no_such": None})
     with pytest.raises(SourceError, match="no_such_module"):
         made(modules=["no_such_module"])
-    with pytest.raises(TypeError, match="extract has no parameter 'columns'"):
-        made(columns="x")
+    with pytest.raises(TypeError, match="extract has no parameter 'column'"):
+        made(column="x")
 
 
 def test_a_request_about_a_table_has_its_checks_and_policies():

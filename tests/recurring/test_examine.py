@@ -38,7 +38,7 @@ from ..support.daily import (
 @pytest.mark.parametrize("column", ["id", "x"])
 def test_a_column_without_times_is_refused(column, source, table):
     about = replace(request(source, table, DAYS[0]), column_sort=column, column_id="time")
-    with pytest.raises(SourceError, match="but intervals need timestamps"):
+    with pytest.raises(SourceError, match="but intervals need times"):
         examine(about, None, recalculate=False)
 
 

@@ -9,11 +9,22 @@ from typing import Literal, get_args, get_type_hints
 
 from tidemill.errors import ArgumentError
 
-__all__ = ["Level", "Limits", "OnDuplicate", "OnError", "OnNan", "OnSettingsChange", "Policies"]
+__all__ = [
+    "Level",
+    "Limits",
+    "OnBadFile",
+    "OnDuplicate",
+    "OnError",
+    "OnNan",
+    "OnSettingsChange",
+    "Policies",
+]
 
 OnNan = Literal["raise", "omit", "quarantine"]
 OnDuplicate = Literal["raise", "first", "last", "mean"]
 OnError = Literal["raise", "nan"]
+#: What to do with input files that cannot be read; not a policy for rows.
+OnBadFile = Literal["raise", "quarantine"]
 #: What to do if a table's settings change; not a policy for data.
 OnSettingsChange = Literal["refuse", "append", "recalculate"]
 #: What follows if a limit of a check is exceeded.

@@ -44,6 +44,20 @@ def backfill(
     modules: list[str] | None = None,
     part_bytes: int | None = None,
     isolation_seconds: float = 300.0,
+    table: str | None = None,
+    query: str | None = None,
+    time_format: str | None = None,
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None,
+    input_timezone: str | None = None,
+    id_from_path: str | None = None,
+    columns: list[str] | None = None,
+    csv_delimiter: str | None = None,
+    csv_decimal: str | None = None,
+    csv_thousands: str | None = None,
+    csv_encoding: str | None = None,
+    csv_comment: str | None = None,
+    csv_null: list[str] | None = None,
+    on_bad_file: Literal["raise", "quarantine"] = "quarantine",
 ) -> dict[str, Any]:
     """See the flow ``backfill``."""
     raise NotImplementedError
@@ -68,6 +82,20 @@ def extract(
     modules: list[str] | None = None,
     part_bytes: int | None = None,
     isolation_seconds: float = 300.0,
+    table: str | None = None,
+    query: str | None = None,
+    time_format: str | None = None,
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None,
+    input_timezone: str | None = None,
+    id_from_path: str | None = None,
+    columns: list[str] | None = None,
+    csv_delimiter: str | None = None,
+    csv_decimal: str | None = None,
+    csv_thousands: str | None = None,
+    csv_encoding: str | None = None,
+    csv_comment: str | None = None,
+    csv_null: list[str] | None = None,
+    on_bad_file: Literal["raise", "quarantine"] = "raise",
 ) -> dict[str, Any]:
     """See the flow ``extract``."""
     raise NotImplementedError
@@ -106,6 +134,20 @@ def extract_interval(
     modules: list[str] | None = None,
     part_bytes: int | None = None,
     isolation_seconds: float = 300.0,
+    table: str | None = None,
+    query: str | None = None,
+    time_format: str | None = None,
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None,
+    input_timezone: str | None = None,
+    id_from_path: str | None = None,
+    columns: list[str] | None = None,
+    csv_delimiter: str | None = None,
+    csv_decimal: str | None = None,
+    csv_thousands: str | None = None,
+    csv_encoding: str | None = None,
+    csv_comment: str | None = None,
+    csv_null: list[str] | None = None,
+    on_bad_file: Literal["raise", "quarantine"] = "quarantine",
 ) -> dict[str, Any]:
     """See the flow ``extract-interval``."""
     raise NotImplementedError

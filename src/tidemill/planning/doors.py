@@ -125,22 +125,39 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "places": ("wait_for_sink", "work_dir"),
     "workers": ("storage_options", "modules"),
     "parts": ("part_bytes", "isolation_seconds"),
+    # How to read the input: last, because most inputs say so themselves.
+    "database": ("table", "query"),
+    "times": ("time_format", "time_unit", "input_timezone"),
+    "paths": ("id_from_path",),
+    "csv": (
+        "columns",
+        "csv_delimiter",
+        "csv_decimal",
+        "csv_thousands",
+        "csv_encoding",
+        "csv_comment",
+        "csv_null",
+    ),
+    "files": ("on_bad_file",),
 }
 
 _DATA = ("source", "sink", "id")
 _RUNNING = ("places", "workers", "parts")
+_READING = ("database", "times", "paths", "csv", "files")
 EXTRACT = Door(
     "extract",
-    (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING),
+    (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING, *_READING),
     defaults={"wait_for_sink": 0.0},
 )
-_OF_TABLES: dict[str, Any] = {"on_nan": "quarantine", "on_error": "nan"}
+_OF_TABLES: dict[str, Any] = {
+    "on_nan": "quarantine", "on_error": "nan", "on_bad_file": "quarantine"
+}  # fmt: skip
 _TABLE_SINK = "Folder or URL of the Delta table. Each interval is one partition."
 EXTRACT_INTERVAL = Door(
     "extract-interval",
     (
         *_DATA, "time", "values", "features", "calendar", "latest", "again", "empty",
-        "policies", "table", "cluster", "repeating", *_RUNNING,
+        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING,
     ),
     defaults=_OF_TABLES,
     helps={"sink": _TABLE_SINK},
@@ -149,7 +166,7 @@ BACKFILL = Door(
     "backfill",
     (
         *_DATA, "time", "values", "features", "span", "calendar", "many", "again",
-        "policies", "table", "cluster", "repeating", *_RUNNING,
+        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING,
     ),
     defaults=_OF_TABLES,
     helps={
@@ -161,6 +178,8 @@ BACKFILL = Door(
     },
 )  # fmt: skip
 #: The command `costs`, which is not a flow.
-COSTS = Door("costs", ("source", "id", "sort", "values", "features", "policies", "workers"))
+COSTS = Door(
+    "costs", ("source", "id", "sort", "values", "features", "policies", "workers", *_READING)
+)
 #: The flows, by name.
 DOORS: Mapping[str, Door] = {door.name: door for door in (EXTRACT, EXTRACT_INTERVAL, BACKFILL)}

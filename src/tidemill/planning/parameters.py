@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from tidemill.model.interval import MOST_INTERVALS
-from tidemill.model.policies import OnDuplicate, OnError, OnNan, OnSettingsChange
+from tidemill.model.policies import OnBadFile, OnDuplicate, OnError, OnNan, OnSettingsChange
 from tidemill.planning.check_limits import CHECK_LIMITS, LEVELS, CheckLimits
 
 __all__ = ["PARAMETERS", "REQUIRED", "FlowParameter", "Form"]
 
 OnEmpty = Literal["wait", "skip", "fail"]
 Order = Literal["oldest first", "newest first"]
+TimeUnit = Literal["s", "ms", "us", "ns"]
 
 
 class _Required:
@@ -80,7 +81,9 @@ _TIME = (
     r"\d{4}-?\d{2}-?\d{2}"
     r"([T ]\d{2}(:?\d{2}(:?\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
 )
+_ZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
 _FILLED = {"minLength": 1}
+_CHARACTER = {"minLength": 1, "maxLength": 1}
 _TEXT = {"type": "string", **_FILLED}
 _SPAN = Form(str, {"pattern": f"^(?=.*[1-9])({_DAYS}|{_CLOCK})$"})
 _MOMENT = Form(str, {"pattern": f"^{_TIME}$"})
@@ -130,7 +133,25 @@ _TABLE = (
             Form(str, {"title": "one", **_FILLED}),
             Form(list[str], {"title": "list", "items": _TEXT, "minItems": 1}),
         ),
-        "Path, folder, glob or URL of the Parquet or CSV input files, or a list of them.",
+        "Path, folder, glob or URL of the input files (Parquet, CSV, Arrow, JSON lines, ORC) or of "
+        "a Delta table, or a list of them; or the URL of a database, such as "
+        "postgresql://host/name.",
+    ),
+    FlowParameter(
+        "table",
+        "Input",
+        (Form(str, _FILLED),),
+        "Table of the database to read, such as sensors or raw.sensors.",
+        None,
+        short="Table of the database to read.",
+    ),
+    FlowParameter(
+        "query",
+        "Input",
+        (Form(str, _FILLED),),
+        "Query of the database whose rows are read, instead of a table.",
+        None,
+        short="Query of the database whose rows are read.",
     ),
     FlowParameter(
         "sink",
@@ -161,8 +182,9 @@ _TABLE = (
         "column_time",
         "Columns",
         (_COLUMN,),
-        "Column of timestamps. Timestamps without a time zone are read as UTC.",
-        short="Column of timestamps.",
+        "Column of times: timestamps, dates, ISO 8601 text, other text with time_format, or "
+        "integers with time_unit.",
+        short="Column of times.",
     ),
     FlowParameter(
         "column_kind",
@@ -180,6 +202,104 @@ _TABLE = (
         "other column is a kind.",
         None,
         short="Column of values; default: every other column is a kind.",
+        is_repeated=True,
+    ),
+    FlowParameter(
+        "time_format",
+        "Columns",
+        (Form(str, _FILLED),),
+        "How times that are text are written, in the directives of Python's strptime, such as "
+        "%d.%m.%Y %H:%M. Default: ISO 8601.",
+        None,
+        short="How times are written, such as '%d.%m.%Y %H:%M'; default: ISO 8601.",
+    ),
+    FlowParameter(
+        "time_unit",
+        "Columns",
+        _choice(TimeUnit),
+        "Unit of times that are integers: s, ms, us or ns since 1970 in UTC. Default: integers are "
+        "no times.",
+        None,
+        short="Unit of times that are integers since 1970.",
+    ),
+    FlowParameter(
+        "input_timezone",
+        "Columns",
+        (Form(str, {"pattern": _ZONE}),),
+        "IANA name of the time zone of times that name none, such as Europe/Berlin. Default: UTC, "
+        "if timezone is UTC.",
+        None,
+        short="Time zone of times that name none; default: UTC.",
+    ),
+    FlowParameter(
+        "id_from_path",
+        "Columns",
+        (Form(str, {"pattern": r"\{[^{}]+\}"}),),
+        "Pattern of the ends of the files' paths, with names of columns in braces, such as "
+        "{site}/{id}.csv: every file has these columns.",
+        None,
+        short="Columns in the files' paths, such as '{site}/{id}.csv'.",
+    ),
+    FlowParameter(
+        "columns",
+        "Files",
+        (Form(list[str], {"items": _TEXT, "minItems": 1}),),
+        "Names of all columns, in order, of files that have no header.",
+        None,
+        short="Name of a column of files without a header; repeat it for each.",
+        is_repeated=True,
+        option="--column",
+    ),
+    FlowParameter(
+        "csv_delimiter",
+        "Files",
+        (Form(str, _CHARACTER),),
+        "The one character between fields of CSV files. Default: told from the first lines.",
+        None,
+        short="Character between the fields of CSV files; default: told from the first lines.",
+    ),
+    FlowParameter(
+        "csv_decimal",
+        "Files",
+        (Form(str, _CHARACTER),),
+        "Decimal mark of CSV files, one character such as a comma. Default: told from the first "
+        "lines.",
+        None,
+        short="Decimal mark of CSV files; default: told from the first lines.",
+    ),
+    FlowParameter(
+        "csv_thousands",
+        "Files",
+        (Form(str, _CHARACTER),),
+        "Mark between the thousands of numbers in CSV files, one character. Default: told from the "
+        "first lines.",
+        None,
+        short="Mark between thousands in CSV files; default: told from the first lines.",
+    ),
+    FlowParameter(
+        "csv_encoding",
+        "Files",
+        (Form(str, _FILLED),),
+        "Encoding of CSV files, such as latin-1. Default: told from the first bytes.",
+        None,
+        short="Encoding of CSV files, such as latin-1; default: told from the first bytes.",
+    ),
+    FlowParameter(
+        "csv_comment",
+        "Files",
+        (Form(str, _FILLED),),
+        "What comment lines of CSV files begin with. Default: #.",
+        None,
+        short="What comment lines of CSV files begin with; default: #.",
+    ),
+    FlowParameter(
+        "csv_null",
+        "Files",
+        (Form(list[str], {"items": _TEXT, "minItems": 1}),),
+        "Further words that stand for a missing value in CSV files, such as n.a.; empty fields, "
+        "NA, null, - and ? always do.",
+        None,
+        short="Further word for a missing value in CSV files.",
         is_repeated=True,
     ),
     FlowParameter(
@@ -217,7 +337,7 @@ _TABLE = (
     FlowParameter(
         "timezone",
         "Intervals",
-        (Form(str, {"pattern": r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"}),),
+        (Form(str, {"pattern": _ZONE}),),
         "IANA name of the time zone that defines local days, such as UTC or Europe/Berlin.",
         "UTC",
         short="Time zone that defines local days.",
@@ -358,6 +478,15 @@ _TABLE = (
         "and continue.",
         "raise",
         short="What to do if a calculator raises an error.",
+    ),
+    FlowParameter(
+        "on_bad_file",
+        "Policies",
+        _choice(OnBadFile),
+        "What to do with input files that cannot be read. raise: fail the run; quarantine: leave "
+        "them out, name them in the report, and read them again when they change.",
+        "raise",
+        short="What to do with input files that cannot be read.",
     ),
     FlowParameter(
         "on_settings_change",

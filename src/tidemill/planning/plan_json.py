@@ -14,7 +14,14 @@ from tidemill.calculators.settings import Settings
 from tidemill.model.interval import Interval
 from tidemill.model.plan import GroupSpan, Kept, KeptFile, Part, Plan
 from tidemill.model.policies import Policies
-from tidemill.model.source import ColumnRoles, Source, SourceFile, Window
+from tidemill.model.source import (
+    BadFile,
+    ColumnRoles,
+    Reading,
+    Source,
+    SourceFile,
+    Window,
+)
 from tidemill.planning.features import features_left
 
 __all__ = ["interval_of_plan", "modules_of_plan", "plan_from_json", "plan_to_json"]
@@ -64,7 +71,10 @@ def interval_of_plan(text: str | bytes) -> Interval | None:
 
 
 def _source(raw: dict[str, Any]) -> Source:
-    raw["files"] = tuple(SourceFile(**file) for file in raw["files"])
+    raw["files"] = tuple(_source_file(file) for file in raw["files"])
+    raw["lacking"] = tuple(raw.get("lacking", ()))
+    raw["reading"] = _reading(raw.get("reading", {}))
+    raw["bad_files"] = tuple(BadFile(**file) for file in raw.get("bad_files", ()))
     columns = raw["columns"]
     names = {"id": _one_or_several(columns["id"]), "values": tuple(columns["values"])}
     raw["columns"] = ColumnRoles(**{**columns, **names})
@@ -72,6 +82,16 @@ def _source(raw: dict[str, Any]) -> Source:
     raw["kinds"] = tuple(raw["kinds"])
     raw["window"] = Window(**raw["window"]) if raw.get("window") else None
     return Source(**raw)
+
+
+def _source_file(raw: dict[str, Any]) -> SourceFile:
+    constants = tuple((name, value) for name, value in raw.get("constants", ()))
+    return SourceFile(**{**raw, "constants": constants})
+
+
+def _reading(raw: dict[str, Any]) -> Reading:
+    values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in raw.items()}
+    return Reading(**values)
 
 
 def _one_or_several(value: str | list[str]) -> str | tuple[str, ...]:

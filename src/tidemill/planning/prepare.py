@@ -25,11 +25,13 @@ from tidemill.planning.features import features_left
 from tidemill.planning.parts import Seconds, make_parts
 from tidemill.planning.request import Request
 from tidemill.sources.files.open import find_files, open_source
+from tidemill.sources.files.schema import NAIVE, time_zone, with_id_types
 from tidemill.sources.files.statistics import Statistics, gather_statistics
 from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import file_identities
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.publish import published_id_types
 
 __all__ = [
     "find_interval_files",
@@ -183,6 +185,7 @@ def _open(request: Request) -> Source:
             column_kind=request.column_kind,
             column_value=request.column_value,
             storage_options=request.storage_options,
+            reading=request.reading,
         )
     found = find_interval_files(request)
     source = request.examined
@@ -208,9 +211,23 @@ def find_interval_files(request: Request) -> Source:
     roles = request.column_id, request.column_sort, request.column_kind, request.column_value
     span = request.interval.window_start, request.interval.end
     try:
-        return find_files(request.locations, roles, request.storage_options, span)
+        found = find_files(request.locations, roles, request.storage_options, span, request.reading)
     except SourceError as error:  # the sort column of intervals goes by another name
         raise type(error)(str(error).replace("column_sort=", "column_time=")) from error
+    _check_clock(request, found)
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    return with_id_types(found, published_id_types(layout))
+
+
+def _check_clock(request: Request, source: Source) -> None:
+    """Refuse times without a zone if the table's days are not those of UTC."""
+    if time_zone(source) != NAIVE or request.timezone == "UTC":
+        return
+    raise ArgumentError(
+        f"the times in column {request.column_sort!r} name no time zone, and "
+        f"timezone={request.timezone!r}: if they are UTC, say input_timezone='UTC' "
+        f"(--input-timezone UTC); if they are local, input_timezone={request.timezone!r}"
+    )
 
 
 def _kept(request: Request, source: Source, key_of: Callable[[str], str]) -> Kept | None:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args
+
+import pyarrow as pa
 
 from tidemill.calculators.custom import import_modules
 from tidemill.calculators.settings import Settings
 from tidemill.data import demo_path
 from tidemill.errors import ArgumentError
 from tidemill.model.interval import Interval
-from tidemill.model.policies import Limits, OnSettingsChange, Policies
-from tidemill.model.source import Source
+from tidemill.model.policies import Limits, OnBadFile, OnSettingsChange, Policies
+from tidemill.model.source import Reading, Source
 from tidemill.planning.check_limits import parse_checks
 from tidemill.planning.doors import EXTRACT, Door, check_number
+from tidemill.planning.parameters import TimeUnit
+from tidemill.sources.files.given_times import time_type
+from tidemill.sources.files.path_columns import PathPattern
 from tidemill.storage.delta import INTERVAL
 from tidemill.storage.options import check_options
 
@@ -40,6 +45,8 @@ class Request:
     policies: Policies = field(default_factory=Policies)
     work_dir: str | None = None  # for spill; None: next to the sink
     storage_options: Mapping[str, str] = field(default_factory=dict)
+    reading: Reading = field(default_factory=Reading)
+    timezone: str = "UTC"  # of the table's local days; UTC if there is no table
     modules: tuple[str, ...] = ()
     part_bytes: int | None = None  # of input per part; None: by the size of the input
     isolation_seconds: float = 300.0  # limit for a range of ids in an isolated process
@@ -103,6 +110,7 @@ def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) 
         policies=Policies(values["on_nan"], values["on_duplicate"], values["on_error"]),
         work_dir=None if work_dir is None else _location(work_dir, "work_dir"),
         storage_options=check_options(values["storage_options"]),
+        reading=_reading(values),
         modules=tuple(modules),
         part_bytes=values["part_bytes"],
         isolation_seconds=values["isolation_seconds"],
@@ -123,7 +131,40 @@ def _of_table(request: Request, values: Mapping[str, Any]) -> Request:
             f"column_id={INTERVAL!r} is also the name of the table's column of intervals: rename "
             "the column"
         )
-    return replace(request, checks=parse_checks(values["checks"]), on_settings_change=choice)
+    return replace(
+        request,
+        checks=parse_checks(values["checks"]),
+        on_settings_change=choice,
+        timezone=values["timezone"],
+    )
+
+
+def _reading(values: Mapping[str, Any]) -> Reading:
+    """How to read the input, of the door's values; checks what does not need the files."""
+    given: dict[str, Any] = {one.name: values[one.name] for one in fields(Reading)}
+    for name in ("columns", "csv_null"):
+        given[name] = _words(name, given[name])
+    for name in ("csv_delimiter", "csv_decimal", "csv_thousands"):
+        text = given[name]
+        if text is not None and not (isinstance(text, str) and len(text) == 1):
+            raise ArgumentError(f"{name}={text!r} is not allowed; give one character")
+    for name, allowed in (("on_bad_file", OnBadFile), ("time_unit", TimeUnit)):
+        if given[name] is not None and given[name] not in get_args(allowed):
+            choices = ", ".join(map(repr, get_args(allowed)))
+            raise ArgumentError(f"{name}={given[name]!r} is not allowed; choose one of {choices}")
+    if given["id_from_path"] is not None:
+        PathPattern(given["id_from_path"])
+    reading = Reading(**given)
+    time_type(pa.array([], pa.string()), "", reading)  # refuses formats and zones that do not exist
+    return reading
+
+
+def _words(name: str, given: Any) -> tuple[str, ...]:
+    """Texts of a list, each once."""
+    words = [given] if isinstance(given, str) else list(given or ())
+    if not all(isinstance(word, str) and word for word in words) or len(set(words)) < len(words):
+        raise ArgumentError(f"{name}={given!r} is not allowed; give a list of texts, each once")
+    return tuple(words)
 
 
 def _ids(column_id: Any) -> str | tuple[str, ...]:

@@ -61,8 +61,9 @@ class IntervalRecord:
 
 
 def file_identities(source: Source) -> tuple[tuple[str, int, str], ...]:
-    """Path, size and digest of a window's files, without reading rows."""
-    return tuple((file.path, file.size, file.digest) for file in source.files)
+    """Path, size and digest of a window's files, without reading rows; bad ones count too."""
+    good = [(file.path, file.size, file.digest) for file in source.files]
+    return tuple(sorted([*good, *((one.path, one.size, one.identity) for one in source.bad_files)]))
 
 
 def write_interval(layout: SinkLayout, record: IntervalRecord) -> None:

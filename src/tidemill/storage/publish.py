@@ -21,6 +21,7 @@ __all__ = [
     "drop_parts",
     "last_published",
     "publish",
+    "published_id_types",
 ]
 
 
@@ -134,6 +135,15 @@ def drop_parts(layout: SinkLayout, key: KeyLayout) -> None:
     if layout.kind == "file":
         key.state.delete_all(key.markers)
         key.data.delete_all()
+
+
+def published_id_types(layout: SinkLayout) -> tuple[str, ...]:
+    """The types of the id columns of what was published last; empty if nothing was."""
+    try:
+        found = Published.from_json(layout.state.read(layout.published)).id_type
+    except (FileNotFoundError, ValueError):
+        return ()
+    return (found,) if isinstance(found, str) else tuple(found)
 
 
 def last_published(layout: SinkLayout) -> Published | None:

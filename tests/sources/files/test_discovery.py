@@ -17,15 +17,22 @@ def folder(tmp_path):
 
 
 def names(location):
-    return [file.path for file in discover(location)[2]]
+    return [file.path for file in discover(location).files]
 
 
 def test_a_folder_is_walked_without_hidden_names(folder):
-    root, kind, files = discover(folder)
-    assert (root, kind) == (str(folder), "csv")
-    assert [file.path for file in files] == ["b.csv", "deep/a.csv"]
+    found = discover(folder)
+    assert (found.url, found.format) == (str(folder), "csv")
+    assert [file.path for file in found.files] == ["b.csv", "deep/a.csv"]
     info = (folder / "b.csv").stat()
-    assert (files[0].size, files[0].version) == (5, str(info.st_mtime_ns))
+    assert (found.files[0].size, found.files[0].version) == (5, str(info.st_mtime_ns))
+
+
+def test_files_that_are_skipped_are_named_once(folder, caplog):
+    (folder / "photo.png").write_text("")
+    discover(folder)
+    (record,) = caplog.records
+    assert record.message.endswith("are skipped, by their suffix: notes.txt, photo.png")
 
 
 def test_a_file_that_is_named_may_be_hidden(folder):
@@ -58,7 +65,7 @@ def test_locations_without_input(folder, location, message):
 
 def test_formats_are_not_mixed(folder):
     (folder / "c.pq").write_bytes(b"")
-    with pytest.raises(SourceError, match=r"mixes formats .*give Parquet files or CSV files"):
+    with pytest.raises(SourceError, match=r"mixes formats .*give files of one format"):
         discover(folder)
 
 
@@ -68,3 +75,27 @@ def test_a_delta_table_without_one_of_its_files_is_refused(tmp_path):
     (tmp_path / names(tmp_path)[0]).unlink()
     with pytest.raises(SourceError, match=r"files of the Delta table .* are missing"):
         discover(tmp_path)
+
+
+def test_values_in_folders_and_in_the_log_are_columns(tmp_path):
+    for site in ("a", "b c"):
+        (tmp_path / f"site={site}").mkdir()
+        (tmp_path / f"site={site}" / "x.csv").write_text("id,x\n")
+    assert [one.constants for one in discover(tmp_path).files] == [
+        (("site", "a"),),
+        (("site", "b c"),),
+    ]
+    table = tmp_path / "a table"
+    rows = pa.table({"site": ["a/x", "b c", None], "day": [7, 8, 9], "x": [1.0, 2.0, 3.0]})
+    write_deltalake(table, rows, partition_by=["site", "day"])
+    found = discover(table)
+    assert {dict(one.constants)["site"] for one in found.files} == {"a/x", "b c", None}
+    assert found.declared.field("day").type == pa.int64()
+    assert {dict(one.constants)["day"] for one in found.files} == {"7", "8", "9"}
+
+
+def test_a_pattern_gives_every_file_its_columns(folder):
+    files = discover([folder / "deep", folder / "b.csv"], None, "{id}.csv").files
+    assert [one.constants for one in files] == [(("id", "b"),), (("id", "a"),)]
+    with pytest.raises(SourceError, match=r"b\.csv does not match id_from_path='s_\{id\}\.csv'"):
+        discover(folder, None, "s_{id}.csv")

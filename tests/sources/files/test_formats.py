@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tidemill.model.plan import GroupSpan
-from tidemill.sources.files import discovery, formats, read, statistics
+from tidemill.sources.files import discovery, formats, read, statistics, text_times
 from tidemill.sources.files import open as opening
 from tidemill.sources.files.formats import FORMATS, SUFFIXES, format_of
 from tidemill.sources.files.open import open_source
@@ -46,7 +46,7 @@ def test_a_format_gives_schema_rows_and_bounds(name, tmp_path):
 
 def test_a_new_format_is_one_line_of_the_table(tmp_path, monkeypatch):
     table = {**FORMATS, "text": dataclasses.replace(FORMATS["csv"], suffixes=(".text",))}
-    for module in (formats, opening, read, statistics):
+    for module in (formats, opening, read, statistics, text_times):
         monkeypatch.setattr(module, "FORMATS", table)
     suffixes = {**SUFFIXES, ".text": "text"}
     monkeypatch.setattr(formats, "SUFFIXES", suffixes)

@@ -23,6 +23,7 @@ from tidemill.sources.files import open as files
 from tidemill.sources.files.open import check_unchanged, open_source
 from tidemill.sources.files.parquet import PARQUET
 from tidemill.sources.files.read import read_part
+from tidemill.sources.files.schema import read_schema
 from tidemill.sources.files.statistics import gather_statistics
 from tidemill.storage.stores import Store
 
@@ -120,13 +121,14 @@ def test_columns_of_the_wrong_type(tmp_path, change, message):
 
 
 def test_files_of_different_schema(folder):
-    FRAME.astype({"x": "float32"}).to_parquet(folder / "c.parquet")
-    with pytest.raises(SourceError, match=r"c\.parquet: column 'x' has type float, but double"):
-        open_source(folder, column_id="id")
+    FRAME.astype({"x": "float32"}).assign(z=1).to_parquet(folder / "c.parquet")
+    source = open_source(folder, column_id="id", column_sort="time")
+    assert (source.kinds, source.lacking) == (("x", "y", "z"), ("z",))
+    assert read_schema(source).field("x").type == pa.float64()
+    FRAME.assign(x="text").to_parquet(folder / "c.parquet")
+    with pytest.raises(SourceError, match=r"c\.parquet: column 'x' has type string"):
+        open_source(folder, column_id="id", column_sort="time")
     assert open_source(folder, column_id="id", column_value="y").kinds == ("y",)
-    FRAME.drop(columns="x").to_parquet(folder / "c.parquet")
-    with pytest.raises(SourceError, match=r"c\.parquet has no column 'x'"):
-        open_source(folder, column_id="id")
 
 
 def test_text_and_categories_are_one_schema(tmp_path):
@@ -305,15 +307,20 @@ def test_compressed_csv_is_found(tmp_path):
     assert (source.format, source.files[0].rows) == ("csv", 3)
 
 
+def test_a_span_needs_a_column_of_times(folder):
+    with pytest.raises(SourceError, match="column_time=None is not allowed"):
+        files.find_files(str(folder), ("id", None, None, None), None, (0, 1))
+
+
 def test_footers_are_read_once_for_all_intervals(folder, monkeypatch):
     frame = FRAME.assign(time=pd.Timestamp("2026-11-18") + pd.to_timedelta(FRAME["time"], "h"))
     for path in (folder / "b.parquet", folder / "deep" / "a.pq"):
         frame.to_parquet(path)
     read = []
 
-    def counted(file, name, size):
+    def counted(file, name, size, reading):
         read.append(name.removeprefix(f"{folder}/"))
-        return PARQUET.describe(file, name, size)
+        return PARQUET.describe(file, name, size, reading)
 
     monkeypatch.setattr(files, "FORMATS", {"parquet": replace(PARQUET, describe=counted)})
     roles, hour = ("id", "time", None, None), 3_600 * 10**9

@@ -8,6 +8,7 @@ import pytest
 
 from tidemill.errors import DataError
 from tidemill.model.plan import GroupSpan
+from tidemill.model.source import Reading
 from tidemill.sources.files import parquet
 from tidemill.sources.files.open import find_files, open_source
 from tidemill.sources.files.parquet import PARQUET
@@ -25,7 +26,7 @@ def write(folder, ids, **options):
 def test_a_footer_of_any_size_is_described(tmp_path, monkeypatch, tail_bytes):
     monkeypatch.setattr(parquet, "TAIL_BYTES", tail_bytes)
     path = write(tmp_path, [1, 2, 3], row_group_size=2)
-    found = PARQUET.describe(pa.memory_map(str(path)), "a.parquet", path.stat().st_size)
+    found = PARQUET.describe(pa.memory_map(str(path)), "a.parquet", path.stat().st_size, Reading())
     assert (found.rows, found.groups, found.schema.names) == (3, 2, ["id", "x"])
     assert path.read_bytes().endswith(found.footer)
 
@@ -40,7 +41,7 @@ def test_a_footer_of_any_size_is_described(tmp_path, monkeypatch, tail_bytes):
 )
 def test_files_that_are_not_parquet(data, message):
     with pytest.raises(pa.ArrowInvalid, match=message):
-        PARQUET.describe(pa.BufferReader(data), "a.parquet", len(data))
+        PARQUET.describe(pa.BufferReader(data), "a.parquet", len(data), Reading())
 
 
 def bounds(source):

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tidemill.errors import DataError, SourceError
-from tidemill.model.source import ColumnRoles, Window
+from tidemill.model.source import ColumnRoles, Reading, Window
 from tidemill.sources.files.window_rows import covers, inside, make_window, touches, with_time
 
 COLUMNS = ColumnRoles("id", "time", None, ("x",))
@@ -26,8 +26,10 @@ def test_bounds_are_rounded_up_to_the_unit(unit, first, stop):
 def test_windows_need_timestamps():
     with pytest.raises(SourceError, match="column 'time' has type int64, but intervals need"):
         make_window(schema(pa.int64()), COLUMNS, 0, 1)
-    with pytest.raises(SourceError, match="column_time=None is not allowed"):
-        make_window(schema(pa.int64()), ColumnRoles("id", None, None, ("x",)), 0, 1)
+    with pytest.raises(SourceError, match="--time-unit"):
+        make_window(schema(pa.int64()), COLUMNS, 0, 1)
+    with pytest.raises(SourceError, match="--time-format"):
+        make_window(schema(pa.string()), COLUMNS, 0, 1)
 
 
 def metadata_of(tmp_path, times, type_, **options):
@@ -44,23 +46,23 @@ def metadata_of(tmp_path, times, type_, **options):
 def test_row_groups_are_judged_by_their_statistics(tmp_path, first, stop, expected, zone):
     metadata = metadata_of(tmp_path, [2, 5], pa.timestamp("us", zone))
     window = Window(first, stop, "us")
-    assert covers(window, metadata.row_group(0), "time") is expected
-    assert touches(window, COLUMNS, metadata) is (expected is not False)
+    assert covers(window, metadata.row_group(0), "time", Reading()) is expected
+    assert touches(window, COLUMNS, Reading(), metadata) is (expected is not False)
 
 
 def test_nothing_is_known_without_statistics_or_with_nulls(tmp_path):
     window = Window(100, 200, "us")
     blind = metadata_of(tmp_path, [2, 5], pa.timestamp("us"), write_statistics=False)
-    assert covers(window, blind.row_group(0), "time") is None
+    assert covers(window, blind.row_group(0), "time", Reading()) is None
     nulls = metadata_of(tmp_path, [2, None], pa.timestamp("us"))
-    assert covers(window, nulls.row_group(0), "time") is None
+    assert covers(window, nulls.row_group(0), "time", Reading()) is None
 
 
 def test_nanoseconds_near_a_bound_are_left_to_the_rows(tmp_path):
     metadata = metadata_of(tmp_path, [5_000, 9_500], pa.timestamp("ns"))
-    assert covers(Window(5_000, 20_000, "ns"), metadata.row_group(0), "time") is None
-    assert covers(Window(0, 20_000, "ns"), metadata.row_group(0), "time") is True
-    assert covers(Window(20_000, 30_000, "ns"), metadata.row_group(0), "time") is False
+    assert covers(Window(5_000, 20_000, "ns"), metadata.row_group(0), "time", Reading()) is None
+    assert covers(Window(0, 20_000, "ns"), metadata.row_group(0), "time", Reading()) is True
+    assert covers(Window(20_000, 30_000, "ns"), metadata.row_group(0), "time", Reading()) is False
 
 
 def batch(times, unit="us"):

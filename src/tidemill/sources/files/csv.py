@@ -16,7 +16,7 @@ import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError
 from tidemill.model.plan import GroupSpan
-from tidemill.model.source import ColumnRoles, Source, Window
+from tidemill.model.source import ColumnRoles, Reading, Source, Window
 from tidemill.sources.files.access import check_row_count, file_name, open_planned
 from tidemill.sources.files.file_format import Description, Format, GroupBounds
 from tidemill.sources.files.schema import read_schema
@@ -131,14 +131,24 @@ def _decompressed(file: pa.NativeFile, name: str) -> pa.NativeFile:
 # A CSV file is one group.
 
 
-def _describe(file: pa.NativeFile, name: str, size: int) -> Description:
-    del size
+def _describe(file: pa.NativeFile, name: str, size: int, reading: Reading) -> Description:
+    del size, reading
     return Description(csv_schema(file, name), rows=0, groups=1)
 
 
-def _touches(window: Window, columns: ColumnRoles, metadata: Any) -> bool:
+def _scan(
+    file: pa.NativeFile, name: str, size: int, reading: Reading, columns: ColumnRoles
+) -> Description:
+    del size, reading
+    found = csv_schema(file, name)
+    typed = value_types(found, columns)
+    keys = [one if pt.is_null(one.type) else typed.field(one.name) for one in found]
+    return Description(pa.schema(keys), rows=0, groups=1)
+
+
+def _touches(window: Window, columns: ColumnRoles, reading: Reading, metadata: Any) -> bool:
     """Say that any file may hold rows of the window: only reading it tells."""
-    del window, columns, metadata
+    del window, columns, reading, metadata
     return True
 
 
@@ -155,16 +165,28 @@ def _read_groups(
     # 0 while they are being counted; the rows of a window are counted elsewhere
     counted = source.files[span.file].rows if source.window is None else 0
     with open_planned(source, span.file) as file:
-        batches = read_csv(file, name, read_schema(source), columns)
+        own = frozenset(csv_schema(file, name).names)
+    wanted = [column for column in columns if column in own] or sorted(own)[:1]  # for its rows
+    schema = _text_for_times(read_schema(source))
+    with open_planned(source, span.file) as file:
+        batches = read_csv(file, name, schema, wanted)
         yield from check_row_count(batches, counted, name) if counted else batches
+
+
+def _text_for_times(schema: pa.Schema) -> pa.Schema:
+    """The types to read: times as they are written, for :mod:`tidemill.sources.rows.times`."""
+    fields = (
+        field.with_type(pa.string()) if pt.is_timestamp(field.type) else field for field in schema
+    )
+    return pa.schema(list(fields))
 
 
 CSV = Format(
     suffixes=(".csv", ".csv.gz"),
     is_self_describing=False,
     describe=_describe,
-    read_types=value_types,
     touches=_touches,
     group_bounds=_group_bounds,
     read_groups=_read_groups,
+    scan=_scan,
 )

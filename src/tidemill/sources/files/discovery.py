@@ -1,25 +1,36 @@
 """Find the files of an input: paths, folders, globs, Delta tables and URLs, or a list of them.
 
 Only the log of a Delta table is opened. Files are sorted by path, so the order is the same on every
-machine.
+machine. Values in the names of folders, and those of a Delta table's partitions, are columns of one
+value for each file.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import glob
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
+
+import pyarrow as pa
 
 from tidemill.errors import SourceError, shorten
 from tidemill.sources.files.formats import SUFFIXES, format_of
+from tidemill.sources.files.path_columns import Constants, PathPattern, folder_columns
 from tidemill.storage.options import resolve_options
 from tidemill.storage.stores import Store, local_folder
 
-__all__ = ["FoundFile", "InputLocation", "discover"]
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+__all__ = ["FoundFile", "FoundInput", "InputLocation", "discover"]
+
+log = logging.getLogger(__name__)
 
 InputLocation = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -31,17 +42,33 @@ class FoundFile:
     path: str  # full path or URL
     size: int  # bytes
     version: str  # etag, or modification time in nanoseconds
+    constants: Constants = ()  # columns of one value each
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInput:
+    """The files of an input."""
+
+    url: str  # common folder or URL prefix
+    format: str  # a name in tidemill.sources.files.formats
+    files: tuple[FoundFile, ...]  # paths relative to ``url``
+    # Columns of Delta tables, with the types that their logs state; else none.
+    declared: pa.Schema = pa.schema([])  # noqa: RUF009 (immutable)
 
 
 def discover(
-    location: InputLocation, storage_options: Mapping[str, str] | None = None
-) -> tuple[str, str, tuple[FoundFile, ...]]:
-    """Find the common folder or URL prefix, the format, and the files relative to that folder.
+    location: InputLocation,
+    storage_options: Mapping[str, str] | None = None,
+    id_from_path: str | None = None,
+) -> FoundInput:
+    """Find the files of an input, their common folder, and their format.
+
+    With ``id_from_path``, the columns of such a pattern are read from the path of every file.
 
     Raises
     ------
     SourceError
-        If nothing is found, or if Parquet and CSV files are mixed.
+        If nothing is found, if formats are mixed, or if a path does not match the pattern.
 
     Examples
     --------
@@ -49,26 +76,38 @@ def discover(
     >>> folder = Path(tempfile.mkdtemp())
     >>> for name in ("b.csv", "a.csv", "_log.csv", "notes.txt"):
     ...     _ = (folder / name).write_text("id,value")
-    >>> root, kind, files = discover(folder)
-    >>> root == str(folder), kind, [file.path for file in files]
+    >>> found = discover(folder)
+    >>> found.url == str(folder), found.format, [file.path for file in found.files]
     (True, 'csv', ['a.csv', 'b.csv'])
     """
     given = [location] if isinstance(location, str | os.PathLike) else list(location)
     if not given:
         raise SourceError("the input is an empty list; name at least one file or folder")
-    found = {file.path: file for one in given for file in _resolve(one, storage_options)}
+    declared: list[pa.Field] = []
+    found = {file.path: file for one in given for file in _resolve(one, storage_options, declared)}
     files = [found[path] for path in sorted(found)]
+    if id_from_path is not None:
+        pattern = PathPattern(id_from_path)
+        files = [_with_constants(file, pattern.read(file.path)) for file in files]
     root = _common_root([file.path for file in files])
-    relative = (FoundFile(file.path[len(root) + 1 :], file.size, file.version) for file in files)
-    return root, _one_format(list(found)), tuple(relative)
+    relative = (replace(file, path=file.path[len(root) + 1 :]) for file in files)
+    by_name = {field.name: field for field in declared}
+    return FoundInput(root, _one_format(list(found)), tuple(relative), pa.schema(by_name.values()))
 
 
-def _resolve(one: str | os.PathLike[str], options: Mapping[str, str] | None) -> list[FoundFile]:
+def _with_constants(file: FoundFile, more: Constants) -> FoundFile:
+    return replace(file, constants=tuple({**dict(file.constants), **dict(more)}.items()))
+
+
+def _resolve(
+    one: str | os.PathLike[str], options: Mapping[str, str] | None, declared: list[pa.Field]
+) -> list[FoundFile]:
+    """The files at one location; adds the columns of a Delta table to ``declared``."""
     local = local_folder(one)
     if local is None:
-        files = _resolve_url(os.fspath(one), options)
+        files = _resolve_url(os.fspath(one), options, declared)
     else:
-        files = _resolve_local(Path(os.path.normpath(local)))
+        files = _resolve_local(Path(os.path.normpath(local)), declared)
     if not files:
         raise SourceError(
             f"no input files at {os.fspath(one)!r}: give a file, folder or glob with files that "
@@ -88,7 +127,7 @@ def _one_format(paths: Sequence[str]) -> str:
     if len(by_format) > 1:
         raise SourceError(
             f"the input mixes formats ({shorten(map(repr, by_format.values()))}); "
-            "give Parquet files or CSV files, not both"
+            "give files of one format, by a glob such as 'folder/*.csv'"
         )
     return str(next(iter(by_format)))
 
@@ -113,20 +152,29 @@ def _is_hidden(relative: str) -> bool:
 # Local files
 
 
-def _resolve_local(path: Path) -> list[FoundFile]:
+def _resolve_local(path: Path, declared: list[pa.Field]) -> list[FoundFile]:
     if path.is_file():
         return [_stat(str(path))]
     if (path / "_delta_log").is_dir():
-        return _delta_files(str(path), _walk(path, hidden=True), None)
+        return _delta_files(str(path), _walk(path, hidden=True), None, declared)
     if path.is_dir():
-        return [file for file in _walk(path) if format_of(file.path)]
+        return _readable(list(_walk(path)), str(path))
     matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  absolute patterns
     return [_stat(match) for match in matches if Path(match).is_file()]
 
 
+def _readable(files: list[FoundFile], where: str) -> list[FoundFile]:
+    """Those whose names end in a known suffix; the others are named once, in the log."""
+    known = [file for file in files if format_of(file.path)]
+    if skipped := sorted(file.path for file in files if not format_of(file.path)):
+        names = shorten((path[len(where) + 1 :] for path in skipped), 5)
+        log.warning("%d files in %s are skipped, by their suffix: %s", len(skipped), where, names)
+    return known
+
+
 def _stat(path: str) -> FoundFile:
     info = os.stat(path)  # noqa: PTH116  10,000 files: four times faster than Path.stat
-    return FoundFile(path, info.st_size, str(info.st_mtime_ns))
+    return FoundFile(path, info.st_size, str(info.st_mtime_ns), folder_columns(path))
 
 
 def _walk(folder: Path, *, hidden: bool = False) -> Iterator[FoundFile]:
@@ -140,29 +188,32 @@ def _walk(folder: Path, *, hidden: bool = False) -> Iterator[FoundFile]:
 # Object storage
 
 
-def _resolve_url(url: str, options: Mapping[str, str] | None) -> list[FoundFile]:
+def _resolve_url(
+    url: str, options: Mapping[str, str] | None, declared: list[pa.Field]
+) -> list[FoundFile]:
     url = url.rstrip("/")
     if any(char in url for char in "*?["):
         return _match_url(url, options)
     inside = _list_url(url, options)
     if any("/_delta_log/" in file.path for file in inside):
-        return _delta_files(url, inside, options)
+        return _delta_files(url, inside, options, declared)
     if inside:
-        return [
-            file
-            for file in inside
-            if format_of(file.path) and not _is_hidden(file.path[len(url) + 1 :])
-        ]
+        shown = [file for file in inside if not _is_hidden(file.path[len(url) + 1 :])]
+        return _readable(shown, url)
     return _one_object(url, options)
 
 
 def _list_url(url: str, options: Mapping[str, str] | None) -> list[FoundFile]:
     store = Store.open(url, options)
     return [
-        FoundFile(f"{store.url}/{entry.path}", entry.size, entry.version)
+        _object(f"{store.url}/{entry.path}", entry.size, entry.version)
         for entry in store.list()
         if entry.path  # the object itself, when the URL names one
     ]
+
+
+def _object(url: str, size: int, version: str) -> FoundFile:
+    return FoundFile(url, size, version, folder_columns(url))
 
 
 def _one_object(url: str, options: Mapping[str, str] | None) -> list[FoundFile]:
@@ -171,7 +222,7 @@ def _one_object(url: str, options: Mapping[str, str] | None) -> list[FoundFile]:
         entry = Store.open(folder, options).info(name)
     except FileNotFoundError:
         return []
-    return [FoundFile(url, entry.size, entry.version)]
+    return [_object(url, entry.size, entry.version)]
 
 
 def _match_url(pattern: str, options: Mapping[str, str] | None) -> list[FoundFile]:
@@ -187,7 +238,10 @@ _UNREADABLE = ("deletionVectors", "columnMapping")
 
 
 def _delta_files(
-    url: str, inside: Iterable[FoundFile], options: Mapping[str, str] | None
+    url: str,
+    inside: Iterable[FoundFile],
+    options: Mapping[str, str] | None,
+    declared: list[pa.Field],
 ) -> list[FoundFile]:
     from deltalake import DeltaTable
 
@@ -198,14 +252,27 @@ def _delta_files(
             f"the Delta table {url!r} uses {shorten(unreadable)}, so its rows cannot be read "
             "from its files alone; rewrite it without (REORG TABLE ... APPLY (PURGE), or copy it)"
         )
+    declared += map(pa.field, pa.schema(table.schema().to_arrow()))
     by_path = {file.path: file for file in inside}
-    current = [_delta_path(url, uri) for uri in table.file_uris()]
+    current = _current_files(url, table)
     if missing := [path for path in current if path not in by_path]:
         raise SourceError(f"files of the Delta table {url!r} are missing: {shorten(missing, 3)}")
-    return [by_path[path] for path in current]
+    return [replace(by_path[path], constants=values) for path, values in current.items()]
 
 
-def _delta_path(url: str, uri: str) -> str:
-    if "://" in url:
-        return uri
-    return unquote(uri[len("file://") :]) if uri.startswith("file://") else uri
+def _current_files(url: str, table: DeltaTable) -> dict[str, Constants]:
+    """Path of every file to the values of the partition columns, as text."""
+    actions = pa.table(table.get_add_actions(flatten=True))
+    names = table.metadata().partition_columns
+    columns = [actions[f"partition.{name}"].cast(pa.string()).to_pylist() for name in names]
+    rows = zip(*columns, strict=True) if names else [()] * len(actions)
+    values = (tuple(zip(names, row, strict=True)) for row in rows)
+    paths = (_delta_path(url, path) for path in actions["path"].to_pylist())
+    return dict(zip(paths, values, strict=True))
+
+
+def _delta_path(url: str, path: str) -> str:
+    """A path of the log, in which characters are quoted, below the table or absolute."""
+    if path.startswith("file://"):
+        return unquote(path[len("file://") :])
+    return path if "://" in path else f"{url}/{unquote(path)}"

@@ -1,66 +1,67 @@
-"""Open an input: find its files, check their schemas, and record what identifies them.
+"""Open an input: find its files, unite their schemas, and record what identifies them.
 
-Parquet footers and the first block of CSV files suffice, except that rows of CSV files are counted,
-and kinds of the long format are read from their column.
+Parquet footers suffice. Formats that do not state types are read once, and so are the kinds of the
+long format, and all rows if bad files are to be set aside.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from threading import Lock
+from dataclasses import asdict, replace
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.types as pt
 
-from tidemill.errors import SourceError
+from tidemill.errors import DataError, SourceError
 from tidemill.model.plan import GroupSpan
-from tidemill.model.source import ColumnRoles, Source, SourceFile
+from tidemill.model.source import BadFile, ColumnRoles, Reading, Source, SourceFile, Window
 from tidemill.sources.files.access import file_name, located
+from tidemill.sources.files.describe import (
+    Files,
+    InputFile,
+    digest_by_content,
+    digest_by_version,
+    none_readable,
+)
 from tidemill.sources.files.discovery import FoundFile, InputLocation, discover
-from tidemill.sources.files.file_format import Description, Format
 from tidemill.sources.files.fingerprint import (
     check_part_unchanged,
     check_unchanged,
-    content_digest,
     in_threads,
 )
 from tidemill.sources.files.formats import FORMATS
 from tidemill.sources.files.read import read_span
-from tidemill.sources.files.roles import common_schema, find_id_type, find_roles
-from tidemill.sources.files.window_rows import make_window
-from tidemill.sources.rows.casts import check_kinds, check_nulls
+from tidemill.sources.files.roles import find_id_type, find_roles
+from tidemill.sources.files.schema import input_columns, serialize
+from tidemill.sources.files.text_times import with_text_times
+from tidemill.sources.files.union import all_columns, unite
+from tidemill.sources.files.window_rows import constant_touches, make_window
+from tidemill.sources.rows.casts import check_kinds, check_nulls, sound_ids
 from tidemill.storage.stores import Store
 
 __all__ = [
+    "check_keys",
     "check_part_unchanged",
     "check_unchanged",
     "find_files",
     "kinds_of",
     "open_source",
+    "scan_files",
     "with_kinds",
 ]
+
+T = TypeVar("T")
 
 #: Local input up to this size is identified by its content (a quarter of a second): a value
 #: changed in place can leave size and footer of a Parquet file as they were. Above, the
 #: modification time counts, and a copy of the input is another input.
 DIGEST_BYTES = 256 * 2**20
 
-
-@dataclass(frozen=True, slots=True)
-class _InputFile:
-    """What identifies a file, and its description."""
-
-    file: SourceFile
-    description: Description
-
-    @property
-    def schema(self) -> pa.Schema:
-        return self.description.schema
+#: Columns of the roles id, sort, kind and value, as the user names them.
+Roles = tuple[str | Sequence[str], str | None, str | None, str | Sequence[str] | None]
 
 
 def open_source(
@@ -71,26 +72,27 @@ def open_source(
     column_kind: str | None = None,
     column_value: str | Sequence[str] | None = None,
     storage_options: Mapping[str, str] | None = None,
+    reading: Reading = Reading(),  # noqa: B008 (frozen)
 ) -> Source:
     """Find and check the files of an input.
 
     Parameters
     ----------
     location : path, folder, glob, Delta table or URL, or a list of them
-        Parquet (``.parquet``, ``.pq``) or CSV (``.csv``, ``.csv.gz``), not mixed. Names that
-        start with ``_`` or ``.`` are skipped in folders.
+        Files of one format. Names that start with ``_`` or ``.`` are skipped in folders.
     column_id, column_sort, column_kind, column_value : str
         Roles of the columns. With ``column_kind`` the format is long; without, it is wide, and
         every other column (or those named in ``column_value``) is a kind. Several columns in
-        ``column_id`` make up an id.
+        ``column_id`` make up an id. Columns in the names of folders have a role if it is named.
     storage_options : mapping, optional
         Option of the object store to the *name* of the environment variable that holds it.
+    reading : how to read what the files do not say themselves
 
     Raises
     ------
     SourceError
-        If nothing is found, a file is unreadable, columns are missing or of the wrong type, files
-        differ in their schema, or there is no row.
+        If nothing is found, a file is unreadable, columns are missing or of types that do not go
+        together, or there is no row.
 
     Examples
     --------
@@ -103,133 +105,198 @@ def open_source(
     (('x',), 'int64', [('a.parquet', 2)])
     """
     roles = column_id, column_sort, column_kind, column_value
-    return _with_rows_and_kinds(find_files(location, roles, storage_options))
+    source = _with_rows_and_kinds(*_find(location, roles, storage_options, reading))
+    if not source.files:
+        raise none_readable(source.bad_files)
+    if not any(file.rows for file in source.files):
+        raise SourceError(f"the input at {source.url} has no rows")
+    return source
 
 
 def find_files(
     location: InputLocation,
-    roles: tuple[str | Sequence[str], str | None, str | None, str | Sequence[str] | None],
+    roles: Roles,
     storage_options: Mapping[str, str] | None,
-    span: tuple[int, int] | None = None,
+    span: tuple[int, int],
+    reading: Reading = Reading(),  # noqa: B008 (frozen)
 ) -> Source:
-    """Find the files of an input and their schema, from footers and first blocks.
+    """Find the files that may hold rows of a span, and the union of their schemas.
 
-    With ``span``, ``[first, stop)`` in UTC nanoseconds, only those that may hold rows of it.
+    ``span`` is ``[first, stop)`` in UTC nanoseconds.
     """
-    url, format_, found = discover(location, storage_options)
+    return _find(location, roles, storage_options, reading, span)[0]
+
+
+def _find(
+    location: InputLocation,
+    roles: Roles,
+    storage_options: Mapping[str, str] | None,
+    reading: Reading,
+    span: tuple[int, int] | None = None,
+) -> tuple[Source, list[InputFile]]:
+    """The source, and the descriptions of its files."""
     options = dict(storage_options or {})
-    store = Store.open(url, options)
-    by_content = span is None and _is_small(store, found)
-    digest = _digest_by_content if by_content else _digest_by_version
-    reader = FORMATS[format_]
-    if span is not None:  # the next interval looks at the same files
-        inputs = in_threads(lambda file: _read_once(reader, store, file), found, store)
-    else:
-        inputs = in_threads(lambda file: _described(reader, store, file, digest), found, store)
-    columns = find_roles(inputs[0].schema, *roles)
-    named = [(store.url_of(one.file.path), one.schema) for one in inputs]
-    schema = common_schema(named, reader, columns)
-    window = make_window(schema, columns, *span) if span else None
-    files = [
-        one.file
-        for one in inputs
-        if window is None or reader.touches(window, columns, one.description.metadata)
-    ]
-    return Source(
+    input_ = discover(location, options, reading.id_from_path)
+    store = Store.open(input_.url, options)
+    by_content = span is None and _is_small(store, input_.files)
+    digest = digest_by_content if by_content else digest_by_version
+    # The next interval looks at the same files.
+    files = Files(store, FORMATS[input_.format], reading, digest, keep=span is not None)
+    described, bad = files.describe(input_.files)
+    names, constants = all_columns((one.columns for one in described), input_.declared)
+    columns = find_roles(names, constants, *roles)
+    inputs, unreadable = files.scan(described, columns)
+    source = Source(
         url=store.url,
-        format=format_,
-        files=tuple(files),
+        format=input_.format,
+        files=tuple(one.file for one in inputs),
         columns=columns,
-        id_type=find_id_type(schema, columns),
+        id_type="",
         kinds=columns.values,
         storage_options=options,
-        fingerprint=_fingerprint(files, columns),
-        schema=base64.b64encode(schema.serialize()).decode(),
-        window=window,
+        fingerprint="",
+        reading=reading,
+        bad_files=(*bad, *unreadable),
     )
+    return _united(source, inputs, roles[3], input_.declared, span)
 
 
-# What identifies a file
+def _united(
+    source: Source,
+    inputs: list[InputFile],
+    column_value: str | Sequence[str] | None,
+    declared: pa.Schema,
+    span: tuple[int, int] | None,
+) -> tuple[Source, list[InputFile]]:
+    """The source with the union of schemas; with a span, of the files that may hold its rows."""
+    inside = inputs if span is None else _touching(source, inputs, span)
+    inputs = inside or inputs  # if nothing is read, all files say what there is
+    if column_value is None and span is not None:
+        source = replace(source, columns=_with_values_of(inputs, source.columns))
+    schemas = with_text_times(_provisional(source, inputs), [one.columns for one in inputs])
+    union = unite(
+        schemas,
+        source.columns,
+        source.reading,
+        declared,
+        needs_times=span is not None,
+        is_typed=FORMATS[source.format].is_self_describing,
+    )
+    files = tuple(one.file for one in inside)
+    return replace(
+        source,
+        files=files,
+        kinds=source.columns.values,
+        id_type=find_id_type(union.schema, source.columns),
+        schema=serialize(union.schema),
+        lacking=union.lacking,
+        fingerprint=_fingerprint(files, source.columns, source.reading),
+        window=None if span is None else make_window(union.schema, source.columns, *span),
+    ), inside
 
-Digest = Callable[[Store, FoundFile, bytes], str]
+
+def _touching(
+    source: Source, inputs: Sequence[InputFile], span: tuple[int, int]
+) -> list[InputFile]:
+    """The files that may hold rows of a span."""
+    if source.columns.sort is None:
+        raise SourceError("column_time=None is not allowed; name the column of timestamps")
+    window, name, reading = Window(*span, "ns"), source.columns.sort, source.reading
+    touches = FORMATS[source.format].touches
+    return [
+        one
+        for one in inputs
+        if constant_touches(window, one.file.constants, name, reading)
+        and touches(window, source.columns, reading, one.description.metadata)
+    ]
+
+
+def _with_values_of(inputs: Sequence[InputFile], columns: ColumnRoles) -> ColumnRoles:
+    """Leave out columns of values that no file has."""
+    present = {name for one in inputs for name in one.description.schema.names}
+    values = tuple(name for name in columns.values if name in present)
+    return replace(columns, values=values or columns.values)
+
+
+def _provisional(source: Source, inputs: Sequence[InputFile]) -> Source:
+    """A source whose files can be read before the types of all are known."""
+    known = {field.name: field for one in inputs for field in one.description.schema}
+    fields = [
+        known.get(name, pa.field(name, pa.string())) for name in input_columns(source.columns)
+    ]
+    files = tuple(one.file for one in inputs)
+    return replace(source, files=files, schema=serialize(pa.schema(fields)))
 
 
 def _is_small(store: Store, found: Sequence[FoundFile]) -> bool:
     return store.is_local and sum(file.size for file in found) <= DIGEST_BYTES
 
 
-def _digest_by_content(store: Store, file: FoundFile, tail: bytes) -> str:
-    del tail
-    path = store.local_path(file.path)
-    assert path is not None, "only local files are read in full"
-    return content_digest(path)
-
-
-def _digest_by_version(store: Store, file: FoundFile, tail: bytes) -> str:
-    del store
-    facts = hashlib.sha256(f"{file.size} {file.version} ".encode() + tail)
-    return f"version:{facts.hexdigest()}"
-
-
-def _fingerprint(files: Sequence[SourceFile], columns: ColumnRoles) -> str:
-    facts = [[(file.path, file.size, file.digest) for file in files], asdict(columns)]
+def _fingerprint(files: Sequence[SourceFile], columns: ColumnRoles, reading: Reading) -> str:
+    facts: list[object] = [[(file.path, file.size, file.digest) for file in files], asdict(columns)]
+    if constants := [file.constants for file in files if file.constants]:
+        facts.append(constants)
+    if reading.given:
+        facts.append(reading.given)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-# Footers and schemas
-
-
-#: Descriptions kept in a process: a backfill looks at all files for each interval.
-KEPT_FILES = 4096
-_KEPT: OrderedDict[tuple[str, FoundFile], _InputFile] = OrderedDict()
-_KEPT_LOCK = Lock()
-
-
-def _read_once(format_: Format, store: Store, file: FoundFile) -> _InputFile:
-    """The description of one version of a file, read once per process."""
-    key = (store.url, file)
-    with _KEPT_LOCK:
-        if (known := _KEPT.get(key)) is not None:
-            _KEPT.move_to_end(key)
-            return known
-    described = _described(format_, store, file, _digest_by_version)
-    with _KEPT_LOCK:
-        _KEPT[key] = described
-        while len(_KEPT) > KEPT_FILES:
-            _KEPT.popitem(last=False)
-    return described
-
-
-def _described(format_: Format, store: Store, file: FoundFile, digest: Digest) -> _InputFile:
-    name = store.url_of(file.path)
-    with located(name), store.open_input(file.path) as stream:
-        description = format_.describe(stream, name, file.size)
-    identified = SourceFile(
-        path=file.path,
-        size=file.size,
-        version=file.version,
-        digest=digest(store, file, description.footer),
-        rows=description.rows,
-        groups=description.groups,
-    )
-    return _InputFile(identified, description)
 
 
 # Kinds and rows
 
 
-def _with_rows_and_kinds(source: Source) -> Source:
-    """Count the rows of CSV files, and find the kinds of the long format."""
-    if not FORMATS[source.format].is_self_describing or source.columns.kind is not None:
-        store = Store.open(source.url, source.storage_options)
-        scanned = in_threads(lambda i: _scan(source, i), range(len(source.files)), store)
-        rows = [n_rows for n_rows, _ in scanned]
-        files = [replace(file, rows=n) for file, n in zip(source.files, rows, strict=True)]
-        source = replace(source, files=tuple(files))
-        source = with_kinds(source, set().union(*(kinds for _, kinds in scanned)))
-    if not any(file.rows for file in source.files):
-        raise SourceError(f"the input at {source.url} has no rows")
-    return source
+def _with_rows_and_kinds(source: Source, inputs: Sequence[InputFile]) -> Source:
+    """Find rows and kinds where no footer tells; read all columns if bad files are set aside."""
+    known = [one.description for one in inputs]
+    needs_kinds = source.columns.kind is not None
+    is_known = all(one.rows and (one.kinds is not None or not needs_kinds) for one in known)
+    quarantines = source.reading.on_bad_file == "quarantine"
+    if not quarantines and is_known:
+        return with_kinds(source, set().union(*(one.kinds or () for one in known)))
+    if not quarantines and not needs_kinds and FORMATS[source.format].is_self_describing:
+        return source
+    wanted = input_columns(source.columns) if quarantines else _telling(source.columns)
+    scanned, source = scan_files(source, lambda index: _scan(source, index, wanted))
+    files = [
+        replace(file, rows=rows) for file, (rows, _) in zip(source.files, scanned, strict=True)
+    ]
+    source = replace(
+        source,
+        files=tuple(files),
+        fingerprint=_fingerprint(files, source.columns, source.reading),
+    )
+    return with_kinds(source, set().union(*(kinds for _, kinds in scanned)))
+
+
+def scan_files(source: Source, scan: Callable[[int], T]) -> tuple[list[T], Source]:
+    """Apply a function to all files in threads; files that it cannot read are set aside.
+
+    Returns
+    -------
+    results, source
+        Those of the files that are left, and the source with these.
+
+    Raises
+    ------
+    SourceError, DataError
+        Of the first file that cannot be read, unless bad files are quarantined.
+    """
+
+    def attempt(index: int) -> T | BadFile:
+        try:
+            return scan(index)
+        except (SourceError, DataError) as error:
+            if source.reading.on_bad_file != "quarantine":
+                raise
+            file = source.files[index]
+            return BadFile(file.path, file.size, file.digest, str(error))
+
+    store = Store.open(source.url, source.storage_options)
+    found = in_threads(attempt, range(len(source.files)), store)
+    bad = tuple(one for one in found if isinstance(one, BadFile))
+    kept = [(f, r) for f, r in zip(source.files, found, strict=True) if not isinstance(r, BadFile)]
+    files = tuple(file for file, _ in kept)
+    left = replace(source, files=files, bad_files=(*source.bad_files, *bad))
+    return [result for _, result in kept], left
 
 
 def with_kinds(source: Source, found: set[str]) -> Source:
@@ -240,15 +307,36 @@ def with_kinds(source: Source, found: set[str]) -> Source:
     return replace(source, kinds=check_kinds(sorted(found), where))
 
 
-def _scan(source: Source, index: int) -> tuple[int, set[str]]:
-    """Count the rows of a file and collect its kinds, from one column."""
-    column = source.columns.kind or source.columns.ids[0]
+def _telling(columns: ColumnRoles) -> tuple[str, ...]:
+    """The one column whose rows are counted, and whose kinds are collected."""
+    return (columns.kind or columns.ids[0],)
+
+
+def _scan(source: Source, index: int, columns: Sequence[str]) -> tuple[int, set[str]]:
+    """Count the rows of a file, collect its kinds, and check its keys if they are read."""
     rows, kinds = 0, pa.array([], pa.string())
-    for batch in read_span(source, GroupSpan(index, 0, source.files[index].groups), [column]):
+    for batch in read_span(source, GroupSpan(index, 0, source.files[index].groups), columns):
         rows += batch.num_rows
-        if column == source.columns.kind:
+        if source.columns.kind in columns:
             kinds = pa.concat_arrays([kinds, kinds_of(source, index, batch)]).unique()
+        if len(columns) > 1:
+            check_keys(source, index, batch)
     return rows, set(kinds.to_pylist())
+
+
+def check_keys(source: Source, index: int, batch: pa.RecordBatch) -> None:
+    """Refuse rows without an id or a sort value, and name the file.
+
+    Raises
+    ------
+    DataError
+        With their count and the first rows.
+    """
+    with located(file_name(source, index)):
+        for name in source.columns.ids:
+            sound_ids(batch.column(name), name)
+        if (sort := source.columns.sort) is not None:
+            check_nulls(batch.column(sort), sort, "every row needs a sort value; drop these rows")
 
 
 def kinds_of(source: Source, index: int, batch: pa.RecordBatch) -> pa.Array:

@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import DataError
-from tidemill.model.id_types import from_key, parse_type
+from tidemill.model.id_types import from_key, id_type, parse_type
 from tidemill.model.ids import encode
 from tidemill.model.plan import GroupSpan
-from tidemill.model.source import ColumnRoles, Source
+from tidemill.model.source import Reading, Source
 from tidemill.sources.files.access import check_row_count, file_name, located, open_planned
+from tidemill.sources.files.conform import constant_value
 from tidemill.sources.files.file_format import Description, Format, GroupBounds
-from tidemill.sources.files.schema import read_schema
+from tidemill.sources.files.schema import plain_type, read_schema
 from tidemill.sources.files.window_rows import covers, touches
 from tidemill.sources.rows.id_keys import plain, read_keys
 
@@ -30,8 +31,8 @@ LOCAL_BUFFER = 2**20
 REMOTE_BUFFER = 2**23
 
 
-def _describe(file: pa.NativeFile, name: str, size: int) -> Description:
-    del name
+def _describe(file: pa.NativeFile, name: str, size: int, reading: Reading) -> Description:
+    del name, reading
     footer = _footer(file, size)
     metadata = pq.read_metadata(pa.BufferReader(footer))
     schema = metadata.schema.to_arrow_schema()
@@ -51,29 +52,28 @@ def _footer(stream: pa.NativeFile, size: int) -> bytes:
     return tail[-length:]
 
 
-def _read_types(schema: pa.Schema, columns: ColumnRoles) -> pa.Schema:
-    """The types that the files state."""
-    del columns
-    return schema
-
-
 @contextmanager
 def _open_parquet(source: Source, index: int) -> Iterator[pq.ParquetFile]:
     """Open one input file so that memory stays flat; string ids come as dictionaries."""
     local = "://" not in source.url
-    schema = read_schema(source)
     keys = [name for name in (*source.columns.ids, source.columns.kind) if name is not None]
-    coded = [name for name in keys if pt.is_string(schema.field(name).type)]
-    with (
-        open_planned(source, index) as file,
-        pq.ParquetFile(
+    with open_planned(source, index) as file:
+        metadata = pq.read_metadata(file)
+        schema = metadata.schema.to_arrow_schema()
+        coded = [name for name in keys if _is_text(schema, name)]
+        with pq.ParquetFile(
             file,
+            metadata=metadata,
             read_dictionary=coded,
             pre_buffer=False,
             buffer_size=LOCAL_BUFFER if local else REMOTE_BUFFER,
-        ) as parquet,
-    ):
-        yield parquet
+        ) as parquet:
+            yield parquet
+
+
+def _is_text(schema: pa.Schema, name: str) -> bool:
+    place = schema.get_field_index(name)
+    return bool(place >= 0 and pt.is_string(plain_type(schema.field(place).type)))
 
 
 def _read_groups(
@@ -82,10 +82,13 @@ def _read_groups(
     """Stream columns of some row groups; those outside the window are skipped."""
     name = file_name(source, span.file)
     with located(name), _open_parquet(source, span.file) as parquet:
+        names = parquet.schema_arrow.names
+        own = frozenset(names)
+        wanted = [column for column in columns if column in own] or names[:1]  # for its rows
         for group in range(span.first, span.last):
             if _lies_in_window(source, parquet.metadata.row_group(group)) is False:
                 continue
-            batches = parquet.iter_batches(rows, [group], list(columns), use_threads=False)
+            batches = parquet.iter_batches(rows, [group], wanted, use_threads=False)
             yield from check_row_count(batches, parquet.metadata.row_group(group).num_rows, name)
 
 
@@ -93,7 +96,7 @@ def _lies_in_window(source: Source, group: pq.RowGroupMetaData) -> bool | None:
     """Whether all rows of a row group are in the window, or none; None if unknown."""
     if source.window is None:
         return True
-    return covers(source.window, group, str(source.columns.sort))
+    return covers(source.window, group, str(source.columns.sort), source.reading)
 
 
 # Bounds of the ids
@@ -103,29 +106,44 @@ def _group_bounds(source: Source, index: int) -> Iterator[GroupBounds]:
     """Bounds from statistics, of the row groups that may hold rows of the window."""
     where = file_name(source, index)
     with located(where), _open_parquet(source, index) as parquet:
-        metadata = parquet.metadata
-    places = [_column_index(metadata, name) for name in source.columns.ids]
-    types = [parse_type(name) for name in source.id_types]
+        metadata, schema = parquet.metadata, parquet.schema_arrow
     for group in range(metadata.num_row_groups):
         facts = metadata.row_group(group)
         is_inside = _lies_in_window(source, facts)
         if is_inside is False:
             continue
-        bounds = _key_bounds([facts.column(place) for place in places], types, where)
+        found = [_id_bounds(source, index, name, schema, facts) for name in source.columns.ids]
+        bounds = _key_bounds(found, [parse_type(name) for name in source.id_types])
         yield GroupBounds(group, facts.num_rows, bounds if is_inside else None)
 
 
+def _id_bounds(
+    source: Source, index: int, name: str, schema: pa.Schema, group: pq.RowGroupMetaData
+) -> tuple[Any, Any] | None:
+    """Lowest and highest key of one id column in a row group; None if unknown."""
+    type_ = parse_type(source.id_types[source.columns.ids.index(name)])
+    place = schema.get_field_index(name)
+    if place < 0:
+        field = read_schema(source).field(name)
+        text = dict(source.files[index].constants).get(name)
+        key = plain(read_keys(constant_value(text, field, source.reading), name).values[0])
+        return key, key
+    own = id_type(schema.field(place).type)
+    if own != type_ and not (pt.is_integer(own) and pt.is_integer(type_)):
+        return None  # the keys are of another type
+    return _bounds(group.column(_column_index(group, name)), own, file_name(source, index))
+
+
 def _key_bounds(
-    columns: Sequence[pq.ColumnChunkMetaData], types: Sequence[pa.DataType], where: str
+    found: Sequence[tuple[Any, Any] | None], types: Sequence[pa.DataType]
 ) -> tuple[Any, ...] | None:
     """Lowest and highest key of a row group, and whether they are wide; None if unknown.
 
     No row is below the tuple of the columns' lowest values, or above that of the highest. This
     range is exact if all columns but the last have only one value.
     """
-    if len(columns) == 1:
-        return _bounds(columns[0], types[0], where)
-    found = [_bounds(*one, where) for one in zip(columns, types, strict=True)]
+    if len(found) == 1:
+        return found[0]
     known = [bounds for bounds in found if bounds is not None]
     if len(known) < len(found):
         return None
@@ -143,8 +161,8 @@ def _tuple_key(keys: Sequence[Any], types: Sequence[pa.DataType]) -> str:
     return str(encode([pa.array([from_key(*one)]) for one in zip(keys, types, strict=True)])[0])
 
 
-def _column_index(metadata: pq.FileMetaData, name: str) -> int:
-    paths = (metadata.schema.column(place).path for place in range(metadata.num_columns))
+def _column_index(group: pq.RowGroupMetaData, name: str) -> int:
+    paths = (group.column(place).path_in_schema for place in range(group.num_columns))
     return next(place for place, path in enumerate(paths) if path == name)
 
 
@@ -181,7 +199,6 @@ PARQUET = Format(
     suffixes=(".parquet", ".pq"),
     is_self_describing=True,
     describe=_describe,
-    read_types=_read_types,
     touches=touches,
     group_bounds=_group_bounds,
     read_groups=_read_groups,

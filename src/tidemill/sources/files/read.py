@@ -7,6 +7,7 @@ does not depend on the size of a row group.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +19,15 @@ from tidemill.model.policies import Policies
 from tidemill.model.series import Batch
 from tidemill.model.source import ColumnRoles, Source
 from tidemill.sources.files.access import file_name, located
+from tidemill.sources.files.conform import conform
 from tidemill.sources.files.formats import FORMATS
-from tidemill.sources.files.schema import used_columns
+from tidemill.sources.files.schema import concatenated, used_columns
 from tidemill.sources.files.spill_files import read_spilled, row_width
 from tidemill.sources.files.window_rows import inside, with_time
 from tidemill.sources.rows.assemble import assemble
 from tidemill.sources.rows.composite_ids import join_ids
 from tidemill.sources.rows.id_keys import read_keys
+from tidemill.sources.rows.join_kinds import join_kinds
 
 __all__ = ["batch_rows", "read_part", "read_span", "select_rows", "to_batch"]
 
@@ -114,7 +117,9 @@ def _read_span(
     source: Source, span: GroupSpan, columns: Sequence[str], rows: int | None
 ) -> Iterator[pa.RecordBatch]:
     rows = rows or batch_rows(source)
-    yield from FORMATS[source.format].read_groups(source, span, columns, rows)
+    batches = FORMATS[source.format].read_groups(source, span, columns, rows)
+    with located(file_name(source, span.file)):
+        yield from conform(source, span.file, batches, columns)
 
 
 # Clustered parts: row group after row group, the last id held back
@@ -139,10 +144,10 @@ def _complete_tables(source: Source, part: Part) -> Iterator[tuple[str, pa.Table
             closed.append(below)
             open_.append(last)
             if sum(table.num_rows for table in closed) >= limit:
-                yield where, pa.concat_tables(closed)
+                yield where, concatenated(closed)
                 closed = []
     if closed or open_:
-        yield where, pa.concat_tables(closed + open_)
+        yield where, concatenated(closed + open_)
 
 
 def _group_rows(source: Source, span: GroupSpan, part: Part) -> pa.Table | None:
@@ -182,18 +187,63 @@ def _split_last(table: pa.Table, column: str) -> tuple[pa.Table, pa.Table, objec
 def to_batch(
     source: Source, policies: Policies, table: pa.Table, where: str, *, needs_times: bool
 ) -> Batch:
-    """Make series of a table of complete ids."""
+    """Make series of a table of complete ids.
+
+    A row whose file lacks a column of values is no row of that kind: kinds that lack different rows
+    are assembled one after the other, and joined.
+    """
+    groups = _by_missing_rows(source, table)
+    if len(groups) == 1 and groups[0][1] is None:
+        return _assembled(source, policies, table, source.columns.values, where, needs_times)
+    batches = [
+        _assembled(
+            source,
+            policies,
+            table if missing is None else table.filter(pa.array(~missing)),
+            names,
+            where,
+            needs_times,
+        )
+        for names, missing in groups
+    ]
+    return replace(join_kinds(batches, source.kinds), input_rows=table.num_rows)
+
+
+def _by_missing_rows(
+    source: Source, table: pa.Table
+) -> list[tuple[tuple[str, ...], npt.NDArray[np.bool_] | None]]:
+    """Groups of value columns, and the rows that all columns of each lack; None: none."""
+    groups: dict[bytes, tuple[list[str], npt.NDArray[np.bool_] | None]] = {}
+    lacking = frozenset(source.lacking)
+    for name in source.columns.values:
+        missing = None
+        if name in lacking and table.column(name).null_count:
+            missing = table.column(name).is_null().combine_chunks().to_numpy(zero_copy_only=False)
+        key = b"" if missing is None else np.packbits(missing).tobytes()
+        groups.setdefault(key, ([], missing))[0].append(name)
+    return [(tuple(names), missing) for names, missing in groups.values()]
+
+
+def _assembled(
+    source: Source,
+    policies: Policies,
+    table: pa.Table,
+    values: Sequence[str],
+    where: str,
+    needs_times: bool,  # noqa: FBT001 (private)
+) -> Batch:
+    """Series of some columns of values."""
     columns = source.columns
     several = len(columns.ids) > 1
     return assemble(
         table.column(columns.key),
         table.column(columns.sort) if columns.sort is not None else None,
         table.column(columns.kind) if columns.kind is not None else None,
-        {name: table.column(name) for name in columns.values},
-        kinds=source.kinds,
+        {name: table.column(name) for name in values},
+        kinds=source.kinds if columns.kind is not None else tuple(values),
         policies=policies,
         needs_times=needs_times,
         where=where,
-        names=columns,
+        names=replace(columns, values=tuple(values)),
         id_types=[parse_type(name) for name in source.id_types] if several else (),
     )

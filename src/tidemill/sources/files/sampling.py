@@ -16,7 +16,7 @@ from tidemill.model.series import Batch
 from tidemill.model.source import Source
 from tidemill.sources.files.access import file_name, located
 from tidemill.sources.files.read import read_span, select_rows, to_batch
-from tidemill.sources.files.schema import used_columns
+from tidemill.sources.files.schema import concatenated, used_columns
 from tidemill.sources.files.statistics import Group, Statistics
 from tidemill.sources.rows.id_keys import KeyArray, read_keys
 
@@ -62,7 +62,10 @@ def read_sample(
             mask = _among(keys.values, chosen)
             kept = select_rows(batch, mask if keys.codes is None else mask[keys.codes])
             tables += [kept] if kept.num_rows else []
-    table = pa.Table.from_batches(tables).select(used_columns(source.columns)).unify_dictionaries()
+    names = used_columns(source.columns)
+    table = concatenated(
+        [pa.Table.from_batches([batch]).select(names) for batch in tables]
+    ).unify_dictionaries()
     seconds = time.perf_counter() - began
     batch = to_batch(source, policies, table, source.url, needs_times=needs_times)
     cut = time.perf_counter() - began - seconds

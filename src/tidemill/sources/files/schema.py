@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.types as pt
 
+from tidemill.model.id_types import parse_type
 from tidemill.model.source import ColumnRoles, Source
 
 __all__ = [
+    "NAIVE",
+    "concatenated",
     "input_columns",
     "memory_schema",
     "plain_type",
     "read_schema",
+    "serialize",
     "time_zone",
     "used_columns",
+    "with_id_types",
 ]
 
 #: The time zone of timestamps that have none.
@@ -51,6 +58,11 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
     return pa.string() if is_text else type_
 
 
+def serialize(schema: pa.Schema) -> str:
+    """A schema as a source holds it."""
+    return base64.b64encode(schema.serialize()).decode()
+
+
 def read_schema(source: Source) -> pa.Schema:
     """Names and plain types of the columns that are read."""
     return pa.ipc.read_schema(pa.BufferReader(base64.b64decode(source.schema)))
@@ -60,8 +72,33 @@ def time_zone(source: Source) -> str:
     """The time zone of an input; "" if the sort column does not hold timestamps."""
     if source.columns.sort is None:
         return ""
+    if source.reading.input_timezone is not None:
+        return source.reading.input_timezone
     type_ = read_schema(source).field(source.columns.sort).type
     return (type_.tz or NAIVE) if pt.is_timestamp(type_) else ""
+
+
+def with_id_types(source: Source, types: Sequence[str]) -> Source:
+    """The source with ids of the types that a table has already, where numbers can be cast to them.
+
+    Files of one input may hold ids in integers of several widths; a table has one type.
+    """
+    own = source.id_types
+    if len(types) != len(own) or tuple(types) == own:
+        return source
+    wanted = [parse_type(text) for text in types]
+    if not all(map(_are_numbers, map(parse_type, own), wanted)):
+        return source
+    schema = read_schema(source)
+    for name, type_ in zip(source.columns.ids, wanted, strict=True):
+        schema = schema.set(schema.get_field_index(name), pa.field(name, type_))
+    kept = types[0] if len(types) == 1 else tuple(types)
+    return replace(source, schema=serialize(schema), id_type=kept)
+
+
+def _are_numbers(own: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether ids of one type may be read as another one."""
+    return own == wanted or all(pt.is_integer(one) or pt.is_floating(one) for one in (own, wanted))
 
 
 def memory_schema(source: Source) -> pa.Schema:
@@ -71,3 +108,19 @@ def memory_schema(source: Source) -> pa.Schema:
         return schema
     others = (schema.field(name) for name in _other_columns(source.columns))
     return pa.schema([pa.field(source.columns.key, pa.string()), *others])
+
+
+def concatenated(tables: Sequence[pa.Table]) -> pa.Table:
+    """Tables of equal columns as one, whether text is coded or not.
+
+    Examples
+    --------
+    >>> coded = pa.table({"id": pa.array(["a"]).dictionary_encode()})
+    >>> concatenated([coded, pa.table({"id": ["b"]})]).to_pydict()
+    {'id': ['a', 'b']}
+    """
+    first = tables[0].schema
+    if all(table.schema.equals(first) for table in tables[1:]):
+        return pa.concat_tables(tables)
+    plain = pa.schema([pa.field(one.name, plain_type(one.type)) for one in first])
+    return pa.concat_tables([table.cast(plain) for table in tables])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError
-from tidemill.model.source import ColumnRoles, Window
+from tidemill.model.source import ColumnRoles, Reading, Window
+from tidemill.sources.files.given_times import time_type, times_of
+from tidemill.sources.files.path_columns import Constants
 from tidemill.sources.rows.clocks import NANOSECONDS
 
-__all__ = ["covers", "inside", "make_window", "touches", "with_time"]
+__all__ = ["constant_touches", "covers", "inside", "make_window", "touches", "with_time"]
 
 
 def make_window(schema: pa.Schema, columns: ColumnRoles, first: int, stop: int) -> Window:
@@ -27,54 +29,93 @@ def make_window(schema: pa.Schema, columns: ColumnRoles, first: int, stop: int) 
     SourceError
         If the sort column holds no timestamps; those without a time zone are taken as UTC.
     """
-    if columns.sort is None:
-        raise SourceError("column_time=None is not allowed; name the column of timestamps")
+    assert columns.sort is not None, "a window needs a sort column"
     type_ = schema.field(columns.sort).type
     if not pt.is_timestamp(type_):
+        remedy = "write the column as timestamps, such as those of pandas.to_datetime"
+        if pt.is_integer(type_):
+            remedy = "say what they count with time_unit (--time-unit): s, ms, us or ns since 1970"
+        elif pt.is_string(type_):
+            remedy = "say how they are written with time_format (--time-format), or write ISO 8601"
         raise SourceError(
-            f"column {columns.sort!r} has type {type_}, but intervals need timestamps; write the "
-            "column as timestamps, such as those of pandas.to_datetime"
+            f"column {columns.sort!r} has type {type_}, but intervals need times: {remedy}"
         )
     unit = NANOSECONDS[type_.unit]
     return Window(-(-first // unit), -(-stop // unit), str(type_.unit))
 
 
-def covers(window: Window, group: pq.RowGroupMetaData, column: str) -> bool | None:
+#: Nanoseconds by which naive bounds may be off in UTC: more than the largest offset of a zone.
+_OFFSET = 27 * 3_600 * 10**9
+
+
+def covers(
+    window: Window, group: pq.RowGroupMetaData, column: str, reading: Reading
+) -> bool | None:
     """Whether all rows of a row group lie in the window, or none; None if unknown.
 
     This uses the statistics of the sort column; groups with nulls are read, which refuses them.
     """
     places = (place for place in range(group.num_columns) if _name(group, place) == column)
-    statistics = group.column(next(places)).statistics
+    place = next(places, None)
+    statistics = None if place is None else group.column(place).statistics
     if statistics is None or not statistics.has_min_max or statistics.null_count:
         return None
-    type_ = pa.timestamp(window.unit)
     try:
-        low, high = (
-            pa.scalar(_naive(bound), type_).value for bound in (statistics.min, statistics.max)
-        )
+        low, high = (_moment(bound, reading) for bound in (statistics.min, statistics.max))
     except (ValueError, OverflowError, TypeError, pa.ArrowException):
         return None
-    slack = 1_000 if window.unit == "ns" else 0  # bounds are read in microseconds
-    if high + slack < window.first or low - slack >= window.stop:
+    unit = NANOSECONDS[window.unit]
+    slack = 1_000 if "nano" in str(statistics.logical_type) else 0  # read in microseconds
+    if reading.input_timezone is not None and getattr(statistics.min, "tzinfo", None) is None:
+        slack = _OFFSET
+    first, stop = window.first * unit, window.stop * unit
+    if high + slack < first or low - slack >= stop:
         return False
-    return True if low - slack >= window.first and high + slack < window.stop else None
+    return True if low - slack >= first and high + slack < stop else None
 
 
-def touches(window: Window, columns: ColumnRoles, metadata: pq.FileMetaData) -> bool:
+def _moment(bound: Any, reading: Reading) -> int:
+    """A bound in nanoseconds since 1970, in UTC if it has a zone.
+
+    Raises
+    ------
+    TypeError
+        If it is no time.
+    """
+    if isinstance(bound, int) and reading.time_unit is not None:
+        return bound * NANOSECONDS[reading.time_unit]
+    if isinstance(bound, datetime):
+        plain = bound.astimezone(UTC).replace(tzinfo=None) if bound.tzinfo else bound
+        return int(pa.scalar(plain, pa.timestamp("us")).value) * 1_000
+    if isinstance(bound, date):
+        return int(pa.scalar(bound, pa.date32()).value) * 86_400 * 10**9
+    raise TypeError(type(bound).__name__)
+
+
+def constant_touches(window: Window, constants: Constants, column: str, reading: Reading) -> bool:
+    """Whether a file may hold rows of the window, if its sort value stands in its path."""
+    text = dict(constants).get(column)
+    if text is None:
+        return True
+    values = pa.array([text])
+    if time_type(values, column, reading) is None:
+        return True
+    moment = int(times_of(values, column, reading).cast(pa.int64())[0].as_py())
+    unit = NANOSECONDS[window.unit]
+    return window.first * unit <= moment < window.stop * unit
+
+
+def touches(
+    window: Window, columns: ColumnRoles, reading: Reading, metadata: pq.FileMetaData
+) -> bool:
     """Whether a Parquet file may hold rows of the window, by its footer."""
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
-    return any(covers(window, group, str(columns.sort)) is not False for group in groups)
+    return any(covers(window, one, str(columns.sort), reading) is not False for one in groups)
 
 
 def _name(group: pq.RowGroupMetaData, place: int) -> str:
     name: str = group.column(place).path_in_schema
     return name
-
-
-def _naive(bound: Any) -> Any:
-    """A bound in UTC, without a zone."""
-    return bound.astimezone(UTC).replace(tzinfo=None) if bound.tzinfo else bound
 
 
 def with_time(names: Sequence[str], columns: ColumnRoles) -> list[str]:

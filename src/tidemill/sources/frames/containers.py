@@ -15,25 +15,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, SourceError, shorten
-from tidemill.model.aliases import Floats, Index
+from tidemill.model.aliases import Floats
 from tidemill.model.ids import id_labels
 from tidemill.model.policies import Policies
-from tidemill.model.series import Batch, SeriesBlock
+from tidemill.model.series import Batch
 from tidemill.model.source import ColumnRoles
 from tidemill.sources.frames.columns import read_kinds, read_sort, to_arrow
 from tidemill.sources.frames.ids import read_row_ids, to_index
 from tidemill.sources.rows.assemble import assemble
 from tidemill.sources.rows.casts import check_kinds
+from tidemill.sources.rows.join_kinds import join_kinds
 
 __all__ = [
     "check_column",
@@ -320,27 +319,8 @@ def _read_frames(
         batches[kind] = _assemble(
             frame, roles, (kind,), None, policies, needs_times, for_windows, where
         )
-    return _join_kinds(batches)
-
-
-def _join_kinds(batches: Mapping[str, Batch]) -> Batch:
-    """Join batches of one kind each: an id that lacks a kind is not present in it."""
     own = _alike({kind: batch.ids for kind, batch in batches.items()})
-    quarantined = {one.id: one for batch in batches.values() for one in batch.quarantined}
-    every = pa.concat_arrays(list(own.values())).unique()
-    if quarantined:
-        out = pa.array(list(quarantined), every.type)
-        every = every.filter(pc.invert(pc.is_in(every, out)))
-    ids = every.take(pc.array_sort_indices(every))
-    blocks, present = {}, {}
-    for kind, batch in batches.items():
-        place = pc.index_in(ids, own[kind])
-        present[kind] = np.asarray(place.is_valid().to_numpy(zero_copy_only=False))
-        blocks[kind] = _take_series(batch.blocks[kind], place.fill_null(-1).to_numpy())
-    lacking = {kind: has for kind, has in present.items() if not has.all()}
-    rows = sum(batch.input_rows for batch in batches.values())
-    keys = {kind: batch.keys[kind] for kind, batch in batches.items() if batch.keys}
-    return Batch(ids, blocks, lacking, tuple(quarantined.values()), rows, keys)
+    return join_kinds([replace(batch, ids=own[kind]) for kind, batch in batches.items()])
 
 
 def _alike(ids: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:
@@ -352,9 +332,3 @@ def _alike(ids: Mapping[str, pa.Array]) -> Mapping[str, pa.Array]:
         return {kind: array.cast(pa.int64()) for kind, array in ids.items()}
     found = shorten(f"{array.type} in {kind!r}" for kind, array in ids.items())
     raise SourceError(f"the ids of {_CONTAINER} have several types: {found}; cast them to one")
-
-
-def _take_series(block: SeriesBlock, place: Index) -> SeriesBlock:
-    """Take the series at ``place``; those at -1 are empty."""
-    starts, stops = (np.append(array, 0)[place] for array in (block.starts, block.stops))
-    return SeriesBlock(block.kind, block.values, starts, stops, block.times)
