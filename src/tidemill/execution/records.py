@@ -14,7 +14,7 @@ from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
 from tidemill.sources.files.schema import time_zone
 from tidemill.storage.failures import FailedSeries, FailureCount
-from tidemill.storage.intervals import IntervalRecord, file_identities
+from tidemill.storage.intervals import IntervalRecord, file_identities, named_bad_files
 from tidemill.storage.markers import Marker
 from tidemill.storage.publish import Published
 from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
@@ -50,6 +50,7 @@ class RunSummary:
     seconds_by_calculator: Mapping[str, float]  # one thread, over all parts
     quarantined: Sequence[Mapping[str, Any]] = ()  # {id, kind, reason}, the first thousand
     errors: Sequence[Mapping[str, Any]] = ()  # {kind, calculator, message, count}
+    bad_files: Sequence[Mapping[str, str]] = ()  # {path, reason}, left out of the input
     digest: str = ""  # of the content
     version: str = ""  # of the sink
     note: str = ""
@@ -172,6 +173,7 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         interval=plan.interval.name if plan.interval else None,
         time_zone_of_input=time_zone(plan.source),
         reason=run.reason,
+        bad_files=tuple(named_bad_files(plan.source)),
         versions=plan.versions,
         cpu_features=cpu_features(),
     )
@@ -193,6 +195,7 @@ def summary_of(
         seconds_by_calculator=record.seconds_by_calculator,
         quarantined=tuple(asdict(one) for one in record.quarantined),
         errors=tuple(asdict(one) for one in record.errors),
+        bad_files=record.bad_files,
         digest=record.digest,
         version=published.version,
         note="; ".join(record.notes),
@@ -222,6 +225,8 @@ def interval_record(
         settings=plan.settings,
         policies=asdict(plan.policies),
         columns=plan.source.columns,
+        kinds=plan.source.kinds,
+        bad_files=tuple((one["path"], one["reason"]) for one in named_bad_files(plan.source)),
         facts=asdict(accepted.facts),
         time_zone_of_input=time_zone(plan.source),
     )

@@ -17,7 +17,7 @@ from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import Finding, examine_all, update_file_list
 from tidemill.recurring.intervals import between, is_closed
 from tidemill.recurring.latest import OpenRunner, Runner, request_for
-from tidemill.recurring.reports import BackfillReport, BackfillRow
+from tidemill.recurring.reports import BackfillReport, BackfillRow, bad_files_of
 from tidemill.recurring.retry import with_retries
 from tidemill.recurring.table_checks import check_table
 
@@ -73,7 +73,7 @@ class BackfillRun:
         if not dry_run:
             done = self._calculate([finding for finding in findings if finding.is_due], findings)
             rows = [done.get(row.interval, row) for row in rows]
-        return BackfillReport(self.request.sink, dry_run, rows)
+        return BackfillReport(self.request.sink, dry_run, rows, bad_files_of(findings))
 
     def _calculate(
         self, due: Sequence[Finding], findings: Sequence[Finding]

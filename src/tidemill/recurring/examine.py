@@ -23,6 +23,7 @@ from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.intervals import (
     IntervalRecord,
     file_identities,
+    named_bad_files,
     read_intervals,
     write_interval,
 )
@@ -51,6 +52,7 @@ class Finding:
     replaces: str = ""  # id of the run that published it
     source: Source | None = None  # with its window counted, if its rows were read
     updated_record: IntervalRecord | None = None  # to write: the same rows lie in other files
+    bad_files: tuple[tuple[str, str], ...] = ()  # that its window may need: path and reason
 
     @property
     def is_due(self) -> bool:
@@ -132,10 +134,31 @@ def _examine_rows(request: Request, record: IntervalRecord | None, *, recalculat
         and not recalculate
         and file_identities(found) == record.files
     ):
-        return Finding(interval, "unchanged", "the files that touch its window are the same")
+        same = "the files that touch its window are the same"
+        return Finding(interval, "unchanged", same, bad_files=record.bad_files)
     source = read_window(found)
+    bad = tuple((one["path"], one["reason"]) for one in named_bad_files(source))
+    finding = _judged(interval, source, record, recalculate=recalculate, same_roles=same_roles)
+    if finding.state == "unchanged" and record is not None:
+        files = file_identities(source)
+        updated = replace(record, files=files, columns=found.columns, bad_files=bad)
+        return replace(finding, updated_record=updated, bad_files=bad)
+    return replace(finding, bad_files=bad)
+
+
+def _judged(
+    interval: Interval,
+    source: Source,
+    record: IntervalRecord | None,
+    *,
+    recalculate: bool,
+    same_roles: bool,
+) -> Finding:
+    """What to do about an interval whose rows were read."""
     if not source.rows:
         gone = "the rows of its window are gone" if record else "its window has no row"
+        if source.bad_files:
+            gone += f"; {len(source.bad_files)} files that cannot be read are left out"
         return Finding(interval, "empty", gone, record.run_id if record else "")
     if record is None:
         return Finding(interval, "missing", "it was not published yet", source=source)
@@ -144,10 +167,7 @@ def _examine_rows(request: Request, record: IntervalRecord | None, *, recalculat
         return Finding(interval, "changed", why, record.run_id, source)
     if recalculate:
         return Finding(interval, "recalculated", "as was asked for", record.run_id, source)
-    updated = replace(record, files=file_identities(found))
-    return Finding(
-        interval, "unchanged", "the same rows lie in other files", updated_record=updated
-    )
+    return Finding(interval, "unchanged", "the same rows lie in other files")
 
 
 def update_file_list(request: Request, finding: Finding) -> None:
@@ -159,5 +179,6 @@ def update_file_list(request: Request, finding: Finding) -> None:
         return
     layout = SinkLayout.of(request.sink, request.storage_options)
     record = read_intervals(layout, [updated.name]).get(updated.name)
-    if record is not None and replace(record, files=updated.files) == updated:
+    same = ("files", "columns", "bad_files")
+    if record is not None and replace(record, **{n: getattr(updated, n) for n in same}) == updated:
         write_interval(layout, updated)

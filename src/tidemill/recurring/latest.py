@@ -17,7 +17,7 @@ from tidemill.planning.request import Request
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import Finding, examine_all, update_file_list
 from tidemill.recurring.intervals import candidates
-from tidemill.recurring.reports import FindingRow, LatestReport, Summary
+from tidemill.recurring.reports import FindingRow, LatestReport, Summary, bad_files_of
 from tidemill.recurring.retry import is_retryable, with_retries
 from tidemill.recurring.table_checks import check_findings, check_table, check_vanished
 from tidemill.recurring.unpublished import (
@@ -86,6 +86,7 @@ class LatestRun:
             summaries=[summary for _, summary in self.made],
             holes=needs_backfill(*about, unpublished),
             outdated=needs_backfill(*about, outdated),
+            bad_files=bad_files_of(latest),
         )
 
     def _attempt(self) -> LatestReport:

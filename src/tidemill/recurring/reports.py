@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from tidemill.recurring.examine import Finding
 from tidemill.recurring.intervals import local_text
 from tidemill.recurring.unpublished import NeedsBackfill
 
-__all__ = ["BackfillReport", "BackfillRow", "FindingRow", "LatestReport"]
+__all__ = ["BackfillReport", "BackfillRow", "FindingRow", "LatestReport", "bad_files_of"]
 
 #: A run's summary as JSON values, see :class:`tidemill.execution.records.RunSummary`.
 Summary = Mapping[str, Any]
@@ -43,6 +43,7 @@ class LatestReport:
     summaries: Sequence[Summary]  # of the calculated intervals
     holes: NeedsBackfill  # older intervals that were never published
     outdated: NeedsBackfill  # older intervals with different settings
+    bad_files: Sequence[Mapping[str, str]] = ()  # {path, reason}, left out of the input
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values."""
@@ -78,6 +79,7 @@ class BackfillReport:
     sink: str
     dry_run: bool
     intervals: Sequence[BackfillRow]
+    bad_files: Sequence[Mapping[str, str]] = ()  # {path, reason}, left out of the input
 
     @property
     def failed(self) -> list[BackfillRow]:
@@ -88,7 +90,18 @@ class BackfillReport:
         """The report as JSON values; rows and digests only if there are any."""
         rows = (asdict(row) for row in self.intervals)
         shown = [{name: value for name, value in row.items() if value is not None} for row in rows]
-        return {"sink": self.sink, "dry_run": self.dry_run, "intervals": shown}
+        return {
+            "sink": self.sink,
+            "dry_run": self.dry_run,
+            "intervals": shown,
+            "bad_files": list(self.bad_files),
+        }
+
+
+def bad_files_of(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """The files that the windows of intervals lack, each once, as JSON values."""
+    found = {path: reason for finding in findings for path, reason in finding.bad_files}
+    return [{"path": path, "reason": reason} for path, reason in sorted(found.items())]
 
 
 def _json(value: Any) -> Any:

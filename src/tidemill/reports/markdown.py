@@ -59,6 +59,7 @@ def interval_page(report: Mapping[str, Any]) -> str:
     )
     if left_out := len(report["findings"]) - len(shown):
         lines += ["", f"{left_out:,} more are unchanged."]
+    lines += _bad_files_section(report, "##")
     lines += _backfill_section(
         "Holes", "Older intervals that were never published", report["holes"]
     )
@@ -202,7 +203,7 @@ def backfill_page(report: Mapping[str, Any]) -> str:
         ("interval", "state", "result", "rows", "why"),
         ([row.get(name, "") for name in names] for row in rows),
     )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_bad_files_section(report, "##")])
 
 
 def extraction_page(summary: Mapping[str, Any]) -> str:
@@ -214,7 +215,7 @@ def extraction_page(summary: Mapping[str, Any]) -> str:
     if summary["note"]:
         lines += [f"- {_cell(summary['note'])}"]
     lines += [f"- content digest `{summary['digest'][:16]}`", *_error_sections(summary)]
-    lines += _slowest_section(summary)
+    lines += [*_bad_files_section(summary), *_slowest_section(summary)]
     steps = ((step, seconds_text(seconds)) for step, seconds in summary["seconds"].items())
     return "\n".join([*lines, *_section("Steps", ("step", "seconds"), steps)])
 
@@ -228,6 +229,16 @@ def _parts_text(summary: Mapping[str, Any]) -> str:
     return f"{total:,} part{'s' * (total != 1)}: {said}" + (
         f"; {quarantined:,} ids quarantined" * bool(quarantined)
     )
+
+
+def _bad_files_section(report: Mapping[str, Any], heading: str = "###") -> Iterator[str]:
+    """The files that were left out of the input."""
+    bad = report.get("bad_files", ())
+    if bad:
+        yield from ("", f"{heading} Files that were left out", "")
+        yield from _table(("file", "reason"), ((one["path"], one["reason"]) for one in bad[:LINES]))
+        if len(bad) > LINES:
+            yield from ("", f"... ({len(bad):,} in all)")
 
 
 def _error_sections(summary: Mapping[str, Any]) -> Iterator[str]:

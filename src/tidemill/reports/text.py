@@ -86,6 +86,8 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         lines.insert(4, ("Slowest", _joined(slowest)))
     if summary["quarantined"]:
         lines.append(("Quarantined", _quarantine_text(summary["quarantined"])))
+    if summary.get("bad_files"):
+        lines.append(("Left out", _left_out_text(summary["bad_files"])))
     if summary["errors"]:
         lines.append(("Errors", _errors_text(summary["errors"])))
     if summary.get("note"):
@@ -101,6 +103,10 @@ def _joined(seconds: Mapping[str, float]) -> str:
 
 def _quarantine_text(found: Sequence[Mapping[str, Any]]) -> str:
     return shorten(f"{one['id']} ({one['reason']})" for one in found)
+
+
+def _left_out_text(files: Sequence[Mapping[str, str]]) -> str:
+    return f"{len(files)} files: {shorten((one['reason'] for one in files), limit=3)}"
 
 
 def _errors_text(errors: Sequence[Mapping[str, Any]]) -> str:

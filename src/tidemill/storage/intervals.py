@@ -21,6 +21,7 @@ __all__ = [
     "file_identities",
     "interval_names",
     "latest_interval",
+    "named_bad_files",
     "read_figures",
     "read_intervals",
     "write_figures",
@@ -47,6 +48,8 @@ class IntervalRecord:
     settings: Mapping[str, Any]  # canonical
     policies: Mapping[str, str]
     columns: ColumnRoles  # of the input
+    kinds: tuple[str, ...] = ()  # of the result
+    bad_files: tuple[tuple[str, str], ...] = ()  # left out of the input: path and reason
     facts: Mapping[str, int] = field(default_factory=dict)  # see execution.checks.ResultCounts
     time_zone_of_input: str = ""  # of the sort column; says so if it has none and counts as UTC
 
@@ -55,6 +58,8 @@ class IntervalRecord:
         """Read back what :func:`write_interval` wrote."""
         raw = json.loads(data)
         raw["files"] = tuple((path, size, digest) for path, size, digest in raw["files"])
+        raw["kinds"] = tuple(raw.get("kinds", ()))
+        raw["bad_files"] = tuple((path, reason) for path, reason in raw.get("bad_files", ()))
         roles: dict[str, Any] = dict(raw["columns"])
         roles |= {name: tuple(v) for name, v in roles.items() if isinstance(v, list)}
         return cls(**{**raw, "columns": ColumnRoles(**roles)})
@@ -64,6 +69,11 @@ def file_identities(source: Source) -> tuple[tuple[str, int, str], ...]:
     """Path, size and digest of a window's files, without reading rows; bad ones count too."""
     good = [(file.path, file.size, file.digest) for file in source.files]
     return tuple(sorted([*good, *((one.path, one.size, one.identity) for one in source.bad_files)]))
+
+
+def named_bad_files(source: Source) -> list[dict[str, str]]:
+    """The files that were left out of an input, with the reason, as JSON values."""
+    return [{"path": one.path, "reason": one.reason} for one in source.bad_files]
 
 
 def write_interval(layout: SinkLayout, record: IntervalRecord) -> None:

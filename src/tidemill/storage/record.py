@@ -61,6 +61,7 @@ class RunRecord:
     quarantined: tuple[Quarantined, ...] = ()  # the first thousand, ids as text
     errors: tuple[FailureCount, ...] = ()
     error_cases: tuple[FailedSeries, ...] = ()  # the first thousand
+    bad_files: tuple[Mapping[str, str], ...] = ()  # left out of the input: path and reason
     part_checksums: Mapping[str, str] = field(default_factory=dict)  # file -> SHA-256
     digest: str = ""  # of the content
     version: str = ""  # of the sink, as published

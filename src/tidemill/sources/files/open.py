@@ -61,7 +61,7 @@ T = TypeVar("T")
 DIGEST_BYTES = 256 * 2**20
 
 #: Columns of the roles id, sort, kind and value, as the user names them.
-Roles = tuple[str | Sequence[str], str | None, str | None, str | Sequence[str] | None]
+NamedRoles = tuple[str | Sequence[str], str | None, str | None, str | Sequence[str] | None]
 
 
 def open_source(
@@ -81,7 +81,7 @@ def open_source(
     location : path, folder, glob, Delta table or URL, or a list of them
         Files of one format. Names that start with ``_`` or ``.`` are skipped in folders.
     column_id, column_sort, column_kind, column_value : str
-        Roles of the columns. With ``column_kind`` the format is long; without, it is wide, and
+        NamedRoles of the columns. With ``column_kind`` the format is long; without, it is wide, and
         every other column (or those named in ``column_value``) is a kind. Several columns in
         ``column_id`` make up an id. Columns in the names of folders have a role if it is named.
     storage_options : mapping, optional
@@ -115,7 +115,7 @@ def open_source(
 
 def find_files(
     location: InputLocation,
-    roles: Roles,
+    roles: NamedRoles,
     storage_options: Mapping[str, str] | None,
     span: tuple[int, int],
     reading: Reading = Reading(),  # noqa: B008 (frozen)
@@ -129,7 +129,7 @@ def find_files(
 
 def _find(
     location: InputLocation,
-    roles: Roles,
+    roles: NamedRoles,
     storage_options: Mapping[str, str] | None,
     reading: Reading,
     span: tuple[int, int] | None = None,

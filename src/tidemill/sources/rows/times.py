@@ -34,7 +34,7 @@ FORMAT_REMEDY = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _Options:
     """How a column is read."""
 
     name: str
@@ -109,7 +109,7 @@ def time_type_of_text(
 another order: convert the column to numbers; if these count time since 1970, give \
 time_unit (--time-unit)
     """
-    reading = _Reading(name, time_format, time_unit, input_timezone)
+    reading = _Options(name, time_format, time_unit, input_timezone)
     type_ = _value_type(sample.type)
     if reading.time_unit is not None and (_is_number(type_) or _is_text(type_)):
         return UTC
@@ -157,7 +157,7 @@ def read_times(
     >>> read_times(pa.array([86_400]), "time", time_unit="s").type
     TimestampType(timestamp[ns, tz=UTC])
     """
-    reading = _Reading(name, time_format, time_unit, input_timezone)
+    reading = _Options(name, time_format, time_unit, input_timezone)
     type_ = _value_type(array.type)
     if not (_is_text(type_) or is_time(type_)) and time_format is None and time_unit is None:
         return contiguous(array)
@@ -174,7 +174,7 @@ def read_times(
     )
 
 
-def _read(array: pa.Array, reading: _Reading) -> pa.Array:
+def _read(array: pa.Array, reading: _Options) -> pa.Array:
     if reading.time_unit is not None and not is_time(array.type):
         return count_epochs(array, reading.name, reading.time_unit)
     if is_time(array.type):
@@ -227,7 +227,7 @@ def _check_zone(zone: str) -> None:
         ) from None
 
 
-def _type_of_iso(texts: pa.Array, reading: _Reading, remedy: str) -> pa.DataType | None:
+def _type_of_iso(texts: pa.Array, reading: _Options, remedy: str) -> pa.DataType | None:
     values = texts.drop_null()
     if not len(values):
         return None
@@ -259,7 +259,7 @@ def _refuse_shape(shape: TextShape | None, name: str, remedy: str) -> None:
     )
 
 
-def _from_iso(texts: pa.Array, reading: _Reading) -> pa.Array:
+def _from_iso(texts: pa.Array, reading: _Options) -> pa.Array:
     """Read text in ISO 8601; its distinct values one by one only if they are of mixed forms."""
     for type_ in (LOCAL, UTC):
         times = iso_times(texts, type_)
@@ -269,7 +269,7 @@ def _from_iso(texts: pa.Array, reading: _Reading) -> pa.Array:
     return _from_forms(encoded.dictionary, texts, reading).take(encoded.indices)
 
 
-def _from_forms(unique: pa.Array, texts: pa.Array, reading: _Reading) -> pa.Array:
+def _from_forms(unique: pa.Array, texts: pa.Array, reading: _Options) -> pa.Array:
     """Read distinct texts in several forms of ISO 8601; ``texts`` are those of all rows."""
     iso, aware, normal = split_iso(unique)
     _refuse_first(pc.invert(iso), texts, unique, reading, f"is not ISO 8601: {FORMAT_REMEDY}")
@@ -292,7 +292,7 @@ def _from_forms(unique: pa.Array, texts: pa.Array, reading: _Reading) -> pa.Arra
 
 
 def _cast_iso(
-    normal: pa.Array, own: pa.Array, type_: pa.DataType, rows: pa.Array, reading: _Reading
+    normal: pa.Array, own: pa.Array, type_: pa.DataType, rows: pa.Array, reading: _Options
 ) -> pa.Array:
     """Cast normalised text; its own text names a day or an hour that does not exist."""
     times = iso_times(normal, type_)
@@ -306,7 +306,7 @@ def _cast_iso(
     raise value_fault(rows, own[low], reading.name, why)
 
 
-def _formatted(array: pa.Array, reading: _Reading) -> pa.Array:
+def _formatted(array: pa.Array, reading: _Options) -> pa.Array:
     time_format = str(reading.time_format)
     if pt.is_integer(array.type) and time_format.startswith("%Y"):
         array = array.cast(pa.string())
@@ -327,7 +327,7 @@ def _formatted(array: pa.Array, reading: _Reading) -> pa.Array:
     return zoned.take(encoded.indices)
 
 
-def _from_timestamps(array: pa.Array, reading: _Reading) -> pa.Array:
+def _from_timestamps(array: pa.Array, reading: _Options) -> pa.Array:
     zone = getattr(array.type, "tz", None)
     valid = array if not array.null_count else array.drop_null()
     nanoseconds(valid, reading.name)  # refuses what int64 cannot hold
@@ -337,7 +337,7 @@ def _from_timestamps(array: pa.Array, reading: _Reading) -> pa.Array:
 
 
 def _localise(
-    times: pa.Array, shown: pa.Array, reading: _Reading, rows: pa.Array | None = None
+    times: pa.Array, shown: pa.Array, reading: _Options, rows: pa.Array | None = None
 ) -> pa.Array:
     """Turn local times to UTC, if ``input_timezone`` is given.
 
@@ -365,7 +365,7 @@ def _localise(
 
 
 def _refuse_first(
-    bad: pa.Array, rows: pa.Array, unique: pa.Array, reading: _Reading, why: str
+    bad: pa.Array, rows: pa.Array, unique: pa.Array, reading: _Options, why: str
 ) -> None:
     """Refuse the first of the distinct values that are marked as bad."""
     place = pc.index(bad, True).as_py()
