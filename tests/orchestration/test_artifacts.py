@@ -99,7 +99,7 @@ def test_a_recurring_run(shown, source, sink):
     assert "- ids altered: 2 (&lt;i>, a\\|b)" in page
     assert "| rows_drop | 0% | 10% | 50% | ok |" in page
     healed, newest = (summary["acceptance"] for summary in report["summaries"])
-    assert healed["features"]["before"] == "20261118T000000Z"
+    assert healed["features"]["before"] == "2026-11-18"
     moved = {row["feature"]: row for row in newest["features"]["moved"]}
     assert moved["x__minimum"]["mean"] > 30.0 > moved["x__minimum"]["mean_before"]
     assert page.count("### Features that moved most\n\nSince 2026") == 2
@@ -161,7 +161,7 @@ def test_a_run_that_fails_says_what_it_did_and_why(prefect_server, source, sink)
         )
     page = found[0].data
     assert "**The run failed.** IntervalsError: 1 of 3 intervals failed" in page
-    assert "CheckError: interval 20261119T000000Z: the rows fell from 4 to 2" in page
+    assert "CheckError: interval 2026-11-19: the rows fell from 4 to 2" in page
     assert (
         f"| {DAYS[1]}T00:00:00+00:00 | missing | it was not published yet | 4 | 4 | 0 | 0 |" in page
     )

@@ -54,7 +54,8 @@ class RunSummary:
     version: str = ""  # of the sink
     note: str = ""
     time_zone_of_input: str = ""  # see record
-    interval: str | None = None
+    interval: str | None = None  # name of its partition
+    interval_label: str = ""  # the same for people
     reason: str = ""  # why the interval was calculated
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
 
@@ -170,6 +171,7 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         settings=plan.settings,
         policies=asdict(plan.policies),
         interval=plan.interval.name if plan.interval else None,
+        interval_label=plan.interval.label if plan.interval else "",
         time_zone_of_input=time_zone(plan.source),
         reason=run.reason,
         versions=plan.versions,
@@ -197,6 +199,7 @@ def summary_of(
         version=published.version,
         note="; ".join(record.notes),
         interval=record.interval,
+        interval_label=record.interval_label,
         time_zone_of_input=record.time_zone_of_input,
         reason=record.reason,
         acceptance=record.acceptance,
@@ -224,6 +227,8 @@ def interval_record(
         columns=plan.source.columns,
         facts=asdict(accepted.facts),
         time_zone_of_input=time_zone(plan.source),
+        timezone=plan.interval.timezone,
+        every=plan.interval.every,
     )
 
 

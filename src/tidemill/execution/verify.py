@@ -83,7 +83,7 @@ def _check_kept(plan: Plan, markers: Sequence[Marker]) -> None:
     sums = (RowSum.from_text(marker.kept) for marker in markers)
     if content_digest(sums, plan.kept_columns, "; ".join(plan.source.id_types)) != plan.kept.digest:
         raise _MixedPartsError(
-            f"the published rows of interval {plan.interval and plan.interval.name} are not those "
+            f"the published rows of interval {plan.interval and plan.interval.label} are not those "
             "that its record names. Nothing was published and the parts were deleted; "
             "recalculate the whole interval, with on_settings_change='recalculate'"
         )

@@ -191,7 +191,7 @@ def _open(request: Request) -> Source:
     if not source.rows:
         raise NoRowsError(
             f"the input at {source.url} has no row in the window of interval "
-            f"{request.interval.name}; nothing is published"
+            f"{request.interval.label}; nothing is published"
         )
     return source
 

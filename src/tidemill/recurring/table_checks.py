@@ -89,7 +89,7 @@ def _check_calendar(request: Request, calendar: Calendar, record: IntervalRecord
         raise SettingsError(
             f"the table {request.sink} has other intervals than those of every={calendar.every!r}, "
             f"timezone={calendar.timezone!r} and anchor={calendar.anchor!r}, such as "
-            f"{record.name} of {(record.end - record.start) / 3_600e9:.4g} hours: "
+            f"{record.label} of {(record.end - record.start) / 3_600e9:.4g} hours: "
             "restore the previous calendar, or choose another sink"
         )
     return interval
@@ -105,7 +105,7 @@ def check_findings(findings: Iterable[Finding]) -> None:
     """
     for finding in findings:
         if finding.state == "refused":
-            raise SettingsError(f"interval {finding.interval.name}: {finding.reason}")
+            raise SettingsError(f"interval {finding.interval.label}: {finding.reason}")
 
 
 def check_vanished(request: Request, findings: Iterable[Finding]) -> None:
@@ -116,7 +116,7 @@ def check_vanished(request: Request, findings: Iterable[Finding]) -> None:
     CheckError
         If the check fails; the published rows are kept.
     """
-    gone = [one.interval.name for one in findings if one.state == "empty" and one.replaces]
+    gone = [one.interval.label for one in findings if one.state == "empty" and one.replaces]
     if not gone:
         return
     text = (

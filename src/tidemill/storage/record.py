@@ -41,7 +41,8 @@ class RunRecord:
     source: str = ""  # folder or URL of the input
     source_fingerprint: str = ""
     result_key: str = ""
-    interval: str | None = None
+    interval: str | None = None  # name of its partition
+    interval_label: str = ""  # the same for people: its local start
     time_zone_of_input: str = ""  # of the sort column; says so if it has none and counts as UTC
     reason: str = ""  # why the interval was calculated
     settings: Mapping[str, Any] = field(default_factory=dict)  # canonical
