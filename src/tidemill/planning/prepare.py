@@ -27,11 +27,13 @@ from tidemill.planning.request import Request
 from tidemill.sources.files.open import find_files, open_source
 from tidemill.sources.files.statistics import Statistics, gather_statistics
 from tidemill.sources.files.window_digest import read_window
+from tidemill.storage.check_columns import check_columns
 from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import file_identities
 from tidemill.storage.layout import SinkLayout
 
 __all__ = [
+    "check_request_columns",
     "find_interval_files",
     "open_input",
     "prepare",
@@ -73,9 +75,22 @@ def open_input(request: Request) -> Source:
         If files, columns, kinds or settings cannot be used.
     """
     source = _open(request)
-    request.settings.columns(source.kinds)
+    check_request_columns(request, source)
     _check_times(request.settings, source)
     return source
+
+
+def check_request_columns(request: Request, source: Source) -> None:
+    """Check that the sink can hold the columns that the settings make of an input.
+
+    Raises
+    ------
+    InputError
+        If kinds, settings or names of columns cannot be used.
+    """
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    columns = request.settings.columns(source.kinds)
+    check_columns(layout, source.columns.ids, columns, intervals=request.interval is not None)
 
 
 def prepare(request: Request) -> tuple[Plan, Statistics]:

@@ -17,7 +17,7 @@ from tidemill.model.policies import Limits, OnSettingsChange, Policies
 from tidemill.model.source import Source
 from tidemill.planning.check_limits import parse_checks
 from tidemill.planning.doors import EXTRACT, Door, check_number
-from tidemill.storage.delta import INTERVAL
+from tidemill.storage.check_columns import check_id_names
 from tidemill.storage.options import check_options
 
 __all__ = ["DEMO_SOURCE", "Request", "make_request"]
@@ -118,11 +118,7 @@ def _of_table(request: Request, values: Mapping[str, Any]) -> Request:
             f"on_settings_change={choice!r} is not allowed; choose one of "
             f"{', '.join(map(repr, allowed))}"
         )
-    if INTERVAL in request.ids:
-        raise ArgumentError(
-            f"column_id={INTERVAL!r} is also the name of the table's column of intervals: rename "
-            "the column"
-        )
+    check_id_names(request.ids, intervals=True)
     return replace(request, checks=parse_checks(values["checks"]), on_settings_change=choice)
 
 

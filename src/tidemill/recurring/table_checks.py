@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from tidemill.errors import CheckError, SettingsError, shorten
 from tidemill.model.interval import Interval
-from tidemill.planning.prepare import find_interval_files
+from tidemill.planning.prepare import check_request_columns, find_interval_files
 from tidemill.planning.request import Request
 from tidemill.planning.settings_change import settings_change
 from tidemill.recurring.calendars import Calendar
@@ -41,7 +41,10 @@ def validate_table_request(request: Request, calendar: Calendar) -> Request:
         As the run itself would.
     """
     check_table(request, calendar)
-    find_interval_files(replace(request, interval=last_closed(calendar, datetime.now(UTC))))
+    about = replace(request, interval=last_closed(calendar, datetime.now(UTC)))
+    source = find_interval_files(about)
+    if source.columns.kind is None:  # of the long format, kinds are known when rows are read
+        check_request_columns(about, source)
     return replace(request, validated=True)
 
 
