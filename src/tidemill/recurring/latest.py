@@ -18,7 +18,7 @@ from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import Finding, examine_all, update_file_list
 from tidemill.recurring.intervals import candidates
 from tidemill.recurring.reports import FindingRow, LatestReport, Summary
-from tidemill.recurring.retry import is_retryable, with_retries
+from tidemill.recurring.retry import is_retryable, log_failure, with_retries
 from tidemill.recurring.table_checks import check_findings, check_table, check_vanished
 from tidemill.recurring.unpublished import (
     needs_backfill,
@@ -141,7 +141,7 @@ class LatestRun:
                 except Exception as error:
                     if len(due) == 1:
                         raise
-                    log.exception("interval %s: failed", finding.interval.label)
+                    log_failure(log, finding.interval.label, error)
                     failed.append((finding.interval.label, error))
                 else:
                     self.made.append((finding, summary))
