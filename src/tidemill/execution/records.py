@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidemill.execution.acceptance import Acceptance
+from tidemill.execution.plans import input_name
 from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
 from tidemill.sources.files.schema import time_zone
@@ -165,7 +166,7 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         run_id=run.run_id,
         started=run.started,
         sink=run.sink,
-        source=plan.source.url,
+        source=input_name(plan.source),
         source_fingerprint=plan.source.fingerprint,
         result_key=plan.result_key,
         settings=plan.settings,

@@ -23,7 +23,7 @@ from tidemill.model.versions import versions
 from tidemill.planning.carryover import find_kept
 from tidemill.planning.features import features_left
 from tidemill.planning.parts import Seconds, make_parts
-from tidemill.planning.request import Request
+from tidemill.planning.request import Request, source_text
 from tidemill.sources.files.open import find_files, open_source
 from tidemill.sources.files.statistics import Statistics, gather_statistics
 from tidemill.sources.files.window_digest import read_window
@@ -205,7 +205,7 @@ def _open(request: Request) -> Source:
         source = read_window(found)
     if not source.rows:
         raise NoRowsError(
-            f"the input at {source.url} has no row in the window of interval "
+            f"the input at {source_text(request)} has no row in the window of interval "
             f"{request.interval.label}; nothing is published"
         )
     return source

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from tidemill.calculators.custom import import_modules
 from tidemill.calculators.settings import Settings
 from tidemill.data import demo_path
-from tidemill.errors import ArgumentError
+from tidemill.errors import ArgumentError, shorten
 from tidemill.model.interval import Interval
 from tidemill.model.policies import Limits, OnSettingsChange, Policies
 from tidemill.model.source import Source
@@ -20,7 +20,7 @@ from tidemill.planning.doors import EXTRACT, Door, check_number
 from tidemill.storage.check_columns import check_id_names
 from tidemill.storage.options import check_options
 
-__all__ = ["DEMO_SOURCE", "Request", "make_request"]
+__all__ = ["DEMO_SOURCE", "Request", "make_request", "source_text"]
 
 #: Stands for the bundled data, wherever the package is installed.
 DEMO_SOURCE = "demo://sea-surface-temperature"
@@ -60,6 +60,17 @@ class Request:
     def locations(self) -> tuple[str, ...]:
         """The input's paths and URLs."""
         return (self.source,) if isinstance(self.source, str) else self.source
+
+
+def source_text(request: Request) -> str:
+    """The input as it was given, for people.
+
+    Examples
+    --------
+    >>> source_text(make_request(["/data/a.csv", "/data/b"], "matrix", column_id="id"))
+    '/data/a.csv, /data/b'
+    """
+    return shorten(request.locations, 3)
 
 
 def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) -> Request:

@@ -38,7 +38,7 @@ class RunRecord:
     state: str = "running"  # running, finished, failed, cancelled
     message: str = ""  # why it failed
     sink: str = ""
-    source: str = ""  # folder or URL of the input
+    source: str = ""  # path or URL of the input: of its file, or of the folder of its files
     source_fingerprint: str = ""
     result_key: str = ""
     interval: str | None = None  # name of its partition
