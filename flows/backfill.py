@@ -52,7 +52,7 @@ def backfill(given: dict[str, Any]) -> dict[str, Any]:
         first = report.failed[0]
         raise BackfillError(
             f"{len(report.failed)} of {len(report.intervals)} intervals failed, first "
-            f"{first.interval}: {first.reason}. The others are published; run again for the rest"
+            f"{first.label}: {first.reason}. The others are published; run again for the rest"
         )
     return report.to_json()
 

@@ -51,7 +51,7 @@ def carry_out(
         one_api(spec) as runner,
         using(spec),
     ):
-        name = job.run.interval or job.run.run_id
+        name = job.run.interval_label or job.run.run_id
         on_dask = extract_on_dask.with_options(task_runner=runner, flow_run_name=name)
         return on_dask(asdict(job.run), spec.text)
 

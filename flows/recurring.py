@@ -25,7 +25,7 @@ from tidemill.orchestration.scripts import run_as_command
 from tidemill.orchestration.server import cancel_interrupted, engine_logs
 from tidemill.planning.doors import EXTRACT_INTERVAL
 from tidemill.recurring.calendars import Calendar, calendar_of
-from tidemill.recurring.intervals import find_interval, last_closed, local_text
+from tidemill.recurring.intervals import find_interval, last_closed
 from tidemill.recurring.latest import LatestRun
 from tidemill.reports.markdown import interval_page
 
@@ -33,7 +33,7 @@ __all__ = ["extract_interval"]
 
 
 def _run_name() -> str:
-    """Such as ``buoys-2026-11-20T00``: the table, and the local start of the interval."""
+    """Such as ``buoys-2026-11-20``: the table, and the interval."""
     given = flow_run.parameters
     table = str(given["sink"]).rstrip("/").rpartition("/")[2]
     try:
@@ -41,7 +41,7 @@ def _run_name() -> str:
         last = _last(calendar, given)
     except ArgumentError:  # the run itself reports what is wrong
         return table
-    return f"{table}-{local_text(calendar, last.start)[:13]}"
+    return f"{table}-{last.label}"
 
 
 def _last(calendar: Calendar, given: Mapping[str, Any]) -> Interval:

@@ -56,6 +56,7 @@ __all__ = [
     "SourceError",
     "TidemillError",
     "UnfitWorkerError",
+    "explains_itself",
     "shorten",
 ]
 
@@ -155,6 +156,22 @@ class CalculationError(TidemillError):
 
 class QuadraticWarning(UserWarning):
     """Long series meet calculators whose time grows with the square of their length."""
+
+
+def explains_itself(error: BaseException) -> bool:
+    """Whether the message says what is wrong and what to do, so that no traceback is needed.
+
+    Not so if the code of a calculator raised an error: that is found by its traceback only.
+
+    Examples
+    --------
+    >>> explains_itself(SinkError("the sink is a file")), explains_itself(KeyError("x"))
+    (True, False)
+    """
+    causes = (error, error.__cause__)
+    return isinstance(error, TidemillError) and not any(
+        isinstance(one, CalculationError) for one in causes
+    )
 
 
 def shorten(items: Iterable[object], limit: int = 10) -> str:

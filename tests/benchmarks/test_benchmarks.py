@@ -18,6 +18,7 @@ SMALL = {
     "peers.py": ["--presets", "minimal", "--lengths", "100", "--pairs", "1", "--seconds", "0.01"],
     "lengths.py": ["--settings", "minimal", "--lengths", "9", "99", "--pairs", "1", "--long", "0"],
     "first_use.py": ["--settings", "minimal", "--starts", "1"],
+    "wide_tables.py": ["--kinds", "2", "--ids", "3", "--length", "10", "--settings", "minimal"],
     "rolling.py": ["--rows", "2000", "--window", "100", "--settings", "minimal"],
     "calibrate_costs.py": ["--seconds", "0", "--lengths", "10", "100"],
 }

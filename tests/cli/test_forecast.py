@@ -50,6 +50,14 @@ def test_the_text_names_the_figures(request_of):
     assert "3, of which 3 are missing; read from the input as it lies" in text
 
 
+def test_the_input_is_named_as_it_was_given(request_of, tmp_path):
+    pattern = str(tmp_path / "in*.parquet")
+    for given in (request_of().source, pattern):
+        found = forecast(request_of(source=given), "none")
+        assert found.source == given
+        assert f"{given}: " in forecast_text(found)
+
+
 def test_bad_input_is_an_error_as_in_a_run(request_of):
     with pytest.raises(SourceError, match="no_such"):
         forecast(request_of(column_id="no_such"), "none")

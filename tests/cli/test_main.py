@@ -47,6 +47,20 @@ def test_an_expected_error_is_one_line(command, tmp_path):
     assert "has no run record; nothing was extracted into it yet" in line
 
 
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_the_traceback_of_an_error_is_shown_if_it_is_asked_for(as_json, command, tmp_path):
+    code, printed = command("inspect", tmp_path / "nothing", "--debug", *as_json)
+    *above, line = printed.splitlines()
+    assert (code, above[0]) == (1, "Traceback (most recent call last):")
+    assert line.startswith("ArgumentError: ")
+    assert "Traceback" not in command("inspect", tmp_path / "nothing")[1]
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_every_subcommand_can_show_tracebacks(name):
+    assert "--debug" in CliRunner().invoke(cli, [name, "--help"]).output
+
+
 def test_a_wrong_option_is_a_usage_error(command):
     code, printed = command("extract", "--no-such-option")
     assert code == 2

@@ -56,7 +56,7 @@ def test_a_killed_flow_process_is_started_again_about_the_same_interval(
         run.completes()
     assert run.attempts() == 2
     assert run.states().count("Crashed") == 1
-    assert run.read().name == "matrix-2026-11-18T00"
+    assert run.read().name == "matrix-2026-11-18"
     assert list(tidemill.read_matrix(sink, "20261118T000000Z").index) == series.ids
     assert done >= 1
     assert sum(probe.counts.values()) <= 4 + (4 - done)  # what was committed is not called again

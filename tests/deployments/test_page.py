@@ -121,13 +121,13 @@ def test_a_run_from_the_form_has_a_name_a_report_and_a_table(form, page, home, p
     picture("prefect_form")
     run = form.submit()
     run.waits_for("Completed")
-    expect(page.get_by_text("buoy-2026-11-20T00").first).to_be_visible()
+    expect(page.get_by_text("buoy-2026-11-20").first).to_be_visible()
     run.tab("Artifacts")
     for what in ("progress", "output"):
         expect(page.get_by_text(f"tidemill-{what}-buoy", exact=True)).to_be_visible()
     picture("prefect_run")
     run.open_artifact("tidemill-report-buoy")
-    expect(page.get_by_text("20261120T000000Z").first).to_be_visible()
+    expect(page.get_by_text("Interval 2026-11-20").first).to_be_visible()
     picture("prefect_report")
     assert tidemill.read_matrix(str(home / "tables/buoy"), "20261120T000000Z").shape == (6, 20)
 

@@ -59,7 +59,7 @@ def test_the_figures_of_columns_are_those_of_the_matrix(source, table):
     np.testing.assert_allclose(found.spread, new.std(ddof=0), rtol=1e-9, atol=1e-15)
     apart = (new.mean() - old.mean()).abs() / old.std(ddof=0)
     assert features["moved"][0]["feature"] == apart.idxmax()
-    assert features["before"] == "20261117T000000Z"
+    assert features["before"] == "2026-11-17"
 
 
 def test_a_failed_check_leaves_the_rows_of_before(source, table):

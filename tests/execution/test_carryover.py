@@ -222,7 +222,7 @@ def test_kinds_that_come_later_hide_no_column(tmp_path, table):
     frame = tidemill.read_matrix(table)
     assert frame.isna().any(axis=None)
     assert frame.loc[NAME, "y__maximum"].isna().all()
-    assert frame.loc["20261119T000000Z"].notna().all(axis=None)
+    assert frame.loc["2026-11-19"].notna().all(axis=None)
 
 
 def test_other_intervals_have_no_values_in_new_columns(source, table):

@@ -61,7 +61,7 @@ def test_the_zone_of_the_times_is_recorded(zone, recorded, tmp_path, table):
         "outdated": {"count": 0},
         "summaries": [summary.to_json()],
     }
-    text = interval_page({"interval": summary.interval, **report})
+    text = interval_page({"label": summary.interval_label, **report})
     assert f"- times of the input: {recorded}" in text.splitlines()
 
 
@@ -134,3 +134,9 @@ def test_a_record_that_cannot_be_written_hides_no_error(series, sink, monkeypatc
     with pytest.raises(ValueError, match="the real error"), opened(series, sink):
         raise ValueError("the real error")
     assert "could not be written" in caplog.text
+
+
+def test_a_record_names_the_one_file_of_its_input(tmp_path, sink):
+    path = make_input(tmp_path, n_ids=2).path
+    extract(path, sink, column_id="id", column_sort="time")
+    assert history(SinkLayout.of(sink))[0].source == str(path)

@@ -139,7 +139,7 @@ def test_one_that_fails_does_not_keep_the_others(order, error, fill, sink, monke
         return real(request, *rest)
 
     monkeypatch.setattr(on_dask, "carry_out", carry_out)
-    with pytest.raises(BackfillError, match="1 of 8 intervals failed, first 20261118T090000Z"):
+    with pytest.raises(BackfillError, match="1 of 8 intervals failed, first 2026-11-18 09:00"):
         fill(order=order)
     hours = ["06", "07", "08", "09", "10", "11", "12", "13"]
     assert seen == (hours if order == "oldest first" else hours[::-1])

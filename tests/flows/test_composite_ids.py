@@ -41,7 +41,7 @@ def test_schedule_backfill_and_command_make_the_same_rows(source, sink, tmp_path
     assert summary["acceptance"]["changes"]["altered"]["ids"] == ["(s, 2)"]
     matrix = tidemill.read_matrix(sink)
     assert matrix.index.names == ["interval", *IDS]
-    assert matrix.loc[("20261117T000000Z", "s", 2), "x__maximum"] == 50.0
+    assert matrix.loc[(pd.Timestamp("2026-11-17", tz="UTC"), "s", 2), "x__maximum"] == 50.0
     report = backfill(
         str(source), str(tmp_path / "again"), start=DAYS[0], end="2026-11-19", **ROLES
     )

@@ -91,7 +91,7 @@ def test_intervals_are_made_once_and_late_rows_reopen_theirs(cluster, extract, s
 def test_holes_are_named(extract):
     extract(DAYS[0], lookback=0)
     holes = extract(DAYS[2], lookback=0)["holes"]
-    assert (holes["count"], holes["names"]) == (1, ["20261118T000000Z"])
+    assert (holes["count"], holes["names"]) == (1, ["2026-11-18"])
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_an_attempt_that_succeeds_is_the_last(extract, monkeypatch):
 def test_empty_windows(extract):
     assert states(extract("2026-11-25", lookback=0, on_empty="skip")) == ["empty"]
     for on_empty in ("fail", "wait"):
-        with pytest.raises(NoRowsError, match="interval 20261125T000000Z: its window has no row"):
+        with pytest.raises(NoRowsError, match="interval 2026-11-25: its window has no row"):
             extract("2026-11-25", lookback=0, on_empty=on_empty, max_wait=0.1)
 
 
@@ -172,7 +172,7 @@ def test_a_late_start_is_about_the_scheduled_interval(source, sink, prefect_serv
         report = run_flow(extract_interval, flow_run=run, parameters=given)
         named = client.read_flow_run(run.id).name
     assert report["interval"] == "20261119T000000Z"
-    assert named == "matrix-2026-11-19T00"
+    assert named == "matrix-2026-11-19"
 
 
 def test_the_file_is_a_script(source, sink):
@@ -211,16 +211,16 @@ def test_an_older_interval_that_fails_does_not_keep_the_last_from_being_made(ext
     path = source / f"{DAYS[1]}.parquet"
     frame = pd.read_parquet(path)
     pd.concat([frame, frame[:1].assign(x=0.0)]).to_parquet(path, index=False)
-    with pytest.raises(IntervalsError, match=r"1 of 3 .* first 20261118T000000Z: DataError: "):
+    with pytest.raises(IntervalsError, match=r"1 of 3 .* first 2026-11-18: DataError: "):
         extract(lookback=2)
     made = set(tidemill.read_matrix(str(sink)).index.get_level_values("interval"))
-    assert made == {"20261117T000000Z", "20261119T000000Z"}
+    assert {f"{one:%Y-%m-%d}" for one in made} == {DAYS[0], DAYS[2]}
 
 
 def test_rows_that_vanish_fail_the_check_and_what_is_published_stays(extract, source, sink):
     extract(lookback=2)
     (source / f"{DAYS[1]}.parquet").unlink()
-    with pytest.raises(CheckError, match=r"all input rows of 1 published .* 20261118T000000Z\. "):
+    with pytest.raises(CheckError, match=r"all input rows of 1 published .* 2026-11-18\. "):
         extract(lookback=2)
     assert len(tidemill.read_matrix(str(sink), "20261118T000000Z")) == 4
     assert states(extract(lookback=2, checks={"rows_drop": "off"}))[1] == "empty"

@@ -86,5 +86,5 @@ def test_ambiguous_kinds_are_refused():
 
 def test_matrices_that_are_too_wide_are_refused():
     check_width(MAX_COLUMNS)
-    with pytest.raises(ArgumentError, match="20,001 columns; at most 20,000"):
+    with pytest.raises(ArgumentError, match="250,001 columns; at most 250,000"):
         check_width(MAX_COLUMNS + 1)

@@ -23,7 +23,7 @@ from tidemill.execution.job import Job
 from tidemill.execution.plans import load_plan
 from tidemill.frames.feature_costs import file_costs
 from tidemill.model.digests import RowSum, table_sum
-from tidemill.model.ids import decode, encode
+from tidemill.model.ids import decode, encode, id_text
 from tidemill.planning.doors import EXTRACT_INTERVAL
 from tidemill.planning.plan_json import plan_from_json, plan_to_json
 from tidemill.planning.prepare import prepare
@@ -434,3 +434,16 @@ def test_the_column_of_the_intervals_is_taken(column_id, tmp_path):
             column_time="time",
             column_id=column_id,
         )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a", "'a'"), (np.str_("a'b"), '"a\'b"'), (np.int64(7), "7"), (1.5, "1.5"), (True, "True"),
+        (date(2026, 11, 27), "2026-11-27"), (("a", np.int64(7)), "(a, 7)"),
+        (pd.Timestamp("2026-11-27 06:00"), "2026-11-27 06:00:00"),
+        (datetime(2026, 11, 27, tzinfo=UTC), "2026-11-27 00:00:00+00:00"),
+    ],
+)  # fmt: skip
+def test_messages_show_ids_as_people_write_them(value, text):
+    assert id_text(value) == text

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 import tidemill
 from tidemill.calculators import calculator
 from tidemill.errors import (
+    ArgumentError,
     SettingsError,
 )
 from tidemill.execution.chunk import run_chunk
@@ -133,3 +135,23 @@ def test_rows_that_were_looked_at_are_not_read_again(source, table, monkeypatch)
     extract_here(seen)
     assert reads
     assert (tidemill.read_matrix(table)["x__sum_values"] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("renamed", "roles", "said"),
+    [
+        ({"x": "P", "y": "p"}, {}, "differ only in upper and lower case"),
+        ({"id": "x__mean"}, {"column_id": "x__mean"}, "is also the name of a column of features"),
+        ({"id": "X__mean"}, {"column_id": "X__mean"}, "'X__mean' and 'x__mean' differ only"),
+    ],
+)
+def test_names_that_the_table_cannot_hold_are_refused_before_any_work(
+    tmp_path, renamed, roles, said
+):
+    frame = pd.DataFrame({"id": [1, 1], "time": [0, 1], "x": [0.5, 1.5], "y": [0.0, 1.0]})
+    frame.rename(columns=renamed).to_parquet(tmp_path / "in.parquet")
+    given = {"column_id": "id", "column_sort": "time", "settings": {"mean": None}, **roles}
+    request = make_request(tmp_path / "in.parquet", tmp_path / "out", **given)
+    with pytest.raises(ArgumentError, match=said):
+        validate_request(request)
+    assert not (tmp_path / "out").exists()

@@ -128,7 +128,7 @@ def test_one_that_fails_keeps_no_other_from_being_calculated(run_of):
     runner = FakeRunner({NAMES[0]: [cause]})
     run = run_of(runner)
     with pytest.raises(
-        IntervalsError, match=rf"1 of 3 intervals failed, first {NAMES[0]}: DataError: NaN"
+        IntervalsError, match=rf"1 of 3 intervals failed, first {DAYS[0]}: DataError: NaN"
     ) as raised:
         run.carry_out()
     assert raised.value.__cause__ is cause
@@ -157,7 +157,7 @@ def test_an_interrupt_is_not_taken_for_a_failed_interval(run_of):
 
 def test_an_empty_window_fails_at_once(run_of):
     runner = FakeRunner()
-    with pytest.raises(NoRowsError, match=r"interval 20261125T000000Z: its window has no row"):
+    with pytest.raises(NoRowsError, match=r"interval 2026-11-25: its window has no row"):
         run_of(runner, EMPTY, on_empty="fail").carry_out()
     assert runner.opened == 0
 
@@ -196,7 +196,7 @@ def test_published_rows_that_are_gone_fail_the_run_and_stay(run_of, source, tabl
     run_of(RealRunner()).carry_out()
     (source / f"{DAYS[0]}.parquet").unlink()
     before = known(table)
-    with pytest.raises(CheckError, match=f"1 published intervals are gone: {NAMES[0]}"):
+    with pytest.raises(CheckError, match=f"1 published intervals are gone: {DAYS[0]}"):
         run_of(FakeRunner()).carry_out()
     assert states(run_of(FakeRunner(), checks={"rows_drop": "off"}).carry_out())[0] == "empty"
     assert known(table) == before
@@ -218,8 +218,8 @@ def test_the_report_names_holes_and_outdated_intervals_with_their_commands(run_o
     change = {"settings": {"mean": None}, "on_settings_change": "recalculate", "lookback": 0}
     report = run_of(FakeRunner(), **change).carry_out()
     assert (report.interval, report.findings[0].start) == (NAMES[2], f"{DAYS[2]}T00:00:00+00:00")
-    assert (report.holes.count, report.holes.names) == (1, (NAMES[1],))
-    assert (report.outdated.count, report.outdated.names) == (1, (NAMES[0],))
+    assert (report.holes.count, report.holes.names) == (1, (DAYS[1],))
+    assert (report.outdated.count, report.outdated.names) == (1, (DAYS[0],))
     (command,) = report.holes.commands
     assert command.startswith("tidemill backfill ")
     assert f"--start {DAYS[1]}T00:00:00+00:00" in command
@@ -228,8 +228,11 @@ def test_the_report_names_holes_and_outdated_intervals_with_their_commands(run_o
 def test_the_report_is_json_of_the_keys_that_pages_read(run_of):
     report = run_of(FakeRunner()).carry_out().to_json()
     assert json.loads(json.dumps(report)) == report
-    assert list(report) == ["interval", "sink", "findings", "summaries", "holes", "outdated"]
-    assert {tuple(row) for row in report["findings"]} == {("interval", "start", "state", "reason")}
+    assert list(report) == [
+        "interval", "label", "sink", "findings", "summaries", "holes", "outdated",
+    ]  # fmt: skip
+    keys = ("interval", "label", "start", "state", "reason")
+    assert {tuple(row) for row in report["findings"]} == {keys}
     assert report["holes"] == {"count": 0, "names": [], "commands": []}
 
 

@@ -18,9 +18,9 @@ NONE = NeedsBackfill(0, (), ())
 
 
 def test_starts_are_shown_as_the_local_clock_shows_them():
-    row = FindingRow.of(BERLIN, Finding(HOUR, "missing", "it was not published yet"))
+    row = FindingRow.of(BERLIN, Finding(HOUR, "missing", "it was new"))
     start = "1970-01-01T01:00:00+01:00"
-    assert row == FindingRow("19700101T000000Z", start, "missing", "it was not published yet")
+    assert row == FindingRow("19700101T000000Z", HOUR.label, start, "missing", "it was new")
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,22 @@ def test_a_planned_row_says_what_will_be_done(state, result):
 
 def test_a_latest_report_holds_lists_and_plain_values_only():
     hole = NeedsBackfill(12, ("a", "b"), ("tidemill backfill",))
-    rows = (FindingRow("a", "then", "missing", "because"),)
-    report = LatestReport("a", "sink", rows, ({"rows": 5, "seconds": {"plan": 0.1}},), hole, NONE)
+    rows = (FindingRow("a", "A", "then", "missing", "because"),)
+    report = LatestReport("a", "A", "sink", rows, ({"rows": 5, "seconds": {}},), hole, NONE)
     assert report.to_json() == {
         "interval": "a",
+        "label": "A",
         "sink": "sink",
-        "findings": [{"interval": "a", "start": "then", "state": "missing", "reason": "because"}],
-        "summaries": [{"rows": 5, "seconds": {"plan": 0.1}}],
+        "findings": [
+            {
+                "interval": "a",
+                "label": "A",
+                "start": "then",
+                "state": "missing",
+                "reason": "because",
+            }
+        ],
+        "summaries": [{"rows": 5, "seconds": {}}],
         "holes": {"count": 12, "names": ["a", "b"], "commands": ["tidemill backfill"]},
         "outdated": {"count": 0, "names": [], "commands": []},
     }
@@ -57,10 +66,10 @@ def test_a_latest_report_holds_lists_and_plain_values_only():
 
 def test_a_backfill_report_leaves_out_rows_and_digests_that_there_are_not():
     rows = [
-        BackfillRow("a", "then", "missing", "because", "published", rows=0, digest="d"),
-        BackfillRow("b", "later", "missing", "DataError: NaN", "failed"),
-        BackfillRow("c", "last", "refused", "other settings", "refused"),
-        BackfillRow("d", "end", "unchanged", "the same", "skipped"),
+        BackfillRow("a", "A", "then", "missing", "because", "published", rows=0, digest="d"),
+        BackfillRow("b", "B", "later", "missing", "DataError: NaN", "failed"),
+        BackfillRow("c", "C", "last", "refused", "other settings", "refused"),
+        BackfillRow("d", "D", "end", "unchanged", "the same", "skipped"),
     ]
     report = BackfillReport("sink", dry_run=False, intervals=rows)
     assert [row.interval for row in report.failed] == ["b", "c"]

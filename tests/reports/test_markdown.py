@@ -17,12 +17,13 @@ from tidemill.reports.markdown import (
 )
 
 NAME = "20261120T000000Z"
+LABEL = "2026-11-20"
 NONE = {"count": 0, "names": [], "commands": []}
 NOTHING = {"count": 0, "ids": []}
 
 
 def finding(name: str = NAME, state: str = "missing", reason: str = "it was not published yet"):
-    return {"interval": name, "start": f"start of {name}", "state": state, "reason": reason}
+    return {"interval": name, "label": f"label of {name}", "state": state, "reason": reason}
 
 
 def accepted(**more: Any) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def accepted(**more: Any) -> dict[str, Any]:
 def summary(name: str | None = NAME, **more: Any) -> dict[str, Any]:
     return {
         "interval": name,
+        "interval_label": LABEL if name == NAME else name,
         "sink": "/data/out",
         "rows": 4,
         "columns": 5,
@@ -62,6 +64,7 @@ def summary(name: str | None = NAME, **more: Any) -> dict[str, Any]:
 def interval_lines(*summaries: dict[str, Any], **more: Any) -> list[str]:
     report = {
         "interval": NAME,
+        "label": LABEL,
         "sink": "/data/table",
         "findings": [finding()],
         "summaries": summaries,
@@ -90,15 +93,15 @@ def test_a_new_interval_has_its_rows_and_no_empty_sections():
     lines = interval_lines(summary())
     assert lines[2] == "Table: [`/data/table`](file:///data/table)"
     (row,) = section(lines, "## What was calculated, and why")[2:]
-    assert row == f"| start of {NAME} | missing | it was not published yet | 4 | 0 | 0 | 0 |"
-    assert section(lines, f"## Interval {NAME}") == [
+    assert row == f"| label of {NAME} | missing | it was not published yet | 4 | 0 | 0 | 0 |"
+    assert section(lines, f"## Interval {LABEL}") == [
         "- 4 rows of 5 columns, 5% NaN",
         "- 1 part: 1 calculated, 0 reused",
         "- times of the input: UTC",
     ]
     titles = [line for line in lines if line.startswith("##")]
     assert titles == [
-        "## What was calculated, and why", f"## Interval {NAME}", "### Features that moved most",
+        "## What was calculated, and why", f"## Interval {LABEL}", "### Features that moved most",
     ]  # fmt: skip
 
 
@@ -138,7 +141,7 @@ def test_long_lists_leave_out_unchanged_intervals_but_never_the_last():
     findings[3]["state"] = "changed"
     found = section(interval_lines(findings=findings), "## What was calculated, and why")
     assert [line.split(" | ")[0] for line in found[2:-1]] == [
-        "| start of day 3", f"| start of day {LINES + 4}",
+        "| label of day 3", f"| label of day {LINES + 4}",
     ]  # fmt: skip
     assert found[-1] == f"{LINES + 3} more are unchanged."
 
@@ -159,7 +162,7 @@ def test_replaced_rows_name_the_run_the_reason_and_the_ids():
     }
     replaced = accepted(replaced="run-1", changes=changes)
     lines = interval_lines(summary(acceptance=replaced, reason="rows of its window changed"))
-    found = section(lines, f"## Interval {NAME}")
+    found = section(lines, f"## Interval {LABEL}")
     assert "- they replace those of run `run-1`: rows of its window changed" in found
     names = ", ".join(f"id {i}" for i in range(IDS))
     assert f"- ids added: {IDS + 2} ({names}, ...)" in found
@@ -266,9 +269,9 @@ def test_the_report_of_a_matrix():
 
 def test_a_backfill_counts_results_and_keeps_gaps():
     rows = [
-        {"start": "day 1", "state": "missing", "result": "published", "rows": 1_234},
-        {"start": "day 2", "state": "missing", "result": "failed", "reason": "no | rows"},
-        {"start": "day 3", "state": "missing", "result": "published", "rows": 1},
+        {"label": "day 1", "state": "missing", "result": "published", "rows": 1_234},
+        {"label": "day 2", "state": "missing", "result": "failed", "reason": "no | rows"},
+        {"label": "day 3", "state": "missing", "result": "published", "rows": 1},
     ]
     page = backfill_page({"sink": "s3://bucket/t", "dry_run": False, "intervals": rows})
     lines = page.splitlines()

@@ -111,6 +111,7 @@ def test_a_history_shows_the_newest_in_full_and_all_in_lines():
         "1",
         state="finished",
         interval="20261120T000000Z",
+        interval_label="2026-11-20",
         rows=1_234,
         columns=10,
         parts={"total": 2, "calculated": 2},
@@ -135,7 +136,7 @@ def test_a_history_shows_the_newest_in_full_and_all_in_lines():
     titles, first, second = lines[lines.index("") + 1 :]
     assert titles.split() == ["started", "interval", "state", "rows", "columns", "parts", "digest"]
     assert first.split() == [
-        "2026-11-21T01:02:03", "20261120T000000Z", "finished", "1,234", "10", "2", "total,", "2",
+        "2026-11-21T01:02:03", "2026-11-20", "finished", "1,234", "10", "2", "total,", "2",
         "calculated", "abcdef0123456789",
     ]  # fmt: skip
     assert second.split() == ["2026-11-20T01:02:03", "-", "failed", "0", "0"]

@@ -116,6 +116,14 @@ def test_a_sink_that_a_pattern_of_the_input_matches_is_refused(
         check_sink(layout, [pattern])
 
 
+def test_a_table_lies_in_no_folder_that_delta_readers_take_for_another(tmp_path):
+    for url in (f"{tmp_path}/a%20b", f"{tmp_path}/a%2Fb/table", "s3://bucket/a?b", "s3://b/x#y"):
+        with pytest.raises(SinkError, match=r"in its path.* rename the folder, or give a sink"):
+            check_sink(SinkLayout.of(url))
+    for name in ("a%20b.parquet", "50%", "a%zz", "a#b"):
+        check_sink(SinkLayout.of(tmp_path / name))
+
+
 def test_intervals_need_a_table(tmp_path):
     check_sink(SinkLayout.of(tmp_path / "matrix"), intervals=True)
     with pytest.raises(SinkError, match="cannot be divided into intervals; give the folder"):

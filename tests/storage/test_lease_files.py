@@ -117,7 +117,7 @@ def test_the_error_names_sink_or_interval_and_what_to_do(layout):
     sink = layout.url
     for lease, subject in (
         (layout.lease, sink),
-        (layout.lease_of("20261120T000000Z"), f"interval 20261120T000000Z of {sink}"),
+        (layout.lease_of("20261120T000000Z"), f"interval 2026-11-20 00:00 of {sink}"),
     ):
         message = str(lease_lost(lease, "it was removed"))
         assert message.startswith(f"this run no longer owns {subject}: it was removed; ")

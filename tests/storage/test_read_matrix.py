@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tidemill.errors import SinkError
+from tidemill.errors import ArgumentError, SinkError
 from tidemill.model.ids import mark_ids
+from tidemill.model.interval import Interval
+from tidemill.model.source import ColumnRoles
+from tidemill.storage.intervals import IntervalRecord, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.read_matrix import read_matrix, read_rows
@@ -38,8 +42,8 @@ def test_columns_stand_in_the_order_of_the_newest_interval(two_months):
     assert list(frame.columns) == ["x__c", "x__b", "x__a"]
     assert frame.index.names == ["interval", "id"]
     assert frame.index.is_monotonic_increasing
-    assert frame.loc[JANUARY, "x__c"].isna().all()
-    assert frame.loc[FEBRUARY, "x__a"].isna().all()
+    assert frame.loc["2030-01-01", "x__c"].isna().all()
+    assert frame.loc["2030-02-01", "x__a"].isna().all()
     assert frame["x__b"].notna().all()
 
 
@@ -59,14 +63,11 @@ def test_rows_have_the_columns_they_were_made_with(two_months):
 
 
 def test_what_is_not_published_is_named(two_months, tmp_path):
-    for read in (
-        lambda name: read_matrix(two_months.url, name),
-        lambda n: read_rows(two_months, n),
-    ):
-        with pytest.raises(
-            SinkError, match=f"interval='x' is not published .* {JANUARY}, {FEBRUARY}"
-        ):
-            read("x")
+    known = "2030-01-01 00:00, 2030-02-01 00:00"
+    with pytest.raises(SinkError, match=f"interval='x' is not published .* has {known}"):
+        read_matrix(two_months.url, "x")
+    with pytest.raises(SinkError, match="interval x is not published"):
+        read_rows(two_months, "x")
     for name in ("nothing", "nothing.parquet", "nothing.csv"):
         with pytest.raises(
             SinkError, match=r"nothing is published at .*; run tidemill extract"
@@ -130,3 +131,94 @@ def test_the_pointer_gives_the_types_of_a_csv_file(tmp_path, pointer):
     pd.testing.assert_series_equal(
         frame["x__mean"], pd.Series([1.0, np.nan], frame.index, name="x__mean")
     )
+
+
+HOUR = 3_600 * 10**9
+ROLES = ColumnRoles("id", "time", None, ("x",))
+
+
+def publish_hours(layout: SinkLayout, write_parts, starts, hours: int, timezone: str) -> list[str]:
+    """Publish intervals that start at these times (UTC), with records; their names."""
+    names = []
+    for number, start in enumerate(starts):
+        at = pd.Timestamp(start, tz="UTC").value
+        about = Interval(at, at + hours * HOUR, at, timezone, f"{hours}h")
+        key = layout.key(f"{number:064x}")
+        go(layout, key, *write_parts(key, range(3), ["x__a"]), interval=about.name)
+        made = "run", "2030-01-01T00:00:00Z", "key", "digest", (), "rows", {}, {}, ROLES
+        span = about.name, about.start, about.end, about.start
+        write_interval(layout, IntervalRecord(*span, *made, timezone=timezone, every=about.every))
+        names.append(about.name)
+    return names
+
+
+@pytest.fixture
+def berlin_days(tmp_path, write_parts) -> str:
+    layout = SinkLayout.of(tmp_path / "days")
+    starts = [f"2030-01-{day:02d} 23:00" for day in range(1, 5)]  # local days: 2nd to 5th
+    publish_hours(layout, write_parts, starts, 24, "Europe/Berlin")
+    return layout.url
+
+
+def test_intervals_are_times_of_the_zone_of_the_table(berlin_days):
+    level = read_matrix(berlin_days).index.levels[0]
+    assert list(level) == list(pd.date_range("2030-01-02", periods=4, tz="Europe/Berlin"))
+    assert str(level.tz) == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "2030-01-03", "2030-01-03 00:00", "2030-01-03T00:00+01:00", "20300102T230000Z",
+        date(2030, 1, 3), datetime(2030, 1, 3), pd.Timestamp("2030-01-03"),  # noqa: DTZ001
+        pd.Timestamp("2030-01-02 23:00", tz="UTC"),
+    ],
+)  # fmt: skip
+def test_one_day_is_chosen_in_any_way_of_writing_it(berlin_days, choice):
+    expected = read_matrix(berlin_days).loc[pd.Timestamp("2030-01-03", tz="Europe/Berlin")]
+    pd.testing.assert_frame_equal(read_matrix(berlin_days, choice), expected)
+
+
+@pytest.mark.parametrize(
+    ("span", "days"),
+    [
+        (slice("2030-01-03", "2030-01-05"), [3, 4]),
+        (slice(None, date(2030, 1, 4)), [2, 3]),
+        (slice("20300103T230000Z", None), [4, 5]),
+        (slice(None), [2, 3, 4, 5]),
+        (slice("2030-01-03 00:01", "2030-01-04 12:00"), [4]),
+    ],
+)
+def test_a_slice_is_a_half_open_span_of_starts(berlin_days, span, days):
+    level = read_matrix(berlin_days, span).index.unique("interval")
+    assert [one.day for one in level] == days
+
+
+@pytest.mark.parametrize(
+    ("choice", "error", "said"),
+    [
+        ("2030-01-09", SinkError, r"'2030-01-09' is not pub.* has 2030-01-02, 2030-01-03, 2030-01"),
+        (date(2030, 1, 9), SinkError, "interval='2030-01-09' is not published"),
+        ("2030-01-03 07:00", SinkError, "interval='2030-01-03 07:00' is not published"),
+        (slice("2031-01-01", None), SinkError, r"slice\('2031-01-01', None\) is not published"),
+        (slice("soon", None), ArgumentError, "is not a span.* None for an open end"),
+        (slice("2030-01-01", None, 2), ArgumentError, "has a step"),
+        (7, ArgumentError, "7 is a int; give a date or time"),
+    ],
+)
+def test_what_is_no_interval_of_the_table_is_refused(berlin_days, choice, error, said):
+    with pytest.raises(error, match=said):
+        read_matrix(berlin_days, choice)
+
+
+def test_an_hour_that_the_clock_shows_twice_needs_its_offset(tmp_path, write_parts):
+    layout = SinkLayout.of(tmp_path / "hours")
+    starts = ["2030-10-27 00:00", "2030-10-27 01:00", "2030-10-27 02:00"]  # 2:00, 2:00, 3:00
+    publish_hours(layout, write_parts, starts, 1, "Europe/Berlin")
+    both = r"2030-10-27 02:00\+02:00, 2030-10-27 02:00\+01:00"
+    with pytest.raises(SinkError, match=f"several intervals .*: {both}; give the time of one"):
+        read_matrix(layout.url, "2030-10-27 02:00")
+    with pytest.raises(SinkError, match=f"'2030-10-27' stands for several .*{both}, 2030-10-27 03"):
+        read_matrix(layout.url, "2030-10-27")
+    assert len(read_matrix(layout.url, "2030-10-27 02:00+01:00")) == 3
+    assert len(read_matrix(layout.url, "2030-10-27 03:00")) == 3

@@ -131,3 +131,17 @@ def test_local_locations(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError):
         Store.open("file").write("x", b"")
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a%20b", "a b+c", "ä"])
+def test_any_character_may_stand_in_a_path(place, name):
+    store = Store.open(f"{place[0]}/{name}", place[1])
+    store.write(f"{name}.txt", b"1")
+    assert (store.read(f"{name}.txt"), [one.path for one in store.list()]) == (
+        b"1",
+        [f"{name}.txt"],
+    )
+    outside = Store.open(*place)
+    assert outside.folder()[1] == (name,)
+    store.delete_all()
+    assert outside.list() == []

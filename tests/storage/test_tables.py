@@ -60,3 +60,19 @@ def test_columns_are_put_in_order_and_missing_ones_are_null():
 def test_a_value_that_the_schema_cannot_hold_is_an_error():
     with pytest.raises(pa.ArrowInvalid):
         aligned(pa.table({"b": ["word"]}), pa.schema([("b", pa.float64())]))
+
+
+def test_many_columns_are_found_by_name_wherever_they_stand():
+    names = [f"c{place}" for place in range(20_000)]
+    table = pa.Table.from_arrays([pa.array([place]) for place in range(20_000)], names)
+    wanted = pa.schema([(name, pa.float64()) for name in [*names[::-1], "new"]])
+    found = aligned(table, wanted)
+    assert found.schema == wanted
+    assert [column[0].as_py() for column in found.columns] == [*range(19_999, -1, -1), None]
+
+
+def test_the_schema_of_the_table_wins_even_where_types_are_equal(store):
+    marked = pa.schema([SCHEMA.field("id").with_metadata({"tidemill": "id"}), SCHEMA.field("x")])
+    name = put(store, "a.parquet", pa.table({"id": [1], "x": [0.5]}, SCHEMA))
+    found = read_parquets(store, [name], marked)
+    assert found.schema.equals(marked, check_metadata=True)

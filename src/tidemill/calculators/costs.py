@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -91,20 +91,28 @@ def _per_series(name: str, m: int, lengths: Floats) -> Floats:
     if row is None:
         return np.asarray(m * (_UNKNOWN[0] + _UNKNOWN[1] * lengths))
     power = 2 if _is_quadratic(name) else 1
-    one, grid = (_interpolated(row[kind], lengths, power) for kind in ("one", "grid"))
+    one, grid = (_interpolated(name, kind, lengths, power) for kind in ("one", "grid"))
     size = len(CALCULATORS[name].grid) if name in CALCULATORS else 1
     if size == 1:
         return one * m
     return np.asarray(one + np.maximum(grid - one, 0.0) * (m - 1) / (size - 1))
 
 
-def _interpolated(seconds: Sequence[float], lengths: Floats, power: int) -> Floats:
+def _interpolated(name: str, kind: str, lengths: Floats, power: int) -> Floats:
     """Seconds at any length; beyond the table in proportion to that power of the length."""
+    at, known, last = _line(name, kind)
+    beyond = np.maximum(lengths / last, 1.0) ** power
+    # Lengths outside the table get the seconds of its ends.
+    logs = np.log(np.maximum(lengths, 1e-12))
+    return np.asarray(np.exp(np.interp(logs, at, known)) * beyond)
+
+
+@cache
+def _line(name: str, kind: str) -> tuple[Floats, Floats, float]:
+    """Logarithms of the table's lengths and of the seconds there, and its last length."""
     at = np.array(_table()["lengths"], dtype=np.float64)
-    inside = np.clip(lengths, at[0], at[-1])
-    known = np.log(np.maximum(seconds, 1e-12))
-    beyond = np.maximum(lengths / at[-1], 1.0) ** power
-    return np.asarray(np.exp(np.interp(np.log(inside), np.log(at), known)) * beyond)
+    seconds = _table()["costs"][name][kind]
+    return np.log(at), np.log(np.maximum(seconds, 1e-12)), float(at[-1])
 
 
 def quadratic_warning(

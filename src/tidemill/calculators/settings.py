@@ -121,7 +121,7 @@ class Settings:
         Raises
         ------
         ArgumentError
-            If there are more than 20,000, or a kind contains ``__``.
+            If there are more than 250,000, or a kind contains ``__``.
         SettingsError
             If the kinds get no feature at all, or a kind with settings of its own is missing.
 
@@ -146,7 +146,8 @@ class Settings:
     def check_kinds(self, kinds: Sequence[str]) -> None:
         """Refuse kinds these settings cannot serve; see :meth:`columns`."""
         check_kinds(kinds)
-        absent = [kind for kind in self.kinds if kind not in kinds]
+        known = set(kinds)
+        absent = [kind for kind in self.kinds if kind not in known]
         if absent:
             raise SettingsError(
                 f"settings are given for kind {shorten(map(repr, absent))}, which the input does "

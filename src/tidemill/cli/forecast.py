@@ -16,7 +16,7 @@ from tidemill.orchestration.cluster import ClusterSpec, parse_cluster
 from tidemill.planning.chunks import predict_run_seconds, size_chunks
 from tidemill.planning.parts import part_memory_bytes
 from tidemill.planning.prepare import prepare, warning_of
-from tidemill.planning.request import Request
+from tidemill.planning.request import Request, source_text
 from tidemill.reports.text import bytes_text, seconds_text
 from tidemill.storage.check_sink import check_sink
 from tidemill.storage.layout import SinkLayout
@@ -86,7 +86,7 @@ def forecast(request: Request, cluster: str = "threads") -> Forecast:
     start = START_SECONDS[spec.kind]
     ids = round(statistics.profile.ids)
     return Forecast(
-        source=plan.source.url,
+        source=source_text(request),
         sink=request.sink,
         rows=statistics.profile.rows,
         ids=ids,

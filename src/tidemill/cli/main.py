@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,12 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command; an expected error is one red line, without a traceback."""
+    """Run the command; an expected error is one red line, without a traceback.
+
+    With ``--debug``, or log level DEBUG, the traceback stands above it.
+    """
+    engine = logging.getLogger("tidemill")
+    before = engine.level
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:
@@ -36,8 +43,12 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (TidemillError, OSError) as error:
+        if engine.isEnabledFor(logging.DEBUG):
+            traceback.print_exception(error)
         click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
         sys.exit(1)
+    finally:
+        engine.setLevel(before)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -213,3 +224,21 @@ def deploy(file: str | None, dry_run: bool, work_pool: str | None) -> None:
     from tidemill.orchestration.deploy.apply import deploy as apply
 
     click.echo(apply(file, work_pool, dry_run=dry_run))
+
+
+def _show_tracebacks(_context: click.Context, _option: click.Parameter, chosen: bool) -> None:
+    if chosen:
+        logging.getLogger("tidemill").setLevel(logging.DEBUG)
+
+
+for _command in cli.commands.values():
+    _command.params.append(
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_tracebacks,
+            help="Show the traceback of an error.",
+        )
+    )

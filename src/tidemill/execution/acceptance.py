@@ -83,7 +83,7 @@ def accept(
     findings = find(plan.checks, facts, known)
     if bad := failures(findings):
         raise CheckError(
-            f"interval {interval.name}: {'; '.join(one.sentence for one in bad)}. Nothing is "
+            f"interval {interval.label}: {'; '.join(one.sentence for one in bad)}. Nothing is "
             "published, the previous rows are kept; fix the input, or change checks"
         )
     replaced = read_intervals(run.layout, [interval.name]).get(interval.name)
@@ -129,7 +129,7 @@ def _features(run: Run, figures: Figures, before: IntervalRecord | None) -> dict
     """What a report says about individual features, as JSON values."""
     known = _figures_of(run, before) if before else None
     return {
-        "before": before.name if before else None,
+        "before": before.label if before else None,
         "moved": None if known is None else moves(figures, known),
         "most_nan": most_nan(figures),
         "all_nan": all_nan(figures),

@@ -106,6 +106,7 @@ class Job:
                 work_dir=_work_dir(request, layout, plan),
                 storage_options=dict(request.storage_options),
                 interval=interval,
+                interval_label=request.interval.label if request.interval else "",
                 isolation_seconds=request.isolation_seconds,
                 reason=request.reason,
             )

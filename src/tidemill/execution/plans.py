@@ -9,13 +9,21 @@ from threading import RLock
 
 from tidemill.calculators.custom import import_modules
 from tidemill.model.plan import Plan
+from tidemill.model.source import Source
 from tidemill.planning.plan_json import modules_of_plan, plan_from_json, plan_to_json
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import Published, last_published
 from tidemill.storage.run_address import Run
 
-__all__ = ["already_published", "load_plan", "missing_of_plan", "missing_parts", "record_plan"]
+__all__ = [
+    "already_published",
+    "input_name",
+    "load_plan",
+    "missing_of_plan",
+    "missing_parts",
+    "record_plan",
+]
 
 log = logging.getLogger(__name__)
 
@@ -100,3 +108,8 @@ def missing_of_plan(layout: SinkLayout, plan: Plan) -> list[int]:
 def already_published(layout: SinkLayout, result_key: str, shown: Published) -> bool:
     """Whether a file sink holds this result already; its parts are gone once it does."""
     return layout.kind == "file" and shown.result_key == result_key
+
+
+def input_name(source: Source) -> str:
+    """Path or URL of the input: of its file, or of the folder of several files."""
+    return f"{source.url}/{source.files[0].path}" if len(source.files) == 1 else source.url

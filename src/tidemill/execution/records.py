@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidemill.execution.acceptance import Acceptance
+from tidemill.execution.plans import input_name
 from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
 from tidemill.sources.files.schema import time_zone
@@ -55,7 +56,8 @@ class RunSummary:
     version: str = ""  # of the sink
     note: str = ""
     time_zone_of_input: str = ""  # see record
-    interval: str | None = None
+    interval: str | None = None  # name of its partition
+    interval_label: str = ""  # the same for people
     reason: str = ""  # why the interval was calculated
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
 
@@ -165,12 +167,13 @@ def _first_fields(run: Run, plan: Plan) -> RunRecord:
         run_id=run.run_id,
         started=run.started,
         sink=run.sink,
-        source=plan.source.url,
+        source=input_name(plan.source),
         source_fingerprint=plan.source.fingerprint,
         result_key=plan.result_key,
         settings=plan.settings,
         policies=asdict(plan.policies),
         interval=plan.interval.name if plan.interval else None,
+        interval_label=plan.interval.label if plan.interval else "",
         time_zone_of_input=time_zone(plan.source),
         reason=run.reason,
         bad_files=tuple(named_bad_files(plan.source)),
@@ -200,6 +203,7 @@ def summary_of(
         version=published.version,
         note="; ".join(record.notes),
         interval=record.interval,
+        interval_label=record.interval_label,
         time_zone_of_input=record.time_zone_of_input,
         reason=record.reason,
         acceptance=record.acceptance,
@@ -229,6 +233,8 @@ def interval_record(
         bad_files=tuple((one["path"], one["reason"]) for one in named_bad_files(plan.source)),
         facts=asdict(accepted.facts),
         time_zone_of_input=time_zone(plan.source),
+        timezone=plan.interval.timezone,
+        every=plan.interval.every,
     )
 
 

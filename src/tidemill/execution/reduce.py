@@ -107,7 +107,7 @@ def _writing(run: Run) -> Iterator[Callable[[], None]]:
     if run.interval is None:
         yield lambda: view.check(now=True)
         return
-    owner = f"interval {run.interval}"
+    owner = f"interval {run.interval_label or run.interval}"
     with acquire(
         run.layout.lease, owner=owner, run_id=run.run_id, wait_seconds=PUBLISH_SECONDS
     ) as lease:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tidemill.errors import DataError, SinkError, SourceChangedError, shorten
-from tidemill.execution.plans import load_plan
+from tidemill.execution.plans import input_name, load_plan
 from tidemill.execution.spill import drop_spill
 from tidemill.model.digests import RowSum, content_digest
 from tidemill.model.plan import Plan
@@ -70,9 +70,9 @@ def _check_input_rows(plan: Plan, markers: Sequence[Marker]) -> None:
     read, there = sum(marker.input_rows for marker in markers), plan.source.rows
     if read != there:
         raise _MixedPartsError(
-            f"the parts were made of {read:,} rows, but the input {plan.source.url} has {there:,}: "
-            "the id statistics in its files' footers may be wrong. Nothing is published and the "
-            "parts were deleted; rewrite the files if this happens again"
+            f"the parts were made of {read:,} rows, but the input {input_name(plan.source)} has "
+            f"{there:,}: the id statistics in its files' footers may be wrong. Nothing is "
+            "published and the parts were deleted; rewrite the files if this happens again"
         )
 
 
@@ -83,7 +83,7 @@ def _check_kept(plan: Plan, markers: Sequence[Marker]) -> None:
     sums = (RowSum.from_text(marker.kept) for marker in markers)
     if content_digest(sums, plan.kept_columns, "; ".join(plan.source.id_types)) != plan.kept.digest:
         raise _MixedPartsError(
-            f"the published rows of interval {plan.interval and plan.interval.name} are not those "
+            f"the published rows of interval {plan.interval and plan.interval.label} are not those "
             "that its record names. Nothing was published and the parts were deleted; "
             "recalculate the whole interval, with on_settings_change='recalculate'"
         )

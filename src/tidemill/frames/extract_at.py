@@ -16,7 +16,7 @@ from tidemill.frames.window_arguments import CUTOFF, check_sink, least_rows, rea
 from tidemill.frames.window_tiles import WindowedSeries, WindowJob, deliver
 from tidemill.frames.windows import Cutoffs, parse_span
 from tidemill.model.aliases import Index
-from tidemill.model.ids import id_labels, tuple_text
+from tidemill.model.ids import id_labels, id_text
 from tidemill.model.policies import Policies
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _positions_of(columns: pd.DataFrame, series: WindowedSeries) -> Index:
     unknown = found < 0
     if unknown.any():
         some = columns[unknown].drop_duplicates().itertuples(index=False, name=None)
-        named = (tuple_text(one) if len(one) > 1 else repr(one[0]) for one in some)
+        named = (id_text(tuple(one) if len(one) > 1 else one[0]) for one in some)
         log.warning(
             "%d of %d rows of cutoffs have ids that are not in the frame; their features are "
             "NaN: %s", unknown.sum(), len(found), shorten(named),

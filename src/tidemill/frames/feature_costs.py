@@ -29,7 +29,7 @@ from tidemill.model.aliases import Feature, Features, Floats, Index
 from tidemill.model.policies import OnError, Policies
 from tidemill.model.series import Batch
 from tidemill.planning.prepare import open_input
-from tidemill.planning.request import Request
+from tidemill.planning.request import Request, source_text
 from tidemill.sources.files.sampling import read_sample
 from tidemill.sources.files.statistics import gather_statistics
 from tidemill.sources.frames.arrays import read_arrays
@@ -175,7 +175,7 @@ def file_costs(request: Request, sample: int | None = None) -> tuple[list[Cost],
     data = DataSample(some.batch, factor, series, reading)
     rows = cost_table(settings, features, data, request.policies.on_error)
     text = f"{ids:,} of {found.profile.ids:,.0f} ids and {some.rows:,} of {source.rows:,} rows"
-    return rows, f"{source.url}: measured on {text}, by one thread"
+    return rows, f"{source_text(request)}: measured on {text}, by one thread"
 
 
 # Reading

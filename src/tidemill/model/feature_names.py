@@ -15,8 +15,9 @@ from tidemill.errors import ArgumentError, SettingsError, shorten
 
 __all__ = ["MAX_COLUMNS", "check_kinds", "check_width", "feature_name", "parse"]
 
-#: More columns than this are refused: such a wide matrix comes from a mistake in the column roles.
-MAX_COLUMNS = 20_000
+#: More columns than this are refused: such a wide matrix comes from a mistake in the column roles
+#: (ids taken for kinds), and a Delta table needs 200 bytes of its log for each column.
+MAX_COLUMNS = 250_000
 
 _NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 

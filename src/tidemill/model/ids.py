@@ -16,7 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-__all__ = ["decode", "encode", "id_fields", "id_labels", "id_name", "mark_ids", "tuple_text"]
+__all__ = [
+    "decode",
+    "encode",
+    "id_fields",
+    "id_labels",
+    "id_name",
+    "id_text",
+    "mark_ids",
+    "tuple_text",
+]
 
 #: The end of a text, and the escapes of characters 0 and 1. All sort below any other character.
 END, ZERO, ONE = "\x01\x01", "\x01\x02", "\x01\x03"
@@ -165,6 +174,20 @@ def id_name(scalar: pa.Scalar) -> Any:
     """
     value = scalar.as_py()
     return tuple_text(value.values()) if isinstance(value, dict) else value
+
+
+def id_text(value: object) -> str:
+    """An id as people write it: text in quotes, all else without the name of its type.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> id_text("a"), id_text(np.int64(7)), id_text(date(2026, 11, 27)), id_text(("a", 7))
+    ("'a'", '7', '2026-11-27', '(a, 7)')
+    """
+    if isinstance(value, tuple):
+        return tuple_text(value)
+    return repr(str(value)) if isinstance(value, str) else str(value)
 
 
 def tuple_text(values: Iterable[object]) -> str:

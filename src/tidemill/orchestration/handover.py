@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidemill.orchestration.cluster import ClusterSpec, cluster_in_use, using
+from tidemill.orchestration.main_guard import check_main_guard
 from tidemill.planning.doors import Door
 from tidemill.planning.request import Request, make_request
 
@@ -45,8 +46,11 @@ def requested(door: Door, given: Mapping[str, Any]) -> tuple[Request, ClusterSpe
     ------
     ArgumentError, SettingsError
         If a value is not allowed.
+    ClusterError
+        If a script without ``if __name__ == "__main__":`` asks for processes.
     """
     spec = cluster_in_use(given["cluster"])
+    check_main_guard(spec)
     checked = _handed_over.get()
     if checked is not None and (checked.door, checked.given) == (door, given):
         return checked.request, spec

@@ -23,17 +23,19 @@ from tidemill.model.versions import versions
 from tidemill.planning.carryover import find_kept
 from tidemill.planning.features import features_left
 from tidemill.planning.parts import Seconds, make_parts
-from tidemill.planning.request import Request
+from tidemill.planning.request import Request, source_text
 from tidemill.sources.files.open import find_files, open_source
 from tidemill.sources.files.schema import NAIVE, time_zone, with_id_types
 from tidemill.sources.files.statistics import Statistics, gather_statistics
 from tidemill.sources.files.window_digest import read_window
+from tidemill.storage.check_columns import check_columns
 from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import file_identities
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.publish import published_id_types
 
 __all__ = [
+    "check_request_columns",
     "find_interval_files",
     "open_input",
     "prepare",
@@ -75,9 +77,22 @@ def open_input(request: Request) -> Source:
         If files, columns, kinds or settings cannot be used.
     """
     source = _open(request)
-    request.settings.columns(source.kinds)
+    check_request_columns(request, source)
     _check_times(request.settings, source)
     return source
+
+
+def check_request_columns(request: Request, source: Source) -> None:
+    """Check that the sink can hold the columns that the settings make of an input.
+
+    Raises
+    ------
+    InputError
+        If kinds, settings or names of columns cannot be used.
+    """
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    columns = request.settings.columns(source.kinds)
+    check_columns(layout, source.columns.ids, columns, intervals=request.interval is not None)
 
 
 def prepare(request: Request) -> tuple[Plan, Statistics]:
@@ -193,8 +208,8 @@ def _open(request: Request) -> Source:
         source = read_window(found)
     if not source.rows:
         raise NoRowsError(
-            f"the input at {source.url} has no row in the window of interval "
-            f"{request.interval.name}; nothing is published"
+            f"the input at {source_text(request)} has no row in the window of interval "
+            f"{request.interval.label}; nothing is published"
         )
     return source
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from tidemill.calculators.custom import import_modules
 from tidemill.calculators.settings import Settings
 from tidemill.data import demo_path
-from tidemill.errors import ArgumentError
+from tidemill.errors import ArgumentError, shorten
 from tidemill.model.interval import Interval
 from tidemill.model.policies import Limits, OnBadFile, OnSettingsChange, Policies
 from tidemill.model.source import Reading, Source
@@ -22,10 +22,10 @@ from tidemill.planning.doors import EXTRACT, Door, check_number
 from tidemill.planning.parameters import TimeUnit
 from tidemill.sources.files.given_times import time_type
 from tidemill.sources.files.path_columns import PathPattern
-from tidemill.storage.delta import INTERVAL
+from tidemill.storage.check_columns import check_id_names
 from tidemill.storage.options import check_options
 
-__all__ = ["DEMO_SOURCE", "Request", "make_request"]
+__all__ = ["DEMO_SOURCE", "Request", "make_request", "source_text"]
 
 #: Stands for the bundled data, wherever the package is installed.
 DEMO_SOURCE = "demo://sea-surface-temperature"
@@ -67,6 +67,17 @@ class Request:
     def locations(self) -> tuple[str, ...]:
         """The input's paths and URLs."""
         return (self.source,) if isinstance(self.source, str) else self.source
+
+
+def source_text(request: Request) -> str:
+    """The input as it was given, for people.
+
+    Examples
+    --------
+    >>> source_text(make_request(["/data/a.csv", "/data/b"], "matrix", column_id="id"))
+    '/data/a.csv, /data/b'
+    """
+    return shorten(request.locations, 3)
 
 
 def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) -> Request:
@@ -126,11 +137,7 @@ def _of_table(request: Request, values: Mapping[str, Any]) -> Request:
             f"on_settings_change={choice!r} is not allowed; choose one of "
             f"{', '.join(map(repr, allowed))}"
         )
-    if INTERVAL in request.ids:
-        raise ArgumentError(
-            f"column_id={INTERVAL!r} is also the name of the table's column of intervals: rename "
-            "the column"
-        )
+    check_id_names(request.ids, intervals=True)
     return replace(
         request,
         checks=parse_checks(values["checks"]),

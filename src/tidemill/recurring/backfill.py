@@ -18,7 +18,7 @@ from tidemill.recurring.examine import Finding, examine_all, update_file_list
 from tidemill.recurring.intervals import between, is_closed
 from tidemill.recurring.latest import OpenRunner, Runner, request_for
 from tidemill.recurring.reports import BackfillReport, BackfillRow, bad_files_of
-from tidemill.recurring.retry import with_retries
+from tidemill.recurring.retry import log_failure, with_retries
 from tidemill.recurring.table_checks import check_table
 
 __all__ = ["BackfillRun", "chosen_intervals"]
@@ -69,7 +69,7 @@ class BackfillRun:
         findings = examine_all(self.request, self.intervals, recalculated, concurrency)
         rows = [BackfillRow.planned(self.calendar, finding) for finding in findings]
         for row in rows:
-            log.info("interval %s: %s, %s", row.interval, row.result, row.reason)
+            log.info("interval %s: %s, %s", row.label, row.result, row.reason)
         if not dry_run:
             done = self._calculate([finding for finding in findings if finding.is_due], findings)
             rows = [done.get(row.interval, row) for row in rows]
@@ -107,7 +107,7 @@ class BackfillRun:
         except Exception as error:
             if turn.stopped.is_set():  # not every CancelledError: a lost Dask future raises one too
                 raise
-            log.exception("interval %s: failed", row.interval)
+            log_failure(log, row.label, error)
             return replace(row, result="failed", reason=f"{type(error).__name__}: {error}")
-        log.info("interval %s: published, %d rows", row.interval, summary["rows"])
+        log.info("interval %s: published, %d rows", row.label, summary["rows"])
         return replace(row, result="published", rows=summary["rows"], digest=summary["digest"])

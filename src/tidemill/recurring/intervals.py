@@ -52,7 +52,9 @@ def interval_at(calendar: Calendar, time: int) -> Interval:
     rules = rules_of(calendar)
     index = rules.index(time)
     end = rules.boundary(index + 1)
-    return Interval(rules.boundary(index), end, rules.window_start(index + 1, end))
+    window_start = rules.window_start(index + 1, end)
+    own = calendar.timezone, calendar.every
+    return Interval(rules.boundary(index), end, window_start, *own)
 
 
 def find_interval(calendar: Calendar, value: Any, argument: str = "interval_start") -> Interval:

@@ -18,7 +18,7 @@ from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import Finding, examine_all, update_file_list
 from tidemill.recurring.intervals import candidates
 from tidemill.recurring.reports import FindingRow, LatestReport, Summary, bad_files_of
-from tidemill.recurring.retry import is_retryable, with_retries
+from tidemill.recurring.retry import is_retryable, log_failure, with_retries
 from tidemill.recurring.table_checks import check_findings, check_table, check_vanished
 from tidemill.recurring.unpublished import (
     needs_backfill,
@@ -81,6 +81,7 @@ class LatestRun:
         about = self.request, self.given, self.calendar
         return LatestReport(
             interval=self.last.name,
+            label=self.last.label,
             sink=self.request.sink,
             findings=[FindingRow.of(self.calendar, finding) for finding in latest],
             summaries=[summary for _, summary in self.made],
@@ -111,7 +112,7 @@ class LatestRun:
             waited = time.monotonic() - began
             if on_empty == "fail" or waited >= max_wait:
                 raise NoRowsError(
-                    f"interval {findings[-1].interval.name}: {findings[-1].reason}, after "
+                    f"interval {findings[-1].interval.label}: {findings[-1].reason}, after "
                     f"{waited:.0f} s; nothing was changed. Provide the data, or choose "
                     "on_empty='skip'"
                 )
@@ -125,7 +126,7 @@ class LatestRun:
         found = examine_all(self.request, candidates(self.calendar, self.last), recalculated)
         for finding in found:
             update_file_list(self.request, finding)
-            log.info("interval %s: %s, %s", finding.interval.name, finding.state, finding.reason)
+            log.info("interval %s: %s, %s", finding.interval.label, finding.state, finding.reason)
         check_findings(found)
         return found
 
@@ -141,8 +142,8 @@ class LatestRun:
                 except Exception as error:
                     if len(due) == 1:
                         raise
-                    log.exception("interval %s: failed", finding.interval.name)
-                    failed.append((finding.interval.name, error))
+                    log_failure(log, finding.interval.label, error)
+                    failed.append((finding.interval.label, error))
                 else:
                     self.made.append((finding, summary))
                     self.board.finish(finding.interval.name)

@@ -21,8 +21,9 @@ Summary = Mapping[str, Any]
 class FindingRow:
     """What was found for one interval."""
 
-    interval: str  # its name
-    start: str  # local
+    interval: str  # name of its partition
+    label: str  # the same for people
+    start: str  # local, with its offset
     state: str
     reason: str
 
@@ -30,14 +31,17 @@ class FindingRow:
     def of(cls, calendar: Calendar, finding: Finding) -> FindingRow:
         """The row of a finding."""
         start = local_text(calendar, finding.interval.start)
-        return cls(finding.interval.name, start, finding.state, finding.reason)
+        return cls(
+            finding.interval.name, finding.interval.label, start, finding.state, finding.reason
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class LatestReport:
     """What a recurring run found and did."""
 
-    interval: str  # the one the run is for
+    interval: str  # name of the partition that the run is for
+    label: str  # the same for people
     sink: str
     findings: Sequence[FindingRow]
     summaries: Sequence[Summary]  # of the calculated intervals
@@ -55,8 +59,9 @@ class LatestReport:
 class BackfillRow:
     """What happened to one interval of a backfill."""
 
-    interval: str  # its name
-    start: str  # local
+    interval: str  # name of its partition
+    label: str  # the same for people
+    start: str  # local, with its offset
     state: str
     reason: str
     result: str  # "due", "skipped", "refused"; after the work "published" or "failed"
@@ -69,7 +74,7 @@ class BackfillRow:
         found = FindingRow.of(calendar, finding)
         result = "refused" if finding.state == "refused" else "skipped"
         result = "due" if finding.is_due else result
-        return cls(found.interval, found.start, found.state, found.reason, result)
+        return cls(found.interval, found.label, found.start, found.state, found.reason, result)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tidemill.errors import ClusterError, SinkBusyError, UnfitWorkerError
+from tidemill.errors import ClusterError, SinkBusyError, UnfitWorkerError, explains_itself
 from tidemill.storage.transient import is_transient
 
-__all__ = ["is_retryable", "with_retries"]
+__all__ = ["is_retryable", "log_failure", "with_retries"]
 
 log = logging.getLogger(__name__)
 
@@ -70,3 +70,10 @@ def is_retryable(error: BaseException) -> bool:
     if isinstance(error, UnfitWorkerError):
         return False
     return is_transient(error) or isinstance(error, ClusterError | SinkBusyError)
+
+
+def log_failure(logger: logging.Logger, interval: str, error: Exception) -> None:
+    """Log that an interval failed; with a traceback unless the error explains itself."""
+    traceback = not explains_itself(error) or logger.isEnabledFor(logging.DEBUG)
+    told = "interval %s: failed, %s: %s"
+    logger.error(told, interval, type(error).__name__, error, exc_info=error if traceback else None)

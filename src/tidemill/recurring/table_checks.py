@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from tidemill.errors import CheckError, SettingsError, shorten
 from tidemill.model.interval import Interval
-from tidemill.planning.prepare import find_interval_files
+from tidemill.planning.prepare import check_request_columns, find_interval_files
 from tidemill.planning.request import Request
 from tidemill.planning.settings_change import settings_change
 from tidemill.recurring.calendars import Calendar
@@ -41,7 +41,10 @@ def validate_table_request(request: Request, calendar: Calendar) -> Request:
         As the run itself would.
     """
     check_table(request, calendar)
-    find_interval_files(replace(request, interval=last_closed(calendar, datetime.now(UTC))))
+    about = replace(request, interval=last_closed(calendar, datetime.now(UTC)))
+    source = find_interval_files(about)
+    if source.columns.kind is None:  # of the long format, kinds are known when rows are read
+        check_request_columns(about, source)
     return replace(request, validated=True)
 
 
@@ -89,7 +92,7 @@ def _check_calendar(request: Request, calendar: Calendar, record: IntervalRecord
         raise SettingsError(
             f"the table {request.sink} has other intervals than those of every={calendar.every!r}, "
             f"timezone={calendar.timezone!r} and anchor={calendar.anchor!r}, such as "
-            f"{record.name} of {(record.end - record.start) / 3_600e9:.4g} hours: "
+            f"{record.label} of {(record.end - record.start) / 3_600e9:.4g} hours: "
             "restore the previous calendar, or choose another sink"
         )
     return interval
@@ -105,7 +108,7 @@ def check_findings(findings: Iterable[Finding]) -> None:
     """
     for finding in findings:
         if finding.state == "refused":
-            raise SettingsError(f"interval {finding.interval.name}: {finding.reason}")
+            raise SettingsError(f"interval {finding.interval.label}: {finding.reason}")
 
 
 def check_vanished(request: Request, findings: Iterable[Finding]) -> None:
@@ -116,7 +119,7 @@ def check_vanished(request: Request, findings: Iterable[Finding]) -> None:
     CheckError
         If the check fails; the published rows are kept.
     """
-    gone = [one.interval.name for one in findings if one.state == "empty" and one.replaces]
+    gone = [one.interval.label for one in findings if one.state == "empty" and one.replaces]
     if not gone:
         return
     text = (

@@ -28,7 +28,7 @@ class NeedsBackfill:
     """Intervals that need a backfill, and the commands that carry it out."""
 
     count: int
-    names: tuple[str, ...]  # the first of them
+    names: tuple[str, ...]  # the first of them, for people
     commands: tuple[str, ...]
 
 
@@ -46,7 +46,7 @@ def needs_backfill(
     """
     return NeedsBackfill(
         len(intervals),
-        tuple(one.name for one in intervals[:NAMED]),
+        tuple(one.label for one in intervals[:NAMED]),
         tuple(fill_commands(request, given, calendar, intervals)),
     )
 

@@ -33,11 +33,11 @@ def interval_page(report: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> finding = {"interval": "20261120T000000Z", "start": "2026-11-20", "state": "unchanged"}
+    >>> finding = {"interval": "20261120T000000Z", "label": "2026-11-20", "state": "unchanged"}
     >>> finding["reason"] = "the same files"
     >>> report = {"sink": "t", "summaries": [], "holes": {"count": 0}, "outdated": {"count": 0}}
-    >>> print(interval_page({"interval": "20261120T000000Z", "findings": [finding], **report}))
-    # Interval 20261120T000000Z
+    >>> print(interval_page({"label": "2026-11-20", "findings": [finding], **report}))
+    # Interval 2026-11-20
     <BLANKLINE>
     Table: [`t`](t)
     <BLANKLINE>
@@ -48,7 +48,7 @@ def interval_page(report: Mapping[str, Any]) -> str:
     | 2026-11-20 | unchanged | the same files |  |  |  |  |
     """
     by_interval = {summary["interval"]: summary for summary in report["summaries"]}
-    lines = [f"# Interval {report['interval']}", "", f"Table: {_link(report['sink'])}"]
+    lines = [f"# Interval {report['label']}", "", f"Table: {_link(report['sink'])}"]
     if "error" in report:
         lines += ["", f"**The run failed.** {_cell(report['error'], limit=2_000)}"]
     lines += ["", "## What was calculated, and why", ""]
@@ -68,7 +68,7 @@ def interval_page(report: Mapping[str, Any]) -> str:
     )
     detailed = list(by_interval.values())[-DETAILED:]
     for summary in detailed:
-        lines += ["", f"## Interval {summary['interval']}", *_interval_sections(summary)]
+        lines += ["", f"## Interval {summary['interval_label']}", *_interval_sections(summary)]
     if left_out := len(by_interval) - len(detailed):
         lines += ["", f"{left_out:,} earlier ones were calculated too; see `tidemill inspect`."]
     return "\n".join(lines)
@@ -82,7 +82,7 @@ def _shown_findings(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, 
 
 
 def _finding_cells(finding: Mapping[str, Any], summary: Mapping[str, Any] | None) -> list[Any]:
-    cells: list[Any] = [finding["start"], finding["state"], finding["reason"]]
+    cells: list[Any] = [finding["label"], finding["state"], finding["reason"]]
     if summary is None:
         return [*cells, "", "", "", ""]
     changes = summary["acceptance"]["changes"]
@@ -179,7 +179,7 @@ def backfill_page(report: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> row = {"start": "2026-11-20", "state": "missing", "result": "published", "rows": 4}
+    >>> row = {"label": "2026-11-20", "state": "missing", "result": "published", "rows": 4}
     >>> row |= {"reason": "it was not published yet"}
     >>> print(backfill_page({"sink": "t", "dry_run": False, "intervals": [row]}))
     # Backfill
@@ -198,7 +198,7 @@ def backfill_page(report: Mapping[str, Any]) -> str:
     lines += [f"Table: {_link(report['sink'])}", ""]
     counts = ", ".join(f"{count:,} {result}" for result, count in results.items())
     lines += [counts or "no closed interval in this range", ""]
-    names = ("start", "state", "result", "rows", "reason")
+    names = ("label", "state", "result", "rows", "reason")
     lines += _table(
         ("interval", "state", "result", "rows", "why"),
         ([row.get(name, "") for name in names] for row in rows),

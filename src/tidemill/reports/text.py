@@ -172,8 +172,9 @@ def _short(value: object) -> str:
 
 def _history_line(record: RunRecord) -> str:
     parts = ", ".join(f"{count} {name}" for name, count in record.parts.items())
+    interval = record.interval_label or record.interval or "-"
     return (
-        f"{record.started[:19]:<20} {record.interval or '-':<17} {record.state:<10} "
+        f"{record.started[:19]:<20} {interval:<17} {record.state:<10} "
         f"{record.rows:>10,} {record.columns:>8,}  {parts:<58} {record.digest[:16]}"
     )
 

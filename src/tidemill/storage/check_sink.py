@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from tidemill.errors import SinkError, shorten
-from tidemill.storage.delta import check_table, open_table
+from tidemill.storage.delta import check_table, delta_url, open_table
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.stores import Store, local_folder
 
@@ -55,6 +55,7 @@ def check_sink(
         )
     try:
         if layout.kind == "delta":
+            delta_url(layout)
             _check_folder(layout, intervals=intervals)
         else:
             _check_file(layout)

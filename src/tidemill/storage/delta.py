@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ __all__ = [
     "INTERVAL",
     "Commit",
     "commit_files",
+    "delta_url",
     "file_bounds",
     "open_table",
     "table_files",
@@ -36,6 +38,9 @@ DESCRIPTION = "Feature matrix written by tidemill"
 #: Partition column of tables whose parts belong to intervals.
 INTERVAL = "interval"
 
+#: What deltalake decodes in the path of a folder, although it does not encode it.
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
+_URL_ENDS = re.compile("%[0-9A-Fa-f]{2}|[?#]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,12 +52,43 @@ class Commit:
     is_new: bool  # False: the sink showed them already
 
 
+def delta_url(layout: SinkLayout) -> str:
+    """The address of a table for deltalake.
+
+    Raises
+    ------
+    SinkError
+        If deltalake looks for such a table in another place than it writes it to.
+
+    Examples
+    --------
+    >>> delta_url(SinkLayout.of("s3://bucket/a"))
+    's3://bucket/a'
+    >>> delta_url(SinkLayout.of("/data/a%20b"))
+    Traceback (most recent call last):
+    tidemill.errors.SinkError: the sink '/data/a%20b' has '%20' in its path, which readers of Delta
+    tables take for another character; rename the folder, or give a sink that ends in .parquet or
+    .csv
+    """
+    local = layout.home.local_path() is not None
+    if found := (_ESCAPE if local else _URL_ENDS).search(layout.url):
+        ends = found.group() in {"?", "#"}
+        why = "take for the end of the path" if ends else "take for another character"
+        raise SinkError(
+            f"the sink {layout.url!r} has {found.group()!r} in its path, which readers of Delta "
+            f"tables {why}; rename the folder, or give a sink that ends in .parquet or .csv"
+        )
+    return layout.url
+
+
 def open_table(layout: SinkLayout) -> DeltaTable | None:
     """The table in the sink's folder; None if there is none."""
     if layout.home.local_path() is not None and not layout.home.folder("_delta_log")[0]:
         return None
     try:
-        return DeltaTable(layout.url, storage_options=resolve_options(layout.home.storage_options))
+        return DeltaTable(
+            delta_url(layout), storage_options=resolve_options(layout.home.storage_options)
+        )
     except TableNotFoundError:
         return None
 
@@ -158,7 +194,7 @@ class _Transaction:
     def create(self, actions: Mapping[str, AddAction], mode: Any = "error") -> None:
         """Create the table with its files in the first version."""
         create_table_with_add_actions(
-            self.layout.url,
+            delta_url(self.layout),
             self.schema,
             list(actions.values()),
             mode=mode,

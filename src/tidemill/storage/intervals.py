@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from tidemill.model.interval import Interval
+from tidemill.model.interval import Interval, interval_label, start_of_name
 from tidemill.model.source import ColumnRoles, Source
 from tidemill.storage.layout import SinkLayout
 
@@ -20,6 +20,7 @@ __all__ = [
     "IntervalRecord",
     "file_identities",
     "interval_names",
+    "label_of_name",
     "latest_interval",
     "named_bad_files",
     "read_figures",
@@ -52,6 +53,13 @@ class IntervalRecord:
     bad_files: tuple[tuple[str, str], ...] = ()  # left out of the input: path and reason
     facts: Mapping[str, int] = field(default_factory=dict)  # see execution.checks.ResultCounts
     time_zone_of_input: str = ""  # of the sort column; says so if it has none and counts as UTC
+    timezone: str = "UTC"  # of the calendar
+    every: str = ""  # of the calendar; "": recorded by an older version
+
+    @property
+    def label(self) -> str:
+        """The interval for people: see :func:`tidemill.model.interval.interval_label`."""
+        return interval_label(self.start, self.end, self.timezone)
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -121,6 +129,25 @@ def latest_interval(layout: SinkLayout, before: Interval | None = None) -> Inter
         if record is not None and (before is None or record.end <= before.start):
             return record
     return None
+
+
+def label_of_name(layout: SinkLayout, name: str) -> str:
+    """An interval by its name, as people write it: in the time zone of the table.
+
+    An interval that is not published yet counts as being as long as the latest.
+
+    Examples
+    --------
+    >>> label_of_name(SinkLayout.of("nowhere"), "20261120T000000Z")
+    '2026-11-20 00:00'
+    """
+    start = start_of_name(name)
+    if start is None:
+        return name
+    known = _read(layout, name) or latest_interval(layout)
+    if known is None:
+        return interval_label(start, start, "UTC")
+    return interval_label(start, start + known.end - known.start, known.timezone)
 
 
 def write_figures(layout: SinkLayout, interval: str, figures: bytes) -> None:

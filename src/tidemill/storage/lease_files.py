@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from typing import Self
 
 from tidemill.errors import LeaseLostError
+from tidemill.storage.intervals import label_of_name
+from tidemill.storage.layout import SinkLayout
 from tidemill.storage.processes import Process
 from tidemill.storage.stores import Store
 
@@ -152,8 +154,11 @@ def lease_subject(store: Store) -> str:
     >>> lease_subject(Store("/data/matrix/_tidemill/lease"))
     '/data/matrix'
     >>> lease_subject(Store("/data/matrix/_tidemill/lease/20261120T000000Z"))
-    'interval 20261120T000000Z of /data/matrix'
+    'interval 2026-11-20 00:00 of /data/matrix'
     """
     state, _, interval = store.url.rpartition("/lease")
     sink = state.removesuffix("/_tidemill")
-    return f"interval {interval[1:]} of {sink}" if interval else sink
+    if not interval:
+        return sink
+    named = label_of_name(SinkLayout.of(sink, store.storage_options), interval[1:])
+    return f"interval {named} of {sink}"

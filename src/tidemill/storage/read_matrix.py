@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 from deltalake import DeltaTable
 
-from tidemill.errors import SinkError, shorten
+from tidemill.errors import SinkError
 from tidemill.model.ids import id_fields, mark_ids
+from tidemill.model.interval import start_of_name
 from tidemill.storage.delta import INTERVAL, open_table, table_files
+from tidemill.storage.interval_choice import IntervalChoice, choose_intervals, zone_of_table
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.tables import aligned, open_whole, read_each, read_parquet, read_parquets
 
@@ -22,7 +24,7 @@ __all__ = ["read_matrix", "read_rows"]
 
 def read_matrix(
     sink: str | os.PathLike[str],
-    interval: str | None = None,
+    interval: IntervalChoice | None = None,
     storage_options: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read what is published at a sink.
@@ -32,7 +34,11 @@ def read_matrix(
     sink
         Path or URL of a Delta table, a ``.parquet`` or a ``.csv`` file.
     interval
-        Only the rows of this interval, where the table is partitioned by intervals.
+        Only the rows of this interval, where the table is divided into intervals: the date or
+        time at which it starts (``"2026-11-27"``, ``"2026-11-27 06:00"``, a date, a datetime), or
+        its name (``"20261126T230000Z"``). A slice of two of them stands for all intervals that
+        start in that half-open span; either end may be None. Dates, and times without a zone, are
+        those of the table's time zone.
     storage_options
         Option to *name* of the environment variable that holds its value.
 
@@ -40,14 +46,17 @@ def read_matrix(
     -------
     pandas.DataFrame
         Features as float64 columns; the id as index, ascending, its type preserved. A table with
-        several intervals, read as a whole, has the index (interval, id). Each of several id columns
-        is a level of the index. Columns that were added later are NaN in older intervals. Columns
-        stand in the order of the newest interval that is read; those that it lacks come last.
+        intervals, read as a whole or in a span, has the index (interval, id), where an interval is
+        its start in the table's time zone. Each of several id columns is a level of the index.
+        Columns that were added later are NaN in older intervals. Columns stand in the order of the
+        newest interval that is read; those that it lacks come last.
 
     Raises
     ------
     SinkError
         If nothing is published there, or not this interval.
+    ArgumentError
+        If `interval` is neither a date, a time, a name nor a slice of them.
 
     Examples
     --------
@@ -60,7 +69,7 @@ def read_matrix(
     id_names = [field.name for field in id_fields(table.schema)]
     has_intervals = layout.kind == "delta" and table.schema.names[-1] == INTERVAL
     frame: pd.DataFrame = table.to_pandas()
-    if has_intervals and interval is None:
+    if has_intervals and (interval is None or isinstance(interval, slice)):
         frame = frame.set_index([INTERVAL, *id_names])
     elif len(id_names) > 1:
         frame = frame.set_index(id_names)
@@ -72,20 +81,35 @@ def read_matrix(
     return frame if frame.index.is_monotonic_increasing else frame.sort_index()
 
 
-def _read_table(layout: SinkLayout, interval: str | None) -> pa.Table:
+def _read_table(layout: SinkLayout, interval: IntervalChoice | None) -> pa.Table:
     table = open_table(layout)
     if table is None:
         raise _nothing(layout)
-    if interval is not None:
-        _check_interval(layout, table, interval)
-    by_intervals = INTERVAL in table.metadata().partition_columns
     schema = pa.schema(table.schema().to_arrow())
-    if not by_intervals:
+    if INTERVAL not in table.metadata().partition_columns:
+        if interval is not None:
+            raise _undivided(layout)
         return read_parquets(layout.home, list(table_files(table)), schema)
-    names = [interval] if interval else sorted({str(p[INTERVAL]) for p in table.partitions()})
+    zone, names = zone_of_table(layout), _published(table)
+    if interval is not None:
+        names = choose_intervals(layout, names, interval, zone)
     found = {name: _read_files(layout, table, name) for name in names}
-    schema = _ordered(schema, found[names[-1]].schema.names)
-    return pa.concat_tables(_with_interval(rows, name, schema) for name, rows in found.items())
+    schema = _with_starts(schema, zone)
+    if names:
+        schema = _ordered(schema, found[names[-1]].schema.names)
+    tables = (_with_interval(rows, name, schema) for name, rows in found.items())
+    return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def _published(table: DeltaTable) -> list[str]:
+    """The names of the intervals with rows, oldest first."""
+    return sorted({str(one[INTERVAL]) for one in table.partitions()})
+
+
+def _with_starts(schema: pa.Schema, zone: str) -> pa.Schema:
+    """The schema with intervals as times, last; Delta holds their names."""
+    place = schema.get_field_index(INTERVAL)
+    return schema.remove(place).append(pa.field(INTERVAL, pa.timestamp("us", zone)))
 
 
 def _ordered(schema: pa.Schema, names: list[str]) -> pa.Schema:
@@ -110,26 +134,24 @@ def read_rows(layout: SinkLayout, interval: str) -> pd.DataFrame:
     table = open_table(layout)
     if table is None:
         raise _nothing(layout)
-    _check_interval(layout, table, interval)
+    if INTERVAL not in table.metadata().partition_columns:
+        raise _undivided(layout)
+    if not table_files(table, interval):
+        raise SinkError(f"interval {interval} is not published at {layout.url}")
     found = _read_files(layout, table, interval)
     frame: pd.DataFrame = found.to_pandas().set_index([one.name for one in id_fields(found.schema)])
     return frame
 
 
-def _check_interval(layout: SinkLayout, table: DeltaTable, interval: str) -> None:
-    if INTERVAL not in table.metadata().partition_columns:
-        raise SinkError(f"{layout.url} is not divided into intervals; read it without interval")
-    if not table_files(table, interval):
-        known = sorted({str(one[INTERVAL]) for one in table.partitions()})
-        raise SinkError(
-            f"interval={interval!r} is not published at {layout.url}; it has {shorten(known)}"
-        )
+def _undivided(layout: SinkLayout) -> SinkError:
+    return SinkError(f"{layout.url} is not divided into intervals; read it without interval")
 
 
 def _with_interval(rows: pa.Table, interval: str, schema: pa.Schema) -> pa.Table:
-    """The rows with all columns of the table, and the interval, whose name files do not hold."""
-    named = rows.append_column(INTERVAL, pa.repeat(pa.scalar(interval), len(rows)))
-    return aligned(named, schema)
+    """The rows with all columns of the table, and the interval's start, which files do not hold."""
+    start = (start_of_name(interval) or 0) // 1_000
+    times = pa.repeat(pa.scalar(start, schema.field(INTERVAL).type), len(rows))
+    return aligned(rows.append_column(INTERVAL, times), schema)
 
 
 def _read_file(layout: SinkLayout) -> pa.Table:

@@ -38,10 +38,11 @@ class RunRecord:
     state: str = "running"  # running, finished, failed, cancelled
     message: str = ""  # why it failed
     sink: str = ""
-    source: str = ""  # folder or URL of the input
+    source: str = ""  # path or URL of the input: of its file, or of the folder of its files
     source_fingerprint: str = ""
     result_key: str = ""
-    interval: str | None = None
+    interval: str | None = None  # name of its partition
+    interval_label: str = ""  # the same for people: its local start
     time_zone_of_input: str = ""  # of the sort column; says so if it has none and counts as UTC
     reason: str = ""  # why the interval was calculated
     settings: Mapping[str, Any] = field(default_factory=dict)  # canonical

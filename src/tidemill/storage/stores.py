@@ -226,12 +226,17 @@ class Store:
                     yield file
 
     def _key(self, path: str) -> str:
-        prefix = "" if self.is_local else urlsplit(self.url).path.strip("/")
-        return f"{prefix}/{path}".strip("/")
+        return f"{self._prefix}/{path}".strip("/")
 
     def _relative(self, key: str) -> str:
-        prefix = "" if self.is_local else urlsplit(self.url).path.strip("/")
-        return key[len(prefix) :].lstrip("/")
+        return key[len(self._prefix) :].lstrip("/")
+
+    @property
+    def _prefix(self) -> str:
+        """What all keys start with. In a key, ``#`` and ``?`` are characters like others."""
+        if self.is_local:
+            return ""
+        return self.url.partition("://")[2].partition("/")[2].strip("/")
 
     def _entry(self, meta: Any) -> Entry:
         moment: datetime = meta["last_modified"]

@@ -81,7 +81,7 @@ def open_source(
     location : path, folder, glob, Delta table or URL, or a list of them
         Files of one format. Names that start with ``_`` or ``.`` are skipped in folders.
     column_id, column_sort, column_kind, column_value : str
-        NamedRoles of the columns. With ``column_kind`` the format is long; without, it is wide, and
+        Roles of the columns. With ``column_kind`` the format is long; without, it is wide, and
         every other column (or those named in ``column_value``) is a kind. Several columns in
         ``column_id`` make up an id. Columns in the names of folders have a role if it is named.
     storage_options : mapping, optional

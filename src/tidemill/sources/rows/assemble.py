@@ -18,7 +18,7 @@ import pyarrow.types as pt
 
 from tidemill.errors import DataError, InputError, SourceError, shorten
 from tidemill.model.aliases import Floats, Index
-from tidemill.model.ids import id_name
+from tidemill.model.ids import id_name, id_text
 from tidemill.model.series import Batch, Quarantined, SeriesBlock
 from tidemill.model.source import ColumnRoles
 from tidemill.sources.rows.casts import (
@@ -71,7 +71,7 @@ class _KeyedRows:
         """Name a series in a message."""
         id_, kind = divmod(int(segment), max(len(self.kinds), 1))
         name = id_name(self.ids[id_])
-        text = f"id={name}" if pt.is_struct(self.ids.type) else f"id={name!r}"
+        text = f"id={name if pt.is_struct(self.ids.type) else id_text(name)}"
         return f"{text}, kind={self.kinds[kind]!r}" if self.kinds else text
 
 
