@@ -23,7 +23,7 @@
     ├── ServerError                     Prefect's server is missing, unreachable or refuses
     └── CalculationError                a calculator raised under ``on_error="raise"``
 
-``QuadraticWarning`` (UserWarning) is the only warning.
+``QuadraticWarning`` and ``TextOrderWarning`` (both UserWarning) are the only warnings.
 
 Every message names the argument or file, the value found, what is allowed and what to do.
 """
@@ -54,6 +54,7 @@ __all__ = [
     "SinkError",
     "SourceChangedError",
     "SourceError",
+    "TextOrderWarning",
     "TidemillError",
     "UnfitWorkerError",
     "explains_itself",
@@ -156,6 +157,10 @@ class CalculationError(TidemillError):
 
 class QuadraticWarning(UserWarning):
     """Long series meet calculators whose time grows with the square of their length."""
+
+
+class TextOrderWarning(UserWarning):
+    """The rows of a series are ordered by text that is neither a time nor a number."""
 
 
 def explains_itself(error: BaseException) -> bool:

@@ -38,7 +38,7 @@ def extract_at(
     column_id: Hashable | list[Any] = None,
     column_sort: Hashable = None,
     column_kind: Hashable = None,
-    column_value: Hashable = None,
+    column_value: Hashable | list[Any] = None,
     column_cutoff: Hashable = CUTOFF,
     sink: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
@@ -101,7 +101,7 @@ def extract_at(
     span = None if window is None else parse_span("window", window)
     least = least_rows(min_size, span, 1)
     path = check_sink(sink)
-    _check_cutoffs(cutoffs, column_id, column_cutoff)
+    cutoffs = _checked_cutoffs(cutoffs, column_id, column_cutoff)
     series = read_series(
         frame, settings, column_id, column_sort, column_kind, column_value,
         spans={} if span is None else {"window": span},
@@ -123,12 +123,18 @@ def extract_at(
     return deliver(job, path, count_threads(n_jobs), show_progress=not disable_progressbar)
 
 
-def _check_cutoffs(
+def _checked_cutoffs(
     cutoffs: object, column_id: Hashable | list[Any], column_cutoff: Hashable
-) -> None:
+) -> pd.DataFrame:
+    """The cutoffs, with those levels of the index as columns that have a role."""
     import pandas as pd
 
-    from tidemill.sources.frames.containers import check_column, check_frame
+    from tidemill.sources.frames.roles import (
+        RoleLabels,
+        check_column,
+        check_frame,
+        with_index_columns,
+    )
 
     if not isinstance(cutoffs, pd.DataFrame):
         raise ArgumentError(
@@ -136,15 +142,16 @@ def _check_cutoffs(
             f"columns {column_id!r} and {column_cutoff!r}"
         )
     check_frame(cutoffs, "cutoffs")
-    labels = id_labels(column_id)
+    labels = RoleLabels.of(column_id, column_cutoff, None, None).ids
     if column_cutoff in labels:
         raise ArgumentError(
             f"column_id and column_cutoff are both {column_cutoff!r}: name two different columns"
         )
-    for label in labels:
-        if label is not None:
-            check_column(cutoffs, "column_id", label, "cutoffs")
-    check_column(cutoffs, "column_cutoff", column_cutoff, "cutoffs")
+    roles = [*(("column_id", label) for label in labels), ("column_cutoff", column_cutoff)]
+    indexed = with_index_columns(cutoffs, roles)
+    for role, label in roles:
+        check_column(indexed, role, label, "cutoffs")
+    return indexed
 
 
 def _positions_of(columns: pd.DataFrame, series: WindowedSeries) -> Index:

@@ -32,7 +32,7 @@ def extract_features(
     column_id: str | list[str] | None = None,
     column_sort: str | None = None,
     column_kind: str | None = None,
-    column_value: str | None = None,
+    column_value: str | list[str] | None = None,
     chunksize: int | None = None,
     n_jobs: int | None = None,
     show_warnings: bool = False,
@@ -64,14 +64,17 @@ def extract_features(
         Settings for individual kinds. If only these are given, other kinds get no features.
     column_id, column_sort, column_kind, column_value : str, optional
         Roles of the columns. Without ``column_sort``, rows keep their order. A list in
-        ``column_id`` names several columns that together form the id; each is an index level.
+        ``column_id`` names several columns that together form the id; each is an index level. A
+        list in ``column_value`` names the kinds of the wide format. Levels of the index count as
+        columns.
     chunksize : int, optional
         Ids that a thread takes at a time; by default enough for 65,536 values or more.
     n_jobs : int, optional
         Threads; default: all cores. 0 and 1 both mean the calling thread alone.
     show_warnings : bool
-        Show warnings that custom calculators raise. A QuadraticWarning, about series that are too
-        long for a calculator, is always shown.
+        Show warnings that custom calculators raise. Always shown are QuadraticWarning, about
+        series that are too long for a calculator, and TextOrderWarning, about rows that are
+        sorted by text.
     disable_progressbar : bool
         Show no progress bar. (There is none anyway if standard error is not a terminal.)
     impute_function : callable, optional
@@ -126,12 +129,11 @@ def extract_features(
     )
     policies = Policies(on_nan, on_duplicate, on_error)  # type: ignore[arg-type]
     with _profiled(profile, profiling_filename, profiling_sorting):
-        with _warnings(show_warnings):
-            batch = read_frame(
-                timeseries_container, column_id=column_id, column_sort=column_sort,
-                column_kind=column_kind, column_value=column_value, policies=policies,
-                needs_times=needs_times(settings),
-            )  # fmt: skip
+        batch = read_frame(
+            timeseries_container, column_id=column_id, column_sort=column_sort,
+            column_kind=column_kind, column_value=column_value, policies=policies,
+            needs_times=needs_times(settings),
+        )  # fmt: skip
         features = features_of(settings, batch)
         warn_of_long_series(batch, features)
         with _warnings(show_warnings):

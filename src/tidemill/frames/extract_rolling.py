@@ -24,7 +24,6 @@ from tidemill.frames.windows import (
     parse_span,
 )
 from tidemill.model.aliases import Index
-from tidemill.model.ids import id_labels
 from tidemill.model.policies import Policies
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def extract_rolling(
     column_id: Hashable | list[Any] = None,
     column_sort: Hashable = None,
     column_kind: Hashable = None,
-    column_value: Hashable = None,
+    column_value: Hashable | list[Any] = None,
     sink: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
     disable_progressbar: bool = False,
@@ -116,10 +115,13 @@ def extract_rolling(
     1  3           4.0
        4           6.0
     """
+    from tidemill.sources.frames.roles import RoleLabels
+
     span = parse_span("window", window)
     stride = span if step is None else parse_span("step", step)
     least = least_rows(min_size, span, span.rows or 1)
-    if CUTOFF in (labels := id_labels(column_id)):
+    labels = RoleLabels.of(column_id, column_sort, column_kind, column_value).ids
+    if CUTOFF in labels:
         raise ArgumentError(
             f"column_id={CUTOFF!r} is also the name of the index's last level: rename the column"
         )

@@ -78,7 +78,7 @@ def feature_costs(
     column_id: str | list[str] | None = None,
     column_sort: str | None = None,
     column_kind: str | None = None,
-    column_value: str | None = None,
+    column_value: str | list[str] | None = None,
     *,
     sample: int | None = None,
     on_nan: str = "raise",

@@ -31,7 +31,7 @@ def read_series(
     column_id: Hashable | list[Any],
     column_sort: Hashable,
     column_kind: Hashable,
-    column_value: Hashable,
+    column_value: Hashable | list[Any],
     *,
     spans: Mapping[str, WindowSpan],
     policies: Policies,

@@ -29,8 +29,9 @@ standard deviation are those of the calculators of these names (divisor n). "Val
 unit of the input, "share" a number from 0 to 1, and "1" a number without a unit. Steps are from one
 value to the next: apart from `linear_trend_timewise`, no calculator looks at times.
 
-An empty series has length 0 and NaN elsewhere. `--on-nan` decides about infinite and NaN input, see
-[extract.md](extract.md#policies). "Columns" counts the features of the preset `comprehensive`.
+A kind of which an id has no value gives NaN everywhere. `--on-nan` decides about infinite and NaN
+input, see [extract.md](extract.md#policies). "Columns" counts the features of the preset
+`comprehensive`.
 
 Words with a special meaning are explained in the [glossary](glossary.md).
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tidemill.errors import DataError, SourceError
-from tidemill.sources.frames.columns import read_ids, read_kinds, read_sort, to_arrow
+from tidemill.sources.frames.columns import read_ids, read_kinds, to_arrow
 
 
 def test_numbers_are_not_copied():
@@ -44,11 +44,6 @@ def test_ids_of_mixed_types_are_refused(ids):
         read_ids(pd.Series(ids, name="id", dtype=object), "frame")
 
 
-def test_categories_sort_in_their_own_order_and_missing_ones_are_null():
-    column = pd.Series(pd.Categorical(["low", None, "high"], ["low", "high"]))
-    assert read_sort(column, "frame").to_pylist() == [0, None, 1]
-
-
 def test_kinds_are_sorted_or_in_the_order_of_categories():
     column = pd.Series(["b", "a", "b"])
     array, kinds = read_kinds(column, "kind", "frame")
@@ -68,3 +63,14 @@ def test_kinds_that_cannot_be_used():
         read_kinds(pd.Series(["a", None]), "kind", "frame")
     with pytest.raises(SourceError, match=r"column_kind='kind': .*__"):
         read_kinds(pd.Series(["a__b"]), "kind", "frame")
+    for odd in (pd.Series([[1], [2]]), pd.Series(pd.cut([1, 2], [0, 1, 2]))):
+        with pytest.raises(SourceError, match=r"column_kind='kind' has dtype .*\.astype\(str\)"):
+            read_kinds(odd, "kind", "frame")
+
+
+@pytest.mark.parametrize(
+    "ids", [pd.period_range("2026-01", periods=2, freq="M"), pd.cut([1, 2], 2)]
+)
+def test_ids_of_extension_types_are_refused(ids):
+    with pytest.raises(SourceError, match=r"column 'id' holds ids of dtype .*\.astype\(str\)"):
+        read_ids(pd.Series(ids, name="id"), "frame")

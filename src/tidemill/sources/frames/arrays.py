@@ -26,7 +26,7 @@ from tidemill.errors import ArgumentError, DataError, SourceError, shorten
 from tidemill.model.aliases import Floats, Index
 from tidemill.model.feature_names import check_kinds
 from tidemill.model.policies import Policies
-from tidemill.model.series import Batch, Quarantined, SeriesBlock
+from tidemill.model.series import Batch, Quarantined, SeriesBlock, kinds_present
 from tidemill.sources.rows.casts import LARGEST_INTEGER
 from tidemill.sources.rows.ordering import pieces
 
@@ -296,4 +296,4 @@ def _batch(
     }
     # By its buffer: pa.array would import pandas.
     ids = pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows)])
-    return Batch(ids, blocks, quarantined=quarantined, input_rows=len(cases.values))
+    return Batch(ids, blocks, kinds_present(blocks), quarantined, len(cases.values))

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, DataError, InputError, SourceError, shorten
-from tidemill.sources.frames.columns import read_sort
+from tidemill.sources.frames.roles import with_index_columns
+from tidemill.sources.frames.sort_keys import read_sort
 from tidemill.sources.rows.casts import contiguous
 from tidemill.sources.rows.clocks import NANOSECONDS, is_time, window_keys
 
@@ -67,7 +68,9 @@ def read_clock(
     'integers'
     """
     frames = container.values() if isinstance(container, Mapping) else [container]
-    clocks = [_clock(frame[column_sort], "timeseries_container") for frame in frames]
+    role = [("column_sort", column_sort)]
+    columns = [with_index_columns(frame, role)[column_sort] for frame in frames]
+    clocks = [_clock(column, "timeseries_container") for column in columns]
     found = {clock.counts for clock in clocks}
     if len(found) > 1:
         raise SourceError(
@@ -98,7 +101,7 @@ def _clock(column: pd.Series[Any], where: str) -> Clock:
 def _sample(column: pd.Series[Any], where: str) -> pa.Array:
     """The first value that is not null, as Arrow has it."""
     place = int(np.argmax(column.notna().to_numpy()))
-    return read_sort(column.iloc[place : place + 1], where)
+    return contiguous(read_sort(column.iloc[place : place + 1], where, warns=False))
 
 
 def read_cutoffs(column: pd.Series[Any], clock: Clock, column_sort: Hashable) -> npt.NDArray[Any]:
@@ -123,7 +126,7 @@ def read_cutoffs(column: pd.Series[Any], clock: Clock, column_sort: Hashable) ->
         )
     try:
         own = _clock(column, "cutoffs")
-        keys = window_keys(contiguous(read_sort(column, "cutoffs")), str(column.name))
+        keys = window_keys(contiguous(read_sort(column, "cutoffs", warns=False)), str(column.name))
     except InputError as error:
         raise type(error)(f"cutoffs: {str(error).removeprefix('cutoffs: ')}") from None
     if own.counts == "integers" and clock.counts == "floats":

@@ -1,4 +1,4 @@
-"""Columns of pandas frames to Arrow arrays, by what they are: values, ids, sort keys, kinds."""
+"""Columns of pandas frames to Arrow arrays, by what they are: values, ids, kinds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.types as pt
 from tidemill.errors import SourceError, shorten
 from tidemill.sources.rows.casts import check_kinds, check_nulls
 
-__all__ = ["read_ids", "read_kinds", "read_sort", "to_arrow"]
+__all__ = ["read_ids", "read_kinds", "to_arrow"]
 
 
 def to_arrow(column: pd.Series[Any], where: str, *, nan_is_null: bool = True) -> pa.Array:
@@ -64,15 +64,14 @@ def read_ids(column: pd.Series[Any], where: str) -> pa.Array:
                 f"{where}: column {column.name!r} holds ids of mixed or compound type "
                 f"({shorten(types)}): cast them to one simple type, for example with .map(str)"
             )
-    return to_arrow(column, where)
-
-
-def read_sort(column: pd.Series[Any], where: str) -> pa.Array:
-    """Convert sort keys; categories sort in their own order, as pandas has it."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        codes = column.cat.codes.to_numpy()
-        return pa.array(codes, mask=codes < 0)
-    return to_arrow(column, where)
+    array = to_arrow(column, where)
+    type_ = array.type.value_type if pt.is_dictionary(array.type) else array.type
+    if isinstance(type_, pa.BaseExtensionType):
+        raise SourceError(
+            f"{where}: column {column.name!r} holds ids of dtype {column.dtype}, which is not "
+            "supported: cast them to strings with .astype(str), or to timestamps"
+        )
+    return array
 
 
 def read_kinds(
@@ -80,6 +79,12 @@ def read_kinds(
 ) -> tuple[pa.Array, tuple[str, ...]]:
     """Turn a column of kinds into a dictionary of names, and list these in the kinds' order."""
     array = to_arrow(column, source)
+    type_ = array.type.value_type if pt.is_dictionary(array.type) else array.type
+    if pt.is_nested(type_) or isinstance(type_, pa.BaseExtensionType):
+        raise SourceError(
+            f"{source}: column_kind={label!r} has dtype {column.dtype} ({type_}), but kinds must "
+            "be strings or numbers: cast them, as with .astype(str)"
+        )
     encoded = array if pt.is_dictionary(array.type) else array.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()

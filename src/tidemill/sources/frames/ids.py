@@ -14,8 +14,9 @@ import pyarrow.types as pt
 from tidemill.errors import ArgumentError, InputError
 from tidemill.model.aliases import Index
 from tidemill.model.id_types import id_type
-from tidemill.model.ids import encode
+from tidemill.model.ids import encode, id_labels
 from tidemill.sources.frames.columns import read_ids
+from tidemill.sources.frames.roles import with_index_columns
 from tidemill.sources.rows.casts import ArrowColumn, check_ids
 from tidemill.sources.rows.composite_ids import join_ids
 
@@ -56,7 +57,9 @@ def id_dtype(
     Int8Dtype()
     """
     frame = list(container.values())[-1] if isinstance(container, Mapping) else container
-    return frame[column_id].dtypes
+    labels = id_labels(column_id)
+    frame = with_index_columns(frame, [("column_id", label) for label in labels])
+    return frame[labels[0]].dtype if len(labels) == 1 else frame[list(labels)].dtypes
 
 
 def to_index(ids: pa.Array, dtype: Any = None, name: Hashable = None) -> pd.Index[Any]:

@@ -19,7 +19,7 @@ import pyarrow.types as pt
 from tidemill.errors import DataError, InputError, SourceError, shorten
 from tidemill.model.aliases import Floats, Index
 from tidemill.model.ids import id_name, id_text
-from tidemill.model.series import Batch, Quarantined, SeriesBlock
+from tidemill.model.series import Batch, Quarantined, SeriesBlock, kinds_present
 from tidemill.model.source import ColumnRoles
 from tidemill.sources.rows.casts import (
     ArrowColumn,
@@ -368,10 +368,9 @@ def _batch(
     quarantined = {} if keys else _quarantined(rows, per_kind)
     keep = np.ones(len(rows.ids), np.bool_)
     keep[list(quarantined)] = False
-    present = {} if not rows.kinds else _present(rows, keep)
     blocks = {kind: _block(kind, one, keep) for kind, one in per_kind.items()}
     ids = rows.ids if keep.all() else rows.ids.filter(pa.array(keep))
-    return Batch(ids, blocks, present, tuple(quarantined.values()), input_rows, keys)
+    return Batch(ids, blocks, kinds_present(blocks), tuple(quarantined.values()), input_rows, keys)
 
 
 def _of_kind(rows: _KeyedRows, series: Mapping[str, _Series], kind: str, place: int) -> _Series:
@@ -395,16 +394,6 @@ def _quarantined(rows: _KeyedRows, per_kind: Mapping[str, _Series]) -> dict[int,
             reason = f"{one.faulty[place]} of {length} values are null, NaN or infinite"
             found.setdefault(place, Quarantined(id_name(rows.ids[place]), kind, reason))
     return dict(sorted(found.items()))
-
-
-def _present(rows: _KeyedRows, keep: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Which ids have each kind, for kinds that some id lacks."""
-    filled = (rows.layout.stops > rows.layout.starts).reshape(-1, len(rows.kinds))[keep]
-    return {
-        kind: np.ascontiguousarray(filled[:, place])
-        for place, kind in enumerate(rows.kinds)
-        if not filled[:, place].all()
-    }
 
 
 def _block(kind: str, one: _Series, keep: npt.NDArray[np.bool_]) -> SeriesBlock:

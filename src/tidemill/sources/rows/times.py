@@ -24,13 +24,30 @@ from tidemill.sources.rows.time_text import (
     split_iso,
 )
 
-__all__ = ["read_times", "time_type_of_text"]
+__all__ = ["Remedies", "read_times", "time_type_of_text"]
 
 LOCAL, UTC = pa.timestamp("ns"), pa.timestamp("ns", "UTC")
-FORMAT_REMEDY = (
-    "say how to read it with time_format (--time-format), as '%d.%m.%Y %H:%M', or write ISO 8601, "
-    "as 2026-11-27T06:00"
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Remedies:
+    """What messages offer; by default what there is for files."""
+
+    of_format: str = (
+        "say how to read it with time_format (--time-format), as '%d.%m.%Y %H:%M', or write "
+        "ISO 8601, as 2026-11-27T06:00"
+    )
+    of_number: str = (
+        "convert the column to numbers; if these count time since 1970, give time_unit "
+        "(--time-unit)"
+    )
+    of_offset: str = (
+        "write all with an offset, or say with input_timezone (--input-timezone) where those "
+        "without one were taken"
+    )
+
+
+FILES = Remedies()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,7 @@ class _Options:
     time_format: str | None
     time_unit: str | None
     input_timezone: str | None
+    remedies: Remedies
 
     def __post_init__(self) -> None:
         if self.time_unit is not None and self.time_unit not in NANOSECONDS:
@@ -70,7 +88,7 @@ def time_type_of_text(
     time_format: str | None = None,
     time_unit: str | None = None,
     input_timezone: str | None = None,
-    remedy: str = FORMAT_REMEDY,
+    remedies: Remedies = FILES,
 ) -> pa.DataType | None:
     """Find the type of time that :func:`read_times` makes of a column.
 
@@ -81,7 +99,7 @@ def time_type_of_text(
     time_format : how text is read, with the directives of ``datetime.strptime``
     time_unit : what integers since 1970 count: "s", "ms", "us" or "ns"
     input_timezone : where clocks without an offset stand, as "Europe/Berlin"
-    remedy : what a message offers for times in another format
+    remedies : what messages offer
 
     Returns
     -------
@@ -109,7 +127,7 @@ def time_type_of_text(
 another order: convert the column to numbers; if these count time since 1970, give \
 time_unit (--time-unit)
     """
-    reading = _Options(name, time_format, time_unit, input_timezone)
+    reading = _Options(name, time_format, time_unit, input_timezone, remedies)
     type_ = _value_type(sample.type)
     if reading.time_unit is not None and (_is_number(type_) or _is_text(type_)):
         return UTC
@@ -117,7 +135,7 @@ time_unit (--time-unit)
         return UTC if "%z" in reading.time_format else reading.of_local
     if is_time(type_):
         return UTC if getattr(type_, "tz", None) else reading.of_local
-    return _type_of_iso(_plain(sample), reading, remedy) if _is_text(type_) else None
+    return _type_of_iso(_plain(sample), reading) if _is_text(type_) else None
 
 
 def read_times(
@@ -128,13 +146,14 @@ def read_times(
     time_unit: str | None = None,
     input_timezone: str | None = None,
     expected: pa.DataType | None = None,
+    remedies: Remedies = FILES,
 ) -> pa.Array:
     """Read a column as times; numbers without ``time_unit`` and other types stay as they are.
 
     Parameters
     ----------
     array : text, dates, timestamps, or numbers; nulls stay null
-    name, time_format, time_unit, input_timezone : see :func:`time_type_of_text`
+    name, time_format, time_unit, input_timezone, remedies : see :func:`time_type_of_text`
     expected : the type that :func:`time_type_of_text` found in a sample
 
     Returns
@@ -157,7 +176,7 @@ def read_times(
     >>> read_times(pa.array([86_400]), "time", time_unit="s").type
     TimestampType(timestamp[ns, tz=UTC])
     """
-    reading = _Options(name, time_format, time_unit, input_timezone)
+    reading = _Options(name, time_format, time_unit, input_timezone, remedies)
     type_ = _value_type(array.type)
     if not (_is_text(type_) or is_time(type_)) and time_format is None and time_unit is None:
         return contiguous(array)
@@ -168,9 +187,8 @@ def read_times(
         return times.cast(expected)
     offset = "no offset" if times.type == LOCAL else "offsets"
     raise DataError(
-        f"column {name!r} holds times with {offset} here, but not in other rows: write all times "
-        "with an offset or none, or say with input_timezone (--input-timezone) where those "
-        "without one were taken"
+        f"column {name!r} holds times with {offset} here, but not in other rows: "
+        f"{remedies.of_offset}"
     )
 
 
@@ -227,7 +245,7 @@ def _check_zone(zone: str) -> None:
         ) from None
 
 
-def _type_of_iso(texts: pa.Array, reading: _Options, remedy: str) -> pa.DataType | None:
+def _type_of_iso(texts: pa.Array, reading: _Options) -> pa.DataType | None:
     values = texts.drop_null()
     if not len(values):
         return None
@@ -237,24 +255,22 @@ def _type_of_iso(texts: pa.Array, reading: _Options, remedy: str) -> pa.DataType
     unique = values.unique()
     iso, _, _ = split_iso(unique)
     if not pc.any(iso).as_py():
-        _refuse_shape(find_shape(unique), reading.name, remedy)
+        _refuse_shape(find_shape(unique), reading)
         return None
     return _from_iso(texts, reading).type
 
 
-def _refuse_shape(shape: TextShape | None, name: str, remedy: str) -> None:
+def _refuse_shape(shape: TextShape | None, reading: _Options) -> None:
     """Refuse text that is a time or a number."""
     if shape is None:
         return
+    remedy = "convert the column to numbers or times"
     if shape.is_number:
-        remedy = (
-            "convert the column to numbers; if these count time since 1970, give time_unit "
-            "(--time-unit)"
-        )
-    elif not shape.has_format:
-        remedy = "convert the column to numbers or times"
+        remedy = reading.remedies.of_number
+    elif shape.has_format:
+        remedy = reading.remedies.of_format
     raise SourceError(
-        f"column {name!r} holds the {shape.noun} {shape.text!r} as text, and text sorts "
+        f"column {reading.name!r} holds the {shape.noun} {shape.text!r} as text, and text sorts "
         f"in another order: {remedy}"
     )
 
@@ -272,14 +288,13 @@ def _from_iso(texts: pa.Array, reading: _Options) -> pa.Array:
 def _from_forms(unique: pa.Array, texts: pa.Array, reading: _Options) -> pa.Array:
     """Read distinct texts in several forms of ISO 8601; ``texts`` are those of all rows."""
     iso, aware, normal = split_iso(unique)
-    _refuse_first(pc.invert(iso), texts, unique, reading, f"is not ISO 8601: {FORMAT_REMEDY}")
+    _refuse_first(
+        pc.invert(iso), texts, unique, reading, f"is not ISO 8601: {reading.remedies.of_format}"
+    )
     local = pc.invert(aware)
     if reading.input_timezone is None and pc.any(aware).as_py() and pc.any(local).as_py():
         zoned = unique.filter(aware)[0].as_py()
-        why = (
-            f"has no offset from UTC, but {zoned!r} has one: write all with an offset, or say with "
-            "input_timezone (--input-timezone) where those without one were taken"
-        )
+        why = f"has no offset from UTC, but {zoned!r} has one: {reading.remedies.of_offset}"
         _refuse_first(local, texts, unique, reading, why)
     named = unique.filter(aware), unique.filter(local)
     zoned = _cast_iso(normal.filter(aware), named[0], UTC, texts, reading)
@@ -302,7 +317,7 @@ def _cast_iso(
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if iso_times(normal[:middle], type_) is None else (middle, high)
-    why = f"is no time within the years 1678 to 2261: correct it, or {FORMAT_REMEDY}"
+    why = f"is no time within the years 1678 to 2261: correct it, or {reading.remedies.of_format}"
     raise value_fault(rows, own[low], reading.name, why)
 
 
