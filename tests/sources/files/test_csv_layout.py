@@ -68,7 +68,7 @@ def test_names_by_the_user():
         ("id x\n1 2\n", "only one column .*say in csv_delimiter"),
         ("x\n1,5\n2,5\n", "has no header"),
         ("17,2024-01-01,0.5\n", "has no header"),
-        ("x" * 300_000, "first line is longer than 256 KiB"),
+        ("x" * 300_000, "first line is longer than 64 KiB"),
         ("\n\n", "no line besides comments"),
     ],
 )

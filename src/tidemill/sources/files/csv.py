@@ -168,7 +168,7 @@ def _key(texts: pa.Array, type_: pa.DataType, numbers: Numbers, column: str, nam
     """Ids and times with the type that they have in all files; as text if that is no number."""
     found: pa.Array | None = texts
     if pt.is_int64(type_):
-        found = exact_integers(texts)
+        found = _integers(texts)
     elif pt.is_float64(type_):
         found = _floats(texts, numbers)
     if found is None:
@@ -177,6 +177,14 @@ def _key(texts: pa.Array, type_: pa.DataType, numbers: Numbers, column: str, nam
             "read; start again"
         )
     return found
+
+
+def _integers(texts: pa.Array) -> pa.Array | None:
+    """Texts as integers; that they read back as written is known from the scan."""
+    try:
+        return texts.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
 
 
 CSV = Format(

@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from tidemill.errors import SourceError, shorten
@@ -17,6 +17,8 @@ from tidemill.sources.files.csv_text import Utf8Text, comment_marks, split_lines
 __all__ = ["Layout", "find_layout"]
 
 DELIMITERS = (",", ";", "\t", "|")
+#: Rows whose fields are looked at to tell the delimiter.
+SAMPLE_ROWS = 200
 #: The share of records that must have as many fields as the header.
 REGULAR = 0.5
 #: Excel's own first line, such as ``sep=;``.
@@ -69,7 +71,7 @@ def find_layout(text: Utf8Text, reading: Reading) -> Layout:
     if not text.is_whole:
         lines = lines[:-1]
     if not lines:
-        raise SourceError(f"{text.name} is not a CSV file: its first line is longer than 256 KiB")
+        raise SourceError(f"{text.name} is not a CSV file: its first line is longer than 64 KiB")
     _refuse_page(lines[0], text.name)
     given = reading.csv_delimiter
     first = 0
@@ -99,15 +101,25 @@ class _Head:
     lines: list[str]
     kept: list[int]  # those that are no comments
     reading: Reading
+    known: dict[str, list[_Record]] = field(default_factory=dict)  # by delimiter
 
     def records(self, delimiter: str) -> list[_Record]:
         """The records, without empty lines."""
+        if delimiter not in self.known:
+            self.known[delimiter] = self._parsed(delimiter)
+        return self.known[delimiter]
+
+    def _parsed(self, delimiter: str) -> list[_Record]:
         reader = csv.reader((self.lines[place] for place in self.kept), delimiter=delimiter)
         try:
             found = [_Record(one, self.kept[reader.line_num - 1] + 1) for one in reader]
         except csv.Error as error:
             raise SourceError(f"{self.name} cannot be read as CSV: {error}") from None
         return [one for one in found if len(one.fields) > 1 or "".join(one.fields).strip()]
+
+    def holds(self, text: str) -> bool:
+        """Whether a text is in one of the lines."""
+        return any(text in self.lines[place] for place in self.kept)
 
 
 # The delimiter
@@ -124,7 +136,7 @@ class _Candidate(NamedTuple):
 def _find_delimiter(head: _Head, given: str | None) -> str:
     if given is not None:
         return given
-    seen = [_candidate(head, delimiter) for delimiter in DELIMITERS]
+    seen = [_candidate(head, delimiter) for delimiter in DELIMITERS if head.holds(delimiter)]
     found = [one for one in seen if one is not None and one.regular >= REGULAR]
     if not found:
         _check_one_column(head)
@@ -145,7 +157,7 @@ def _candidate(head: _Head, delimiter: str) -> _Candidate | None:
     if count is None:
         return None
     rows = [one.fields for one in records if len(one.fields) == count]
-    fields = [field for row in rows[1:] for field in row]
+    fields = [field for row in rows[1:SAMPLE_ROWS] for field in row]
     numeric = sum(_is_data(field) or is_null_word(field) for field in fields)
     return _Candidate(delimiter, len(rows) / len(records), numeric / max(len(fields), 1))
 
@@ -266,10 +278,10 @@ def _is_unit_row(rows: Sequence[Sequence[str]]) -> bool:
         return False
     first, *others = rows
     units = 0
-    for field, column in zip(first, zip(*others, strict=True), strict=True):
-        if _is_data(field) or (not _all_data(column) and not is_null_word(field)):
+    for one, column in zip(first, zip(*others, strict=True), strict=True):
+        if _is_data(one) or (not _all_data(column) and not is_null_word(one)):
             return False
-        units += not is_null_word(field)
+        units += not is_null_word(one)
     return units > 0
 
 

@@ -20,7 +20,7 @@ from tidemill.errors import SourceError
 __all__ = ["NO_COMMENTS", "RowText", "Utf8Text", "comment_marks", "split_lines"]
 
 #: Bytes from which the dialect of a file is told.
-HEAD_BYTES = 2**18
+HEAD_BYTES = 2**16
 #: What begins a comment if nobody says so; a line that could as well be a row is refused.
 COMMENTS = ("#", "//")
 #: The word for files without comments.
@@ -177,7 +177,7 @@ class RowText(io.RawIOBase):
         block = self._line + (self._next or b"")
         # A line end of two characters is not cut in two.
         end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1
-        self._next = self._text.read_block(max(size - len(block) + end, HEAD_BYTES)) or None
+        self._next = self._text.read_block(max(size - len(block) + end, size // 2)) or None
         if self._next is None:
             end = len(block)
         lines, self._line = block[:end], block[end:]
@@ -207,7 +207,7 @@ class RowText(io.RawIOBase):
 
     def _check_comment(self, line: bytes) -> None:
         """Refuse a line that may be a comment or a row."""
-        text = line.decode(errors="replace").strip()
+        text = line.decode(errors="replace").rstrip("\r\n")
         if not self._is_told and _count_fields(text, self._delimiter) == self._fields:
             mark = next(mark for mark in COMMENTS if text.startswith(mark))
             raise SourceError(
