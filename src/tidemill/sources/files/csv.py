@@ -153,6 +153,9 @@ def _typed(table: CsvTable, source: Source, used: Sequence[str]) -> Iterator[pa.
     numbers = numbers_of(table, source.columns)
     rows = 0
     for batch in table.batches(used):
+        if not used:
+            yield batch
+            continue
         arrays = []
         for column, texts in zip(used, batch.columns, strict=True):
             if column in source.columns.values:

@@ -55,18 +55,18 @@ class CsvTable:
         return self.layout.names.index(column)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Columns as text, exactly as it was written.
+        """Columns as text, exactly as it was written; without any, one for the number of rows.
 
         Raises
         ------
         SourceError
             If a row has too few or too many fields, or text is not in the encoding.
         """
-        places = [str(self.place(column)) for column in columns]
+        places = [str(self.place(column)) for column in columns] or ["0"]
         try:
             for batch in self._parsed(places):
                 arrays = [self._bare(batch.column(place), int(place)) for place in places]
-                yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+                yield pa.RecordBatch.from_arrays(arrays, names=list(columns) or [""])
         except pa.ArrowInvalid as error:
             if not str(error).startswith("Empty CSV file"):
                 raise SourceError(self._explain(str(error))) from error

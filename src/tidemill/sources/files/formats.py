@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tidemill.sources.files.arrow_ipc import ARROW_IPC
 from tidemill.sources.files.compression import without_compression
 from tidemill.sources.files.csv import CSV
 from tidemill.sources.files.file_format import Format
+from tidemill.sources.files.json_lines import JSON_LINES
+from tidemill.sources.files.orc import ORC
 from tidemill.sources.files.parquet import PARQUET
 
 __all__ = ["FORMATS", "SUFFIXES", "format_of", "is_any_text"]
 
 #: The name of each format, as in ``Source.format``.
-FORMATS: Mapping[str, Format] = {"parquet": PARQUET, "csv": CSV}
+FORMATS: Mapping[str, Format] = {
+    "parquet": PARQUET,
+    "csv": CSV,
+    "json_lines": JSON_LINES,
+    "arrow_ipc": ARROW_IPC,
+    "orc": ORC,
+}
 
 #: The format's name for every suffix.
 SUFFIXES: Mapping[str, str] = {
