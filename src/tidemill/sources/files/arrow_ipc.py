@@ -17,22 +17,20 @@ __all__ = ["ARROW_IPC"]
 
 #: The first bytes of files whose batches can be read in any order; streams have none.
 FILE_MARK = b"ARROW1"
-#: Those of Feather's first version, which is no Arrow IPC.
+#: The end of a stream.
+END = b"\xff\xff\xff\xff\0\0\0\0"
+#: The first bytes of Feather's first version, which is no Arrow IPC.
 OLD_MARK = b"FEA1"
 
 
 def _batches(
-    file: pa.NativeFile, name: str, columns: Sequence[str] | None, first: int, last: int | None
+    file: pa.NativeFile, columns: Sequence[str] | None, first: int, last: int | None
 ) -> Iterator[pa.RecordBatch]:
     """Record batches ``first`` to ``last`` (exclusive) with those of the columns that it has.
 
     Without any of them, and with None, a batch has the first column, for the number of rows.
     """
-    mark = file.read(len(FILE_MARK))
-    file.seek(0)
-    if mark.startswith(OLD_MARK):
-        raise SourceError(f"{name} is of Feather's first version: write it again with version 2")
-    if mark != FILE_MARK:
+    if not _starts_with(file, FILE_MARK):
         with pa.ipc.open_stream(file) as stream:
             names = _present(stream.schema, columns)
             for place, batch in enumerate(stream):
@@ -48,15 +46,20 @@ def _batches(
             yield reader.get_batch(place).select(names)
 
 
+def _starts_with(file: pa.NativeFile, mark: bytes) -> bool:
+    file.seek(0)
+    start = file.read(len(mark))
+    file.seek(0)
+    return bool(start == mark)
+
+
 def _present(schema: pa.Schema, columns: Sequence[str] | None) -> list[str]:
     own = frozenset(schema.names)
     return [name for name in columns or () if name in own] or schema.names[:1]
 
 
 def _schema(file: pa.NativeFile) -> pa.Schema:
-    mark = file.read(len(FILE_MARK))
-    file.seek(0)
-    opened = pa.ipc.open_file if mark == FILE_MARK else pa.ipc.open_stream
+    opened = pa.ipc.open_file if _starts_with(file, FILE_MARK) else pa.ipc.open_stream
     with opened(file) as reader:
         return reader.schema
 
@@ -64,12 +67,29 @@ def _schema(file: pa.NativeFile) -> pa.Schema:
 def _describe(file: pa.NativeFile, name: str, size: int, reading: Reading) -> Description:
     """Schema and rows; the batches are looked at, as nothing else tells their rows."""
     del reading
+    if _starts_with(file, OLD_MARK):
+        raise SourceError(f"{name} is of Feather's first version: write it again with version 2")
     if not size:
         raise SourceError(f"{name} is empty: write it again, or remove it from the input")
-    rows = [batch.num_rows for batch in _batches(file, name, None, 0, None)]
+    _refuse_open_end(file, name, size)
+    rows = [batch.num_rows for batch in _batches(file, None, 0, None)]
     file.seek(0)
     schema = _schema(file)
     return Description(schema, sum(rows), len(rows), str(rows).encode(), tuple(rows))
+
+
+def _refuse_open_end(file: pa.NativeFile, name: str, size: int) -> None:
+    """Refuse a stream without its end: Arrow takes one that was cut between batches for whole."""
+    if _starts_with(file, FILE_MARK):
+        return
+    file.seek(max(size - len(END), 0))
+    end = file.read()
+    file.seek(0)
+    if end != END:
+        raise SourceError(
+            f"{name} does not end like an Arrow stream: it is cut off or something else; write it "
+            "again, or remove it from the input"
+        )
 
 
 def _touches(window: Window, columns: ColumnRoles, reading: Reading, metadata: Any) -> bool:
@@ -82,7 +102,7 @@ def _group_bounds(source: Source, index: int) -> Iterator[GroupBounds]:
     """The rows of every batch; their ids have to be read."""
     name, groups = file_name(source, index), source.files[index].groups
     with located(name), open_planned(source, index) as file:
-        for group, batch in enumerate(_batches(file, name, None, 0, groups)):
+        for group, batch in enumerate(_batches(file, None, 0, groups)):
             yield GroupBounds(group, batch.num_rows, None)
 
 
@@ -92,7 +112,7 @@ def _read_groups(
     """Stream columns of some batches, cut where they are longer than ``rows``."""
     name, planned = file_name(source, span.file), source.files[span.file]
     with located(name), open_planned(source, span.file) as file:
-        batches = _batches(file, name, columns, span.first, span.last)
+        batches = _batches(file, columns, span.first, span.last)
         if (span.first, span.last) == (0, planned.groups) and source.window is None:
             batches = check_row_count(batches, planned.rows, name)
         for batch in batches:

@@ -146,7 +146,7 @@ def _find_delimiter(head: _Head, given: str | None) -> str:
     if any(one.numeric == best.numeric or one.regular > best.regular for one in rivals):
         raise SourceError(
             f"{head.name} could be separated by {' or '.join(repr(one.delimiter) for one in found)}"
-            ": say which in csv_delimiter"
+            ": say which in csv_delimiter (--csv-delimiter)"
         )
     return best.delimiter
 
@@ -180,8 +180,8 @@ def _check_one_column(head: _Head) -> None:
         return
     raise SourceError(
         f"{head.name} has only one column if its columns are separated by ',', ';', a tab or '|' "
-        f"(first line: {head.lines[head.kept[0]].strip()[:80]!r}): say in csv_delimiter what "
-        "separates them"
+        f"(first line: {head.lines[head.kept[0]].strip()[:80]!r}): say in csv_delimiter "
+        "(--csv-delimiter) what separates them"
     )
 
 
@@ -251,7 +251,8 @@ def _check_header(
         hint = f" (the line before it has {len(above)} fields)" if above else ""
         raise SourceError(
             f"{head.name} has no header: its first row is {shorten(map(repr, names))}{hint}; name "
-            "the columns in columns, or write a line of names with as many fields as the rows"
+            "the columns in columns (--column), or write a line of names with as many fields as "
+            "the rows"
         )
     for name in names:
         try:
@@ -264,7 +265,8 @@ def _refuse_encoding(file: str, name: str) -> None:
     raw = name.encode(errors="surrogateescape")
     raise SourceError(
         f"{file} is not UTF-8: a column's name is {raw.decode('latin-1')!r} in latin-1 and "
-        f"{raw.decode('cp1252', 'replace')!r} in cp1252: say the encoding in csv_encoding"
+        f"{raw.decode('cp1252', 'replace')!r} in cp1252: say the encoding in "
+        "csv_encoding (--csv-encoding)"
     )
 
 

@@ -144,7 +144,8 @@ def find_numbers(
     >>> find_numbers(["1,234"], "a.csv")
     Traceback (most recent call last):
     tidemill.errors.SourceError: a.csv: '1,234' is 1234 or 1.234: say csv_decimal=',' if the comma \
-begins the decimals, csv_thousands=',' if it separates thousands
+begins the decimals (--csv-decimal), csv_thousands=',' if it separates thousands \
+(--csv-thousands)
     """
     seen = _Evidence({}, {}, {})
     for text in texts:
@@ -184,8 +185,8 @@ def _decimal(seen: _Evidence, thousands: str | None, name: str) -> str:
         text = seen.is_open[","]
         raise SourceError(
             f"{name}: {text!r} is {text.replace(',', '')} or {text.replace(',', '.')}: say "
-            "csv_decimal=',' if the comma begins the decimals, csv_thousands=',' if it separates "
-            "thousands"
+            "csv_decimal=',' if the comma begins the decimals (--csv-decimal), csv_thousands=',' "
+            "if it separates thousands (--csv-thousands)"
         )
     return "."
 
@@ -204,7 +205,8 @@ def _refuse(name: str, *texts: str) -> None:
     listed = " and ".join(map(repr, dict.fromkeys(texts)))
     raise SourceError(
         f"{name}: {listed} do not show one decimal separator and one for thousands: name them in "
-        "csv_decimal and csv_thousands, and fix the numbers that are written otherwise"
+        "csv_decimal and csv_thousands (--csv-decimal, --csv-thousands), and fix the numbers "
+        "that are written otherwise"
     )
 
 
@@ -283,14 +285,15 @@ def _careful(texts: pa.Array, numbers: Numbers, where: str, first_row: int) -> p
 def _refuse_text(texts: pa.Array, place: int, numbers: Numbers, where: str, first_row: int) -> None:
     text = texts[place].as_py()
     remedy = (
-        "fix it, name a word for a missing value in csv_null, or leave the column out by naming "
-        "the columns to use in column_value"
+        "fix it, name a word for a missing value in csv_null (--csv-null), or leave the column out "
+        "by naming the columns to use in column_value"
     )
     if looks_like_number(text):
         thousands = f" and thousands {numbers.thousands!r}" if numbers.thousands else ""
         remedy = (
             f"numbers are read with the decimal separator {numbers.decimal!r}{thousands}: name "
-            "the right ones in csv_decimal and csv_thousands, or fix the number"
+            "the right ones in csv_decimal and csv_thousands (--csv-decimal, --csv-thousands), or "
+            "fix the number"
         )
     raise SourceError(f"{where}, row {first_row + place}: {text[:80]!r} is not a number; {remedy}")
 

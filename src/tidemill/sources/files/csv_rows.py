@@ -109,14 +109,14 @@ class CsvTable:
             return (
                 f"{self.name}, row {row}: {got} fields instead of {wanted}: {line[:80]!r}; fix or "
                 "remove the row, or put quotes around text that holds a delimiter "
-                f"({self.layout.delimiter!r}; another one is named in csv_delimiter)"
+                f"({self.layout.delimiter!r}; say another one in csv_delimiter, --csv-delimiter)"
             )
         if (found := _ENCODING.search(message)) is not None:
             place, row = found.groups()
             where = f"column {self.layout.names[int(place)]!r}" + (f", row {row}" if row else "")
             return (
                 f"{self.name}: {where}: text is not in {self.text.encoding}: say the file's "
-                "encoding in csv_encoding"
+                "encoding in csv_encoding (--csv-encoding)"
             )
         return f"{self.name} cannot be read as CSV: {message}"
 

@@ -100,7 +100,7 @@ class Utf8Text:
         if b"\0" in raw:
             raise SourceError(
                 f"{self.name} holds NUL bytes: it is damaged, or its encoding is one such as "
-                "'utf-16-le', which csv_encoding has to name"
+                "'utf-16-le', which csv_encoding (--csv-encoding) has to name"
             )
         return raw
 
@@ -212,8 +212,8 @@ class RowText(io.RawIOBase):
             mark = next(mark for mark in COMMENTS if text.startswith(mark))
             raise SourceError(
                 f"{self._text.name}: the line {text[:80]!r} may be a comment or a row: say "
-                f"csv_comment={mark!r} if it is a comment, csv_comment={NO_COMMENTS!r} if it is a "
-                "row"
+                f"csv_comment={mark!r} (--csv-comment) if it is a comment, {NO_COMMENTS!r} if it "
+                "is a row"
             )
 
     def _count_quotes(self, lines: bytes) -> None:

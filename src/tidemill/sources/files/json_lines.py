@@ -69,7 +69,7 @@ class _File:
 
     def _parsed(self, lines: Sequence[bytes], first: int) -> list[Row]:
         try:
-            rows = json.loads(b"[" + b",".join(lines) + b"]")
+            rows: list[Row] = json.loads(b"[" + b",".join(lines) + b"]")
         except ValueError:
             rows = []
         if len(rows) != len(lines) or not all(isinstance(row, dict) for row in rows):
@@ -145,15 +145,14 @@ def _check(
     allowed = (int, float, bool, type(None)) if is_value else (int, float, str, type(None))
     limit = LARGEST_INTEGER if is_value else LARGEST_INT64
     for place, one in enumerate(found):
-        kind = type(one)
-        if kind is int:
-            if abs(one) > limit:  # type: ignore[call-overload]
+        if isinstance(one, int) and not isinstance(one, bool):
+            if abs(one) > limit:
                 bound = "2**53, up to which float64 is exact" if is_value else "those of int64"
                 raise DataError(
                     f"{where}, row {first + place}: {one} is an integer beyond {bound}: write it "
                     f"as {'a float if rounded values will do' if is_value else 'text'}"
                 )
-        elif kind not in allowed:
+        elif type(one) not in allowed:
             wanted = "a number" if is_value else "a number or text"
             raise SourceError(
                 f"{where}, row {first + place}: {json.dumps(one)[:80]} is not {wanted}: fix it, or "
