@@ -288,9 +288,10 @@ _TABLE = (
         "csv_comment",
         "Files",
         (Form(str, _FILLED),),
-        "What comment lines of CSV files begin with. Default: #.",
+        "What comment lines of CSV files begin with, or none where there are no comments. Default: "
+        "# and //, unless such a line could be a row.",
         None,
-        short="What comment lines of CSV files begin with; default: #.",
+        short="What comment lines of CSV files begin with, or none; default: # and //.",
     ),
     FlowParameter(
         "csv_null",

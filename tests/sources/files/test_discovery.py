@@ -10,7 +10,14 @@ from tidemill.sources.files.discovery import discover
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("b.csv", "deep/a.csv", "deep/_log.csv", ".git/c.csv", "_old/d.csv", "notes.txt"):
+    for name in (
+        "b.csv",
+        "deep/a.csv",
+        "deep/_log.csv",
+        ".git/c.csv",
+        "_old/data.xls",
+        "notes.txt",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("id,x\n")
     return tmp_path
@@ -55,7 +62,7 @@ def test_links_are_followed(folder, tmp_path_factory):
     [
         ([], "the input is an empty list"),
         ("missing", r"no input files at '.*missing': give a file, folder or glob"),
-        ("notes.txt", r"cannot read '.*notes\.txt': input files end in \.parquet, \.pq, \.csv"),
+        ("_old/data.xls", r"cannot read '.*data\.xls': input files end in \.parquet, \.pq, \.csv"),
     ],
 )
 def test_locations_without_input(folder, location, message):
@@ -99,3 +106,13 @@ def test_a_pattern_gives_every_file_its_columns(folder):
     assert [one.constants for one in files] == [(("id", "b"),), (("id", "a"),)]
     with pytest.raises(SourceError, match=r"b\.csv does not match id_from_path='s_\{id\}\.csv'"):
         discover(folder, None, "s_{id}.csv")
+
+
+def test_text_files_are_input_if_there_is_no_other(tmp_path, folder):
+    assert names(folder) == ["b.csv", "deep/a.csv"]
+    assert names(folder / "notes.txt") == ["notes.txt"]
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "a.txt").write_text("id,x\n")
+    (alone / "b.txt.gz").write_text("id,x\n")
+    assert names(alone) == ["a.txt", "b.txt.gz"]

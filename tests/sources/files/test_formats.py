@@ -4,7 +4,9 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import feather, orc
 
 from tidemill.model.plan import GroupSpan
 from tidemill.sources.files import discovery, formats, read, statistics, text_times
@@ -18,6 +20,9 @@ FRAME = pd.DataFrame({"id": np.repeat([1, 2, 3], 4), "time": range(12), "x": np.
 WRITE = {
     "parquet": lambda path: FRAME.to_parquet(path, row_group_size=6),
     "csv": lambda path: FRAME.to_csv(path, index=False),
+    "json_lines": lambda path: FRAME.to_json(path, orient="records", lines=True),
+    "arrow_ipc": lambda path: feather.write_feather(FRAME, path, chunksize=6),
+    "orc": lambda path: orc.write_table(pa.Table.from_pandas(FRAME), path),
 }
 
 
@@ -26,6 +31,8 @@ def test_the_suffixes_of_formats_do_not_overlap():
     assert sorted(SUFFIXES) == sorted(suffixes)
     for name, one in FORMATS.items():
         assert {format_of(f"A{suffix.upper()}") for suffix in one.suffixes} == {name}
+        packed = {None} if one.is_self_describing else {name}
+        assert {format_of(f"a{suffix}.zst") for suffix in one.suffixes} == packed
 
 
 @pytest.mark.parametrize("name", FORMATS)

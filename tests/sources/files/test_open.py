@@ -173,8 +173,8 @@ def test_formats_are_not_mixed(folder):
     FRAME.to_csv(folder / "c.csv")
     with pytest.raises(SourceError, match="mixes formats"):
         open_source(folder, column_id="id")
-    with pytest.raises(SourceError, match=r"cannot read .*notes\.txt"):
-        open_source(folder / "notes.txt", column_id="id")
+    with pytest.raises(SourceError, match=r"cannot read .*e\.parquet\.tmp"):
+        open_source(folder / "e.parquet.tmp", column_id="id")
 
 
 def test_kinds_of_the_long_format_are_found_in_all_row_groups(tmp_path):

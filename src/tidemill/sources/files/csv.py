@@ -1,7 +1,7 @@
-"""CSV files as record batches of one schema, streamed.
+"""CSV files as record batches: columns of values as float64, the others as their roles allow.
 
-The types come from the first block of the first file; values are read as float64, so that a
-column that starts with whole numbers may go on with fractions.
+One pass over a file tells what its columns of ids, times and kinds can be; nothing is guessed from
+the first rows but the layout, and what contradicts it later is an error that names the row.
 """
 
 from __future__ import annotations
@@ -11,145 +11,119 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 import pyarrow.types as pt
 
-from tidemill.errors import DataError, SourceError
+from tidemill.errors import SourceError
 from tidemill.model.plan import GroupSpan
 from tidemill.model.source import ColumnRoles, Reading, Source, Window
 from tidemill.sources.files.access import check_row_count, file_name, open_planned
+from tidemill.sources.files.csv_numbers import Numbers, exact_integers, parse_numbers
+from tidemill.sources.files.csv_rows import CsvTable, numbers_of, open_table, refuse_empty
 from tidemill.sources.files.file_format import Description, Format, GroupBounds
-from tidemill.sources.files.schema import read_schema
+from tidemill.sources.files.schema import input_columns, read_schema
 
-__all__ = ["CSV", "csv_schema", "read_csv", "value_types"]
-
-#: Bytes parsed at a time; the types are inferred from the first block.
-BLOCK_BYTES = 4 * 2**20
+__all__ = ["CSV"]
 
 
-def csv_schema(file: pa.NativeFile, name: str) -> pa.Schema:
-    """Infer the column names and types of a CSV file.
+class _Keys:
+    """What the texts of a column of ids or times can be; narrowest type first."""
 
-    Raises
-    ------
-    SourceError
-        If the file is empty or is not a table.
+    def __init__(self, types: list[pa.DataType], numbers: Numbers) -> None:
+        """Begin with no text seen; the last of the types holds any."""
+        self._types = types
+        self._numbers = numbers
+        self._is_seen = False
 
-    Examples
-    --------
-    >>> data = pa.BufferReader(chr(10).join(["id,x", "1,0.5"]).encode())
-    >>> csv_schema(data, "a.csv").types
-    [DataType(int64), DataType(double)]
-    """
-    read = pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES)
+    def add(self, texts: pa.Array) -> None:
+        """Drop the types that do not hold these texts."""
+        self._is_seen |= len(texts) > 0
+        while not self._holds(texts):
+            del self._types[0]
+
+    def _holds(self, texts: pa.Array) -> bool:
+        if pt.is_integer(self._types[0]):
+            return exact_integers(texts) is not None
+        return pt.is_string(self._types[0]) or _floats(texts, self._numbers) is not None
+
+    @property
+    def type(self) -> pa.DataType:
+        """The narrowest type that holds all texts; null before there is one."""
+        return self._types[0] if self._is_seen else pa.null()
+
+
+def _floats(texts: pa.Array, numbers: Numbers) -> pa.Array | None:
+    """Texts as float64, or None if one is not a number."""
     try:
-        with pacsv.open_csv(_decompressed(file, name), read_options=read) as reader:
-            return reader.schema
-    except pa.ArrowInvalid as error:
-        raise SourceError(f"{name} cannot be read as CSV: {error}") from error
+        found = parse_numbers(texts, _without_words(numbers), "", 0)
+    except SourceError:
+        return None
+    return None if pc.any(pc.is_nan(found)).as_py() or found.null_count else found
 
 
-def value_types(schema: pa.Schema, columns: ColumnRoles) -> pa.Schema:
-    """Turn whole numbers in value columns into float64, and columns without a type into text.
-
-    Examples
-    --------
-    >>> inferred = pa.schema({"id": pa.null(), "x": pa.int64()})
-    >>> value_types(inferred, ColumnRoles("id", None, None, ("x",))).types
-    [DataType(string), DataType(double)]
-    """
-    return pa.schema([_typed(field, is_value=field.name in columns.values) for field in schema])
+def _without_words(numbers: Numbers) -> Numbers:
+    return Numbers(numbers.decimal, numbers.thousands, ())
 
 
-def _typed(field: pa.Field, *, is_value: bool) -> pa.Field:
-    if is_value and (pt.is_integer(field.type) or pt.is_null(field.type)):
-        return field.with_type(pa.float64())
-    return field.with_type(pa.string()) if pt.is_null(field.type) else field
-
-
-def read_csv(
-    file: pa.NativeFile, name: str, schema: pa.Schema, columns: Sequence[str]
-) -> Iterator[pa.RecordBatch]:
-    """Stream columns of a CSV file with the given types.
-
-    Raises
-    ------
-    SourceError
-        If a value does not have its column's type; the message names row and column.
-    DataError
-        If a text column that is not a value is empty in a row.
-
-    Examples
-    --------
-    >>> data = pa.BufferReader(chr(10).join(["id,x", "1,0.5", "2,oops"]).encode())
-    >>> schema = pa.schema({"id": pa.int64(), "x": pa.float64()})
-    >>> list(read_csv(data, "a.csv", schema, ["id", "x"]))
-    Traceback (most recent call last):
-    tidemill.errors.SourceError: a.csv: In CSV column #1: Row #3: CSV conversion error to double: \
-invalid value 'oops'; the types of columns come from the first rows of the first file: fix the \
-value, or write Parquet, which states its types
-    """
-    reader = None
-    try:
-        reader = pacsv.open_csv(
-            _decompressed(file, name),
-            read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
-            convert_options=pacsv.ConvertOptions(
-                column_types=schema, include_columns=list(columns), strings_can_be_null=False
-            ),
-        )
-        for batch in reader:
-            _refuse_empty_text(batch, name)
-            yield batch
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise SourceError(
-            f"{name}: {error}; the types of columns come from the first rows of the first file: "
-            "fix the value, or write Parquet, which states its types"
-        ) from error
-    finally:
-        if reader is not None:
-            reader.close()
-
-
-def _refuse_empty_text(batch: pa.RecordBatch, name: str) -> None:
-    """Refuse empty text: it is a missing id, sort value or kind, which Arrow reads as ''."""
-    for field, column in zip(batch.schema, batch.columns, strict=True):
-        if pt.is_string(field.type):
-            empty = pc.sum(pc.equal(column, "")).as_py()
-            if empty:
-                raise DataError(
-                    f"{name}: column {field.name!r} is empty in {empty} rows; every row needs an "
-                    "id, and a sort value and kind where these are named: drop these rows or fill "
-                    "them in"
-                )
-
-
-def _decompressed(file: pa.NativeFile, name: str) -> pa.NativeFile:
-    return pa.CompressedInputStream(file, "gzip") if name.lower().endswith(".gz") else file
-
-
-# A CSV file is one group.
-
-
-def _describe(file: pa.NativeFile, name: str, size: int, reading: Reading) -> Description:
-    del size, reading
-    return Description(csv_schema(file, name), rows=0, groups=1)
+# One pass over a file
 
 
 def _scan(
     file: pa.NativeFile, name: str, size: int, reading: Reading, columns: ColumnRoles
 ) -> Description:
-    del size, reading
-    found = csv_schema(file, name)
-    typed = value_types(found, columns)
-    keys = [one if pt.is_null(one.type) else typed.field(one.name) for one in found]
-    return Description(pa.schema(keys), rows=0, groups=1)
+    """The types of the columns that are read, and the number of rows."""
+    del size
+    with open_table(file, name, reading) as table:
+        used = [column for column in input_columns(columns) if column in table.layout.header]
+        numbers = numbers_of(table, columns)
+        keys = {one: _keys(one, columns, numbers) for one in used if one not in columns.values}
+        rows, kinds = 0, pa.array([], pa.string())
+        for batch in table.batches(used):
+            for column, texts in zip(used, batch.columns, strict=True):
+                if column in keys:
+                    refuse_empty(texts, column, name, rows + 1)
+                    keys[column].add(texts)
+                else:
+                    parse_numbers(texts, numbers, _where(name, column), rows + 1)
+            if columns.kind in keys:
+                kinds = pa.concat_arrays([kinds, batch.column(columns.kind).unique()]).unique()
+            rows += batch.num_rows
+    value = pa.float64() if rows else pa.null()
+    types = {one: keys[one].type if one in keys else value for one in used}
+    found = frozenset(kinds.to_pylist()) if columns.kind in keys else None
+    return Description(
+        pa.schema([(one, types.get(one, pa.null())) for one in table.layout.header]),
+        rows=rows,
+        groups=1,
+        kinds=found,
+    )
+
+
+def _keys(column: str, columns: ColumnRoles, numbers: Numbers) -> _Keys:
+    if column == columns.kind:
+        return _Keys([pa.string()], numbers)
+    floats = [pa.float64()] if column == columns.sort else []
+    return _Keys([pa.int64(), *floats, pa.string()], numbers)
+
+
+def _where(name: str, column: str) -> str:
+    return f"{name}: column {column!r}"
+
+
+def _describe(file: pa.NativeFile, name: str, size: int, reading: Reading) -> Description:
+    """The names of the columns."""
+    del size
+    with open_table(file, name, reading) as table:
+        names = table.layout.header
+    return Description(pa.schema([(one, pa.null()) for one in names]), rows=0, groups=1)
 
 
 def _touches(window: Window, columns: ColumnRoles, reading: Reading, metadata: Any) -> bool:
     """Say that any file may hold rows of the window: only reading it tells."""
     del window, columns, reading, metadata
     return True
+
+
+# A CSV file is one group.
 
 
 def _group_bounds(source: Source, index: int) -> list[GroupBounds]:
@@ -164,29 +138,64 @@ def _read_groups(
     name = file_name(source, span.file)
     # 0 while they are being counted; the rows of a window are counted elsewhere
     counted = source.files[span.file].rows if source.window is None else 0
-    with open_planned(source, span.file) as file:
-        own = frozenset(csv_schema(file, name).names)
-    wanted = [column for column in columns if column in own] or sorted(own)[:1]  # for its rows
-    schema = _text_for_times(read_schema(source))
-    with open_planned(source, span.file) as file:
-        batches = read_csv(file, name, schema, wanted)
+    with (
+        open_planned(source, span.file) as file,
+        open_table(file, name, source.reading) as table,
+    ):
+        used = [column for column in columns if column in table.layout.header]
+        batches = _typed(table, source, used)
         yield from check_row_count(batches, counted, name) if counted else batches
 
 
-def _text_for_times(schema: pa.Schema) -> pa.Schema:
-    """The types to read: times as they are written, for :mod:`tidemill.sources.rows.times`."""
-    fields = (
-        field.with_type(pa.string()) if pt.is_timestamp(field.type) else field for field in schema
-    )
-    return pa.schema(list(fields))
+def _typed(table: CsvTable, source: Source, used: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """The rows, with the types in which the input is read."""
+    schema = read_schema(source)
+    numbers = numbers_of(table, source.columns)
+    rows = 0
+    for batch in table.batches(used):
+        if not used:
+            yield batch
+            continue
+        arrays = []
+        for column, texts in zip(used, batch.columns, strict=True):
+            if column in source.columns.values:
+                arrays.append(parse_numbers(texts, numbers, _where(table.name, column), rows + 1))
+            else:
+                refuse_empty(texts, column, table.name, rows + 1)
+                arrays.append(_key(texts, schema.field(column).type, numbers, column, table.name))
+        rows += batch.num_rows
+        yield pa.RecordBatch.from_arrays(arrays, names=list(used))
+
+
+def _key(texts: pa.Array, type_: pa.DataType, numbers: Numbers, column: str, name: str) -> pa.Array:
+    """Ids and times with the type that they have in all files; as text if that is no number."""
+    found: pa.Array | None = texts
+    if pt.is_int64(type_):
+        found = _integers(texts)
+    elif pt.is_float64(type_):
+        found = _floats(texts, numbers)
+    if found is None:
+        raise SourceError(
+            f"{_where(name, column)} is no longer of type {type_}: the file changed while it was "
+            "read; start again"
+        )
+    return found
+
+
+def _integers(texts: pa.Array) -> pa.Array | None:
+    """Texts as integers; that they read back as written is known from the scan."""
+    try:
+        return texts.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
 
 
 CSV = Format(
-    suffixes=(".csv", ".csv.gz"),
+    suffixes=(".csv", ".tsv", ".txt"),
     is_self_describing=False,
     describe=_describe,
+    scan=_scan,
     touches=_touches,
     group_bounds=_group_bounds,
     read_groups=_read_groups,
-    scan=_scan,
 )

@@ -20,7 +20,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from tidemill.errors import SourceError, shorten
-from tidemill.sources.files.formats import SUFFIXES, format_of
+from tidemill.sources.files.formats import SUFFIXES, format_of, is_any_text
 from tidemill.sources.files.path_columns import Constants, PathPattern, folder_columns
 from tidemill.storage.options import resolve_options
 from tidemill.storage.stores import Store, local_folder
@@ -164,9 +164,13 @@ def _resolve_local(path: Path, declared: list[pa.Field]) -> list[FoundFile]:
 
 
 def _readable(files: list[FoundFile], where: str) -> list[FoundFile]:
-    """Those whose names end in a known suffix; the others are named once, in the log."""
+    """Those whose names end in a known suffix; the others are named once, in the log.
+
+    Beside other input, ``.txt`` files are notes.
+    """
     known = [file for file in files if format_of(file.path)]
-    if skipped := sorted(file.path for file in files if not format_of(file.path)):
+    known = [file for file in known if not is_any_text(file.path)] or known
+    if skipped := sorted({file.path for file in files} - {file.path for file in known}):
         names = shorten((path[len(where) + 1 :] for path in skipped), 5)
         log.warning("%d files in %s are skipped, by their suffix: %s", len(skipped), where, names)
     return known
