@@ -13,6 +13,7 @@ from tidemill.execution.acceptance import Acceptance
 from tidemill.execution.plans import input_name
 from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
+from tidemill.sources.files.cautions import caution_of
 from tidemill.sources.files.schema import time_zone
 from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.intervals import IntervalRecord, file_identities, named_bad_files
@@ -157,8 +158,15 @@ def finished_record(
         part_checksums=totals.checksums,
         digest=published.digest,
         version=published.version,
-        notes=() if published.is_new else ("the sink showed this result already",),
+        notes=tuple(_notes(plan, published)),
     )
+
+
+def _notes(plan: Plan, published: Published) -> Iterator[str]:
+    if not published.is_new:
+        yield "the sink showed this result already"
+    if caution := caution_of(plan.source):
+        yield caution
 
 
 def _first_fields(run: Run, plan: Plan) -> RunRecord:

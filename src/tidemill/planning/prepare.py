@@ -24,6 +24,7 @@ from tidemill.planning.carryover import find_kept
 from tidemill.planning.features import features_left
 from tidemill.planning.parts import Seconds, make_parts
 from tidemill.planning.request import Request, source_text
+from tidemill.sources.files.cautions import caution_of
 from tidemill.sources.files.open import find_files, open_source
 from tidemill.sources.files.schema import NAIVE, time_zone, with_id_types
 from tidemill.sources.files.statistics import Statistics, gather_statistics
@@ -137,7 +138,7 @@ def prepare(request: Request) -> tuple[Plan, Statistics]:
 
 
 def warning_of(plan: Plan, statistics: Statistics) -> str:
-    """A warning to show before the run: calculators that are too slow for long series.
+    """A warning to show before the run: doubts about the input, and slow calculators.
 
     Returns
     -------
@@ -147,7 +148,8 @@ def warning_of(plan: Plan, statistics: Statistics) -> str:
     profile = statistics.profile
     features = plan.features
     lengths = dict.fromkeys(features, profile.lengths)
-    return costs.quadratic_warning(features, lengths, profile.counts)
+    slow = costs.quadratic_warning(features, lengths, profile.counts)
+    return "; ".join(one for one in (caution_of(plan.source), slow) if one)
 
 
 def result_key(
