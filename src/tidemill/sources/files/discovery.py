@@ -13,6 +13,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -172,8 +173,14 @@ def _readable(files: list[FoundFile], where: str) -> list[FoundFile]:
     known = [file for file in known if not is_any_text(file.path)] or known
     if skipped := sorted({file.path for file in files} - {file.path for file in known}):
         names = shorten((path[len(where) + 1 :] for path in skipped), 5)
-        log.warning("%d files in %s are skipped, by their suffix: %s", len(skipped), where, names)
+        _say_once(f"{len(skipped)} files in {where} are skipped, by their suffix: {names}")
     return known
+
+
+@lru_cache(maxsize=256)
+def _say_once(text: str) -> None:
+    """Log a warning, once in a process: a run looks at its input for each interval."""
+    log.warning("%s", text)
 
 
 def _stat(path: str) -> FoundFile:
