@@ -147,7 +147,7 @@ def test_other_settings_are_refused_as_a_whole_or_for_each_interval(run_of, sour
 def test_the_report_is_json_with_rows_and_digests_only_where_there_are_any(run_of):
     report = run_of(FakeRunner({NAMES[0]: [DataError("NaN")]})).carry_out().to_json()
     assert json.loads(json.dumps(report)) == report
-    assert list(report) == ["sink", "dry_run", "intervals"]
-    common = ["interval", "start", "state", "reason", "result"]
+    assert list(report) == ["sink", "dry_run", "intervals", "bad_files"]
+    common = ["interval", "label", "start", "state", "reason", "result"]
     assert list(report["intervals"][0]) == common
     assert list(report["intervals"][1]) == [*common, "rows", "digest"]

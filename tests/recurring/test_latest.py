@@ -230,6 +230,7 @@ def test_the_report_is_json_of_the_keys_that_pages_read(run_of):
     assert json.loads(json.dumps(report)) == report
     assert list(report) == [
         "interval", "label", "sink", "findings", "summaries", "holes", "outdated",
+        "bad_files",
     ]  # fmt: skip
     keys = ("interval", "label", "start", "state", "reason")
     assert {tuple(row) for row in report["findings"]} == {keys}

@@ -61,6 +61,7 @@ def test_a_latest_report_holds_lists_and_plain_values_only():
         "summaries": [{"rows": 5, "seconds": {}}],
         "holes": {"count": 12, "names": ["a", "b"], "commands": ["tidemill backfill"]},
         "outdated": {"count": 0, "names": [], "commands": []},
+        "bad_files": [],
     }
 
 

@@ -219,7 +219,7 @@ def test_a_file_that_changed_since_the_plan_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["000.parquet", "000.csv"])
 def test_a_file_that_changes_while_it_is_read_is_not_called_damaged(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("tidemill.sources.files.csv.BLOCK_BYTES", 2**12)  # some are read ahead
+    monkeypatch.setattr("tidemill.sources.files.csv_rows.BLOCK_BYTES", 2**12)  # some are read ahead
     frame = random_frame(n_rows=20_000)
     path = tmp_path / "in" / name
     path.parent.mkdir()
