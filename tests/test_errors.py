@@ -47,7 +47,7 @@ def test_the_drawing_is_the_tree():
 
 
 def test_all_classes_are_public():
-    named = {one.__name__ for one in CLASSES} | {"QuadraticWarning", "shorten"}
+    named = {one.__name__ for one in CLASSES} | {"QuadraticWarning", "explains_itself", "shorten"}
     assert errors.__all__ == sorted(named)
 
 
