@@ -148,6 +148,6 @@ def test_the_report_is_json_with_rows_and_digests_only_where_there_are_any(run_o
     report = run_of(FakeRunner({NAMES[0]: [DataError("NaN")]})).carry_out().to_json()
     assert json.loads(json.dumps(report)) == report
     assert list(report) == ["sink", "dry_run", "intervals"]
-    common = ["interval", "start", "state", "reason", "result"]
+    common = ["interval", "label", "start", "state", "reason", "result"]
     assert list(report["intervals"][0]) == common
     assert list(report["intervals"][1]) == [*common, "rows", "digest"]
