@@ -91,7 +91,7 @@ def test_append_calls_no_old_calculator(extract, fill, probe, source, sink, tmp_
     assert all("new features maximum, skewness" in one["reason"] for one in report["findings"])
     assert [one["columns"] for one in report["summaries"]] == [4, 4]
     start, end = "2026-11-17T00:00:00+00:00", "2026-11-18T00:00:00+00:00"
-    assert report["outdated"]["names"] == NAMES[:1]
+    assert report["outdated"]["names"] == ["2026-11-17"]
     (command,) = report["outdated"]["commands"]
     assert "--on-settings-change append" in command
     assert command.endswith(f"--start {start} --end {end}")
@@ -140,7 +140,7 @@ def test_recalculation_with_fewer_features(extract, fill, probe, sink):
         extract(old, on_settings_change="append")
     report = extract(old, on_settings_change="recalculate", on_nan="omit")
     assert states(report) == ["recalculated"] * 2
-    assert report["outdated"]["names"] == NAMES[:1]
+    assert report["outdated"]["names"] == ["2026-11-17"]
     assert "on_nan='omit' instead of 'quarantine'" in report["summaries"][0]["reason"]
     assert "- the settings changed, and all columns were calculated" in interval_page(report)
     matrix = tidemill.read_matrix(sink)

@@ -51,7 +51,7 @@ def test_a_report_names_the_first_and_counts_all(source, table):
     holes = between(DAILY, "2026-10-01", "2026-10-21")
     found = needs_backfill(about, {"column_id": "id"}, DAILY, holes)
     assert (found.count, len(found.names)) == (20, NAMED)
-    assert list(found.names) == [f"2026-10-{day:02}" for day in range(1, 1 + NAMED)]
+    assert list(found.names) == [f"2026-10-{day:02d}" for day in range(1, NAMED + 1)]
     (command,) = found.commands
     assert "--start 2026-10-01T00:00:00+00:00 --end 2026-10-21T00:00:00+00:00" in command
     assert needs_backfill(about, {}, DAILY, []).commands == ()

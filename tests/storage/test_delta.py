@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -230,23 +231,27 @@ def test_state_is_invisible_and_survives_vacuum(layout, write_parts):
     assert pl.read_delta(layout.url, storage_options=options).height == 6
 
 
+JANUARY, FEBRUARY = "20300101T000000Z", "20300201T000000Z"
+
+
 def test_intervals_are_replaced_one_by_one(layout, write_parts):
     options = layout.home.storage_options
     for number, (interval, ids) in enumerate(
-        [("2030-01", range(4)), ("2030-02", range(6)), ("2030-01", range(2))]
+        [(JANUARY, range(4)), (FEBRUARY, range(6)), (JANUARY, range(2))]
     ):
         key = layout.key(f"{number}" * 64)
         markers, schema = write_parts(key, ids, ["x__mean"], n_parts=2)
         assert go(layout, key, markers, schema, interval=interval).version == str(number)
         assert not go(layout, key, markers, schema, interval=interval).is_new
-    assert len(read_matrix(layout.url, "2030-01", options)) == 2
-    second = read_matrix(layout.url, "2030-02", options)
+    assert len(read_matrix(layout.url, "2030-01-01", options)) == 2
+    second = read_matrix(layout.url, "2030-02-01", options)
     assert (second.shape, second.index.name) == ((6, 1), "id")
     whole = read_matrix(layout.url, storage_options=options)
     assert whole.index.names == ["interval", "id"]
-    assert list(whole.index[:3]) == [("2030-01", 0), ("2030-01", 1), ("2030-02", 0)]
-    with pytest.raises(SinkError, match=r"'2030-03' is not published.*2030-01, 2030-02"):
-        read_matrix(layout.url, "2030-03", options)
+    first, second = (pd.Timestamp(month, tz="UTC") for month in ("2030-01", "2030-02"))
+    assert list(whole.index[:3]) == [(first, 0), (first, 1), (second, 0)]
+    with pytest.raises(SinkError, match=r"'2030-03-01' is not published.*2030-01-01 .*2030-02-01"):
+        read_matrix(layout.url, "2030-03-01", options)
 
 
 def test_a_table_without_intervals_has_none(layout, write_parts):

@@ -254,9 +254,7 @@ def _delta_files(
     options: Mapping[str, str] | None,
     declared: list[pa.Field],
 ) -> list[FoundFile]:
-    from deltalake import DeltaTable
-
-    table = DeltaTable(url, storage_options=dict(resolve_options(options or {})))
+    table = _open_table(url, options)
     features = table.protocol().reader_features or []
     if unreadable := [name for name in features if name in _UNREADABLE]:
         raise SourceError(
@@ -269,6 +267,19 @@ def _delta_files(
     if missing := [path for path in current if path not in by_path]:
         raise SourceError(f"files of the Delta table {url!r} are missing: {shorten(missing, 3)}")
     return [replace(by_path[path], constants=values) for path, values in current.items()]
+
+
+def _open_table(url: str, options: Mapping[str, str] | None) -> DeltaTable:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    try:
+        return DeltaTable(url, storage_options=dict(resolve_options(options or {})))
+    except (DeltaError, OSError, ValueError) as error:
+        raise SourceError(
+            f"the Delta table {url!r} cannot be opened ({error}); check its log, and that its "
+            "path holds no escape such as %20, which the Delta library reads as a space"
+        ) from error
 
 
 def _current_files(url: str, table: DeltaTable) -> dict[str, Constants]:
