@@ -192,7 +192,13 @@ READ = {
     "no-break spaces": ("id;x\n1;1\xa0234,5\n2;7\n", {}, [(1, 1234.5), (2, 7.0)]),
     "a comma by name": ("id;x\n1;1,234\n", {"csv_decimal": ","}, [(1, 1.234)]),
     "thousands by name": ("id;x\n1;1,234\n", {"csv_thousands": ","}, [(1, 1234.0)]),
-    "a point of decimals": ("id;x\n1;1.234\n", {}, [(1, 1.234)]),
+    "a point of decimals": ("id;x\n1;1.234\n2;0.5\n", {}, [(1, 1.234), (2, 0.5)]),
+    "a point by name": ("id;x\n1;1.234\n", {"csv_decimal": "."}, [(1, 1.234)]),
+    "a missing value that is a number": (
+        "id,x\n1,-999\n2,3\n",
+        {"csv_null": ("-999",)},
+        [(1, None), (2, 3.0)],
+    ),
     "truth values": ("id,x\n1,True\n2,false\n", {}, [(1, 1.0), (2, 0.0)]),
     "exact floats": (
         "id,x\n1,0.1\n2,1e300\n3,2.2250738585072014e-308\n",
@@ -223,6 +229,7 @@ def test_what_is_read(case, tmp_path, monkeypatch):
 
 REFUSED = {
     "1,234 alone": ("id;x\n1;1,234\n", "'1,234' is 1234 or 1.234: say csv_decimal=.*thousands"),
+    "1.234 between semicolons": ("id;x\n1;5\n2;1.234\n", "'1.234' is 1234 or 1.234: say csv_dec"),
     "both decimals": ("id;x\n1;0,5\n2;0.5\n", "'0,5' and '0.5' do not show one decimal"),
     "a comma later": ("id;x\n1;5\n" * 1 + "2;7\n3;x\n", "row 3: 'x' is not a number"),
     "no delimiter": ("id x\n1 2\n", "only one column .*csv_delimiter"),

@@ -8,6 +8,7 @@ from tidemill.errors import SourceError
 from tidemill.sources.files.csv_numbers import (
     NULL_WORDS,
     Numbers,
+    Points,
     exact_integers,
     find_numbers,
     parse_numbers,
@@ -65,6 +66,21 @@ def test_floats_read_back_bit_for_bit(form, decimal):
     texts = pa.array([form.format(float(x)).replace(".", decimal) for x in values])
     found = parse_numbers(texts, Numbers(decimal), "x", 1)
     np.testing.assert_array_equal(np.asarray(found).view(np.int64), bits)
+
+
+def test_points_are_looked_at_in_all_rows():
+    points = Points("a.csv")
+    points.add(pa.array(["1", None, "-2.345 "]))
+    with pytest.raises(SourceError, match=r"'-2\.345' is -2345 or -2\.345"):
+        points.check()
+    points.add(pa.array(["2.5"]))
+    points.check()
+
+
+def test_a_number_may_stand_for_a_missing_value():
+    numbers = find_numbers(["1", "-999"], "a.csv", nulls=["-999"])
+    found = parse_numbers(pa.array(["1", "-999", " -999 ", "-9990"]), numbers, "x", 1)
+    assert found.to_pylist() == [1.0, None, None, -9990.0]
 
 
 @pytest.mark.parametrize(("thousands", "decimal"), [(",", "."), (".", ","), (" ", ","), ("'", ".")])

@@ -27,9 +27,7 @@ def test_codes_are_places_among_all_categories(own):
 
 @pytest.mark.parametrize("own", [["high", "low"], ["low", "off"], ["low", "mid", "high", "off"]])
 def test_other_categories_and_other_orders_are_refused(own):
-    with pytest.raises(
-        DataError, match=r"column 'level' has the categories .*'low', 'mid'"
-    ):
+    with pytest.raises(DataError, match=r"column 'level' has the categories .*'low', 'mid'"):
         category_places(pa.array(own), LEVELS, "level")
 
 

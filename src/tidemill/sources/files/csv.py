@@ -17,7 +17,7 @@ from tidemill.errors import SourceError
 from tidemill.model.plan import GroupSpan
 from tidemill.model.source import ColumnRoles, Reading, Source, Window
 from tidemill.sources.files.access import check_row_count, file_name, open_planned
-from tidemill.sources.files.csv_numbers import Numbers, exact_integers, parse_numbers
+from tidemill.sources.files.csv_numbers import Numbers, Points, exact_integers, parse_numbers
 from tidemill.sources.files.csv_rows import CsvTable, numbers_of, open_table, refuse_empty
 from tidemill.sources.files.file_format import Description, Format, GroupBounds
 from tidemill.sources.files.schema import input_columns, read_schema
@@ -76,6 +76,8 @@ def _scan(
         used = [column for column in input_columns(columns) if column in table.layout.header]
         numbers = numbers_of(table, columns)
         keys = {one: _keys(one, columns, numbers) for one in used if one not in columns.values}
+        is_open = numbers.decimal == "." and table.layout.delimiter == ";"
+        points = Points(name) if is_open and reading.csv_decimal is None else None
         rows, kinds = 0, pa.array([], pa.string())
         for batch in table.batches(used):
             for column, texts in zip(used, batch.columns, strict=True):
@@ -84,9 +86,13 @@ def _scan(
                     keys[column].add(texts)
                 else:
                     parse_numbers(texts, numbers, _where(name, column), rows + 1)
+                    if points is not None:
+                        points.add(texts)
             if columns.kind in keys:
                 kinds = pa.concat_arrays([kinds, batch.column(columns.kind).unique()]).unique()
             rows += batch.num_rows
+    if points is not None:
+        points.check()
     value = pa.float64() if rows else pa.null()
     types = {one: keys[one].type if one in keys else value for one in used}
     found = frozenset(kinds.to_pylist()) if columns.kind in keys else None
@@ -191,7 +197,7 @@ def _integers(texts: pa.Array) -> pa.Array | None:
 
 
 CSV = Format(
-    suffixes=(".csv", ".tsv", ".txt"),
+    suffixes=(".csv", ".tsv", ".txt", ".zip"),
     is_self_describing=False,
     describe=_describe,
     scan=_scan,

@@ -16,6 +16,7 @@ from tidemill.errors import DataError, SourceError
 __all__ = [
     "NULL_WORDS",
     "Numbers",
+    "Points",
     "exact_integers",
     "find_numbers",
     "is_null_word",
@@ -53,6 +54,11 @@ class Numbers:
     decimal: str = "."
     thousands: str | None = None
     nulls: tuple[str, ...] = NULL_WORDS
+
+    @property
+    def has_numeric_nulls(self) -> bool:
+        """Whether a word for a missing value is a number, such as -999."""
+        return any(map(looks_like_number, self.nulls[len(NULL_WORDS) :]))
 
     @property
     def pattern(self) -> str:
@@ -182,13 +188,17 @@ def _decimal(seen: _Evidence, thousands: str | None, name: str) -> str:
     if "." in separators:
         return ","
     if "," in seen.is_open:
-        text = seen.is_open[","]
-        raise SourceError(
-            f"{name}: {text!r} is {text.replace(',', '')} or {text.replace(',', '.')}: say "
-            "csv_decimal=',' if the comma begins the decimals (--csv-decimal), csv_thousands=',' "
-            "if it separates thousands (--csv-thousands)"
-        )
+        raise _open_question(name, ",", seen.is_open[","])
     return "."
+
+
+def _open_question(name: str, mark: str, text: str) -> SourceError:
+    called = "comma" if mark == "," else "point"
+    return SourceError(
+        f"{name}: {text!r} is {text.replace(mark, '')} or {text.replace(mark, '.')}: say "
+        f"csv_decimal={mark!r} if the {called} begins the decimals (--csv-decimal), "
+        f"csv_thousands={mark!r} if it separates thousands (--csv-thousands)"
+    )
 
 
 def _thousands(seen: _Evidence, decimal: str, name: str) -> str | None:
@@ -208,6 +218,51 @@ def _refuse(name: str, *texts: str) -> None:
         "csv_decimal and csv_thousands (--csv-decimal, --csv-thousands), and fix the numbers "
         "that are written otherwise"
     )
+
+
+class Points:
+    """Whether the numbers of a whole file show that a point begins the decimals.
+
+    Where fields are divided by semicolons, commas often do, and points separate thousands: then
+    1.234 alone does not tell.
+
+    Examples
+    --------
+    >>> points = Points("a.csv")
+    >>> points.add(pa.array(["7", "1.234"]))
+    >>> points.check()
+    Traceback (most recent call last):
+    tidemill.errors.SourceError: a.csv: '1.234' is 1234 or 1.234: say csv_decimal='.' if the point \
+begins the decimals (--csv-decimal), csv_thousands='.' if it separates thousands (--csv-thousands)
+    >>> points.add(pa.array(["0.5"]))
+    >>> points.check()
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._open = ""  # a text that leaves it open
+        self._is_shown = False
+
+    def add(self, texts: pa.Array) -> None:
+        """Look at the numbers of a column."""
+        if self._is_shown:
+            return
+        pointed = texts.filter(pc.match_substring(texts, "."))
+        grouped = pc.match_substring_regex(pointed, rf"^\s*[-+]?{_GROUPED % r'[.]'}\s*$")
+        self._is_shown = len(pointed) > 0 and not pc.all(grouped).as_py()
+        if len(pointed) and not self._open:
+            self._open = pointed[0].as_py().strip()
+
+    def check(self) -> None:
+        """Refuse numbers of which each could be read in two ways.
+
+        Raises
+        ------
+        SourceError
+            Naming one of them.
+        """
+        if self._open and not self._is_shown:
+            raise _open_question(self._name, ".", self._open)
 
 
 # Text to numbers
@@ -236,6 +291,8 @@ def parse_numbers(texts: pa.Array, numbers: Numbers, where: str, first_row: int)
     >>> parse_numbers(pa.array(["1.234,5", "-"]), german, "a.csv: column 'x'", 1).to_pylist()
     [1234.5, None]
     """
+    if numbers.has_numeric_nulls:
+        texts = _without_nulls(pc.utf8_trim_whitespace(texts), numbers)
     parsed = _quick(texts, numbers)
     if parsed is None:
         present = _without_nulls(texts, numbers)

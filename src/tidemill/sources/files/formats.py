@@ -42,10 +42,11 @@ def format_of(path: str) -> str | None:
     ('csv', None, None)
     """
     name = path.lower()
-    if (found := _by_suffix(name)) is not None:
-        return found
-    found = _by_suffix(without_compression(name))
-    return None if found is None or FORMATS[found].is_self_describing else found
+    bare = without_compression(name)
+    found = _by_suffix(bare)
+    if found is None or (bare != name and FORMATS[found].is_self_describing):
+        return _by_suffix(name)
+    return found
 
 
 def _by_suffix(name: str) -> str | None:
