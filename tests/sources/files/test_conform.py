@@ -144,6 +144,25 @@ def test_two_sensors_in_two_files_of_the_same_times(tmp_path):
     agree(found.filter(like="y__"), answer(other.to_pandas().astype({"y": float})))
 
 
+def test_an_id_whose_files_lack_all_values_has_a_row_of_nan(tmp_path):
+    write(tmp_path, table(0), table(24, id=[1, 1, 7, 7]).rename_columns(["id", "time", "note"]))
+    for given in ({}, {"column_kind": "kind"}):
+        if given:
+            kinds = pa.array(["p"] * 4)
+            days = [table(0, kind=kinds), table(24, id=[1, 1, 7, 7], kind=kinds)]
+            write(tmp_path, days[0], days[1].drop_columns(["x"]))
+        found = extracted(tmp_path, column_value="x", **given)
+        assert list(found.index) == [1, 2, 7]
+        assert found.loc[7].isna().all()
+        assert found.loc[1].notna().all()
+
+
+def test_files_without_rows_say_nothing(tmp_path):
+    empty = pa.table({"id": pa.array([], pa.string()), "note": pa.array([], pa.null())})
+    write(tmp_path, empty, table(0), pa.table({"z": pa.array([], pa.list_(pa.int8()))}))
+    agree(extracted(tmp_path), answer(frame_of(table(0))))
+
+
 def test_composite_ids_with_columns_that_files_lack(tmp_path):
     site = pa.array(["a", "a", "b", "b"])
     days = [table(0, site=site), table(24, site=site, y=[1.0, 2.0, 3.0, None], id=[1, 1, 9, 9])]

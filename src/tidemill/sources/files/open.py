@@ -145,7 +145,8 @@ def _find(
     # The next interval looks at the same files.
     files = Files(store, FORMATS[input_.format], reading, digest, keep=span is not None)
     described, bad = files.describe(input_.files)
-    names, constants = all_columns((one.columns for one in described), input_.declared)
+    with_rows = [one for one in described if one.file.rows] or described
+    names, constants = all_columns((one.columns for one in with_rows), input_.declared)
     columns = find_roles(names, constants, *roles)
     inputs, unreadable = files.scan(described, columns)
     source = Source(
@@ -173,6 +174,7 @@ def _united(
     """The source with the union of schemas; with a span, of the files that may hold its rows."""
     inside = inputs if span is None else _touching(source, inputs, span)
     inputs = inside or inputs  # if nothing is read, all files say what there is
+    inputs = [one for one in inputs if one.file.rows] or inputs  # types of no rows say nothing
     if column_value is None and span is not None:
         source = replace(source, columns=_with_values_of(inputs, source.columns))
     provisional = _provisional(source, inputs)

@@ -110,7 +110,7 @@ def _group_bounds(source: Source, index: int) -> Iterator[GroupBounds]:
     for group in range(metadata.num_row_groups):
         facts = metadata.row_group(group)
         is_inside = _lies_in_window(source, facts)
-        if is_inside is False:
+        if is_inside is False or not facts.num_rows:
             continue
         found = [_id_bounds(source, index, name, schema, facts) for name in source.columns.ids]
         bounds = _key_bounds(found, [parse_type(name) for name in source.id_types])

@@ -25,6 +25,7 @@ from tidemill.sources.files.schema import concatenated, used_columns
 from tidemill.sources.files.spill_files import read_spilled, row_width
 from tidemill.sources.files.window_rows import inside, with_time
 from tidemill.sources.rows.assemble import assemble
+from tidemill.sources.rows.casts import normal_ids, sound_ids
 from tidemill.sources.rows.composite_ids import join_ids
 from tidemill.sources.rows.id_keys import read_keys
 from tidemill.sources.rows.join_kinds import join_kinds
@@ -206,7 +207,15 @@ def to_batch(
         )
         for names, missing in groups
     ]
-    return replace(join_kinds(batches, source.kinds), input_rows=table.num_rows)
+    joined = join_kinds(batches, source.kinds, _all_keys(source, table))
+    return replace(joined, input_rows=table.num_rows)
+
+
+def _all_keys(source: Source, table: pa.Table) -> pa.Array:
+    """The ids of all rows; composite ones as text."""
+    name = source.columns.key
+    sound = sound_ids(table.column(name), name).unique()
+    return normal_ids(sound, name)
 
 
 def _by_missing_rows(

@@ -17,13 +17,16 @@ from tidemill.sources.rows.composite_ids import split_ids
 __all__ = ["join_kinds"]
 
 
-def join_kinds(batches: Sequence[Batch], kinds: Sequence[str] = ()) -> Batch:
+def join_kinds(
+    batches: Sequence[Batch], kinds: Sequence[str] = (), keys: pa.Array | None = None
+) -> Batch:
     """One batch of the kinds of several, whose ids have one type.
 
     Parameters
     ----------
     batches : each with kinds of its own
     kinds : all kinds, in order; by default that of the batches
+    keys : ids that are to be there even if no batch has them; composite ones as text
 
     Returns
     -------
@@ -42,15 +45,15 @@ def join_kinds(batches: Sequence[Batch], kinds: Sequence[str] = ()) -> Batch:
     ([1, 2, 3], array([1, 1, 0]), array([False,  True,  True]))
     """
     own = [_keys(batch.ids) for batch in batches]
-    every = pa.concat_arrays(own).unique()
+    every = pa.concat_arrays(own if keys is None else [*own, keys]).unique()
     quarantined = {one.id: one for batch in batches for one in batch.quarantined}
     if quarantined:
         every = every.filter(pa.array(_sound(every, batches[0].ids.type, quarantined)))
-    keys = every.take(pc.array_sort_indices(every))
+    found = every.take(pc.array_sort_indices(every))
     blocks: dict[str, SeriesBlock] = {}
     present = {}
     for batch, mine in zip(batches, own, strict=True):
-        place = pc.index_in(keys, mine)
+        place = pc.index_in(found, mine)
         has = np.asarray(place.is_valid().to_numpy(zero_copy_only=False))
         places = place.fill_null(-1).to_numpy()
         for kind, block in batch.blocks.items():
@@ -59,12 +62,12 @@ def join_kinds(batches: Sequence[Batch], kinds: Sequence[str] = ()) -> Batch:
             blocks[kind] = _take_series(block, places)
     order = kinds or tuple(blocks)
     return Batch(
-        ids=_ids(keys, batches[0].ids.type),
+        ids=_ids(found, batches[0].ids.type),
         blocks={kind: blocks[kind] for kind in order},
         present={kind: present[kind] for kind in order if not present[kind].all()},
         quarantined=tuple(quarantined.values()),
         input_rows=sum(batch.input_rows for batch in batches),
-        keys={kind: keys for batch in batches for kind, keys in batch.keys.items()},
+        keys={kind: own for batch in batches for kind, own in batch.keys.items()},
     )
 
 
