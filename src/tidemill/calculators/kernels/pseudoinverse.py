@@ -170,8 +170,10 @@ def _read_lag(triangle: RegressionColumns, fewest: int, autolag: int, nothing: f
 def _error(triangle: Floats) -> float:
     """The relative error of what is read from a triangle; infinite if ranks are in doubt."""
     s = np.linalg.svd(triangle, compute_uv=False)
+    if not s[-1] > s[0] / CONDITION:
+        return math.inf  # columns of zeros, too, which could not be scaled
     scaled = np.linalg.svd(triangle / np.linalg.norm(triangle, axis=0), compute_uv=False)
-    return 1e-15 / scaled[-1] if s[-1] > s[0] / CONDITION else math.inf
+    return float(1e-15 / scaled[-1])
 
 
 class LagModels(NamedTuple):
