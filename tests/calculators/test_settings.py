@@ -345,3 +345,11 @@ def test_columns_are_named_once(monkeypatch):
     assert first == tuple(
         make(kind, *one) for kind in ("x", "y", "z") for one in settings.features_for(kind)
     )
+
+
+def test_a_kind_with_a_quote_survives_its_columns():
+    settings = Settings.from_any({"mean": None, "fft_coefficient": [{"attr": "abs", "coeff": 1}]})
+    columns = settings.columns(['6" pipe', '8" pipe'])
+    again = Settings.from_columns(columns)
+    assert list(again.kinds) == ['6" pipe', '8" pipe']
+    assert again.columns(again.kinds) == columns

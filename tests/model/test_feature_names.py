@@ -72,6 +72,12 @@ def test_other_texts_are_refused(column):
         parse(column)
 
 
+@pytest.mark.parametrize("kind", ['6" pipe', '"', '"a" and "b', "a_b"])
+def test_kinds_may_contain_quotes(kind):
+    for feature in (("mean", {}), ("fft_coefficient", {"attr": "real", "coeff": 3})):
+        assert parse(feature_name(kind, *feature)) == (kind, *feature)
+
+
 def test_code_in_a_column_is_not_run():
     with pytest.raises(SettingsError, match="cannot be read"):
         parse("x__quantile__q_exit()")

@@ -16,6 +16,7 @@ from tidemill.model.aliases import Feature
 from tidemill.model.feature_names import feature_name
 
 __all__ = [
+    "COMBINERS",
     "EVERY_KIND",
     "is_canonical",
     "plain_features",
@@ -25,6 +26,28 @@ __all__ = [
     "yaml_text",
 ]
 
+#: Calculators that tsfresh calls once with all their parameters: an empty list gives no feature.
+#: It calls all others without any for an empty list, as for None.
+COMBINERS = frozenset(
+    (
+        "agg_autocorrelation",
+        "agg_linear_trend",
+        "ar_coefficient",
+        "augmented_dickey_fuller",
+        "cwt_coefficients",
+        "energy_ratio_by_chunks",
+        "fft_aggregated",
+        "fft_coefficient",
+        "friedrich_coefficients",
+        "index_mass_quantile",
+        "linear_trend",
+        "linear_trend_timewise",
+        "partial_autocorrelation",
+        "query_similarity_count",
+        "spkt_welch_density",
+        "symmetry_looking",
+    )
+)
 #: Key of the canonical form for all kinds that are not named.
 EVERY_KIND = "*"
 
@@ -47,7 +70,9 @@ def read_features(given: Any) -> tuple[Feature, ...]:
         return tuple(preset(given))
     if isinstance(given, Mapping):
         pairs = [
-            (_name(key), params) for key, value in given.items() for params in _combinations(value)
+            (name, params)
+            for name, value in ((_name(key), value) for key, value in given.items())
+            for params in _combinations(name, value)
         ]
     elif isinstance(given, Sequence):
         pairs = [_pair(item) for item in given]
@@ -63,8 +88,8 @@ def _name(key: Any) -> str:
     return register_function(key).name if callable(key) else str(key)
 
 
-def _combinations(value: Any) -> list[Mapping[str, Any]]:
-    if value is None:
+def _combinations(name: str, value: Any) -> list[Mapping[str, Any]]:
+    if value is None or (_is_empty(value) and name not in COMBINERS and not _is_combiner(name)):
         return [{}]
     if isinstance(value, Mapping):
         return [value]
@@ -73,6 +98,15 @@ def _combinations(value: Any) -> list[Mapping[str, Any]]:
     raise SettingsError(
         f"parameters {value!r} are not allowed; give a list with one mapping per feature, or null"
     )
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and not value
+
+
+def _is_combiner(name: str) -> bool:
+    """Whether it is a custom one, whose parameters are not declared."""
+    return find(name).any_parameters
 
 
 def _pair(item: Any) -> tuple[str, Mapping[str, Any]]:

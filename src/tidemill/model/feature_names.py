@@ -69,7 +69,8 @@ def parse(column: str) -> tuple[str, str, dict[str, Any]]:
     >>> parse("x__quantile__q_0.1")
     ('x', 'quantile', {'q': 0.1})
     """
-    parts = _split(column)
+    kind, _, feature = column.partition("__")  # kinds contain no "__", but may contain a quote
+    parts = [kind, *_split(feature)]
     if len(parts) < 2 or not all(parts):
         raise SettingsError(
             f"column {column!r} is not a feature; the form is 'kind__calculator__param_value'"
@@ -83,10 +84,10 @@ def parse(column: str) -> tuple[str, str, dict[str, Any]]:
         ) from None
 
 
-def _split(column: str) -> list[str]:
+def _split(feature: str) -> list[str]:
     """Split at ``__`` outside double quotes."""
     parts = [""]
-    for index, quoted in enumerate(column.split('"')):
+    for index, quoted in enumerate(feature.split('"')):
         if index % 2:
             parts[-1] += f'"{quoted}"'
         else:

@@ -20,7 +20,7 @@ __all__ = ["RESULTS_VERSION", "GroupSpan", "Kept", "KeptFile", "Part", "Plan"]
 
 #: Incremented whenever a matrix value can change for the same input and settings, which a test with
 #: a golden matrix enforces. Part of the result key.
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)

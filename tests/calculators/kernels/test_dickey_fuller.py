@@ -82,6 +82,32 @@ def test_one_combination_alone_and_any_order_give_the_same_bits():
     assert together.tobytes() == np.hstack(alone).tobytes()
 
 
+def _nearly_flat(n):
+    """Series that are flat but for a few values: columns of lags vanish, or are equal."""
+    for places in ([-2], [-3], [-1], [0], [1], [n // 2], [-2, -1], [-4, -1], [n // 2, -1]):
+        x = np.zeros(n)
+        x[places] = 100.0 * np.arange(1, len(places) + 1)
+        yield x
+    x = np.full(n, 3.25)
+    x[-3:] += np.random.default_rng(n).normal(size=3)
+    yield x
+
+
+@pytest.mark.parametrize("n", [8, 12, 21, 50, 51, 300])
+def test_columns_of_lags_that_vanish_do_not_matter(n):
+    series = list(_nearly_flat(n))
+    found = calculate_all("augmented_dickey_fuller", PARAMS, series)
+    wanted = evaluate(_slowly, PARAMS, series)
+    assert np.isfinite(wanted).mean() > 0.8
+    assert found == pytest.approx(wanted, rel=1e-6, abs=1e-8, nan_ok=True)
+
+
+def test_a_single_event_before_the_end_tells_of_a_root_inside():
+    params = [{"attr": attr} for attr in ATTRS]
+    found = calculate([0.0] * 48 + [100.0, 0.0], "augmented_dickey_fuller", *params)
+    assert found == pytest.approx([-7.0, 7.363798725300586e-10, 0])
+
+
 def test_p_values_equal_statsmodels():
     for t in (*np.linspace(-20, 4, 481), -1.61, -18.83, 2.74):
         assert dickey_fuller.p_value.py_func(t) == pytest.approx(mackinnonp(t), rel=1e-12), t

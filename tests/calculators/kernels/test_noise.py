@@ -65,5 +65,5 @@ def test_short_rows_are_counted():
     places, verdicts = np.array([70, 80, 90]), np.zeros(3, np.int8)
     heights = np.array([0.0, 1.0, 9.0])
     chosen = np.array([2, 0, 1])
-    assert count_clear(row, np.empty(0), places, heights, chosen, 2, verdicts) == 1
+    assert count_clear(row, False, np.empty(0), places, heights, chosen, 2, verdicts) == 1
     assert verdicts.tolist() == [2, 0, 1]

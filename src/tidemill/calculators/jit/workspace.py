@@ -82,8 +82,10 @@ def _medians(x: Floats) -> Floats:
     else:
         x.partition(half, axis=1)
     high: Floats = x[:, half]
-    low = high if x.shape[1] % 2 else x[:, :half].max(axis=1)
-    return (low + high) / 2
+    if x.shape[1] % 2:
+        return high  # half of twice the largest double would be infinite
+    low: Floats = (x[:, :half].max(axis=1) + high) / 2
+    return low
 
 
 def _alike(lengths: Index, order: Index) -> Iterator[Index]:
@@ -194,7 +196,8 @@ class Workspace:
         """Make the intermediate of that name."""
         row = INTERMEDIATES[name]
         if row.batch and row.shortcut[0] not in self._planned:
-            self._made[name] = load(row.batch)(self.block)
+            with np.errstate(all="ignore"):  # huge values may overflow, as in kernels
+                self._made[name] = load(row.batch)(self.block)
         else:
             self._made[name] = self._by_kernel(row)
 

@@ -14,8 +14,16 @@ from tidemill.calculators.jit.decorators import helper
 from tidemill.calculators.jit.kernel import kernel
 from tidemill.calculators.kernels.distribution import LENGTH, MEAN, VARIANCE
 from tidemill.calculators.numerics.select import aggregate
+from tidemill.calculators.numerics.sums import sum_of
 
 _RUN = 128
+
+
+def _product(y, lag, i):
+    return y[i] * y[i + lag]
+
+
+_sum_of_products = sum_of(_product)
 
 
 @helper
@@ -51,6 +59,8 @@ def lagged_products(x, mean, out):
             total[lag] += run[lag]
     for lag in range(lags):
         out[lag] = total[lag]
+        if lag < n and not abs(out[lag]) < math.inf:  # numpy's order decides what overflows
+            out[lag] = _sum_of_products(y, lag, n - lag)
 
 
 @kernel

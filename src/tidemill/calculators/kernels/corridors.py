@@ -56,6 +56,10 @@ def _gather(s, ql, qh, first, lows, highs, edges):
             continue
         # pandas.qcut goes by percentiles, so q is multiplied and divided by 100.
         low, high = quantile_of(s, ql[j] * 100 / 100), quantile_of(s, qh[j] * 100 / 100)
+        # Where the distance of two values overflows a quantile is NaN: no value lies above such a
+        # lower edge, and each below such an upper one.
+        low = math.inf if math.isnan(low) else low
+        high = math.inf if math.isnan(high) else high
         fresh = (_find(edges, known, low) < 0) + (_find(edges, known, high) < 0)
         if known + fresh > _EDGES:
             return j
@@ -148,11 +152,11 @@ def _from_sums(sums, cell, is_absolute, f_agg):
     mean = total / n
     if f_agg == MEAN:  # where changes cancel each other out, the order of the sum decides
         return mean if abs(total) > 1e-8 * distances else math.nan
-    if n == 1.0:
+    if n == 1.0 and abs(mean) < math.inf:
         return 0.0
-    # Four of sixteen digits may cancel out, and squares keep theirs down to 1e-308.
+    # Four of sixteen digits may cancel out, and squares keep theirs from 1e-308 to 1e308.
     variance = sums[cell + SQUARES] / n - mean * mean
-    if not (variance > 1e-4 * mean * mean and variance > 1e-290):
+    if not (variance > 1e-4 * mean * mean and 1e-290 < variance < math.inf):
         return math.nan
     return math.sqrt(variance) if f_agg == STD else variance
 

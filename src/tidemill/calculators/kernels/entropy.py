@@ -217,6 +217,9 @@ def _count_matches(x, order, m, r, deviation):
 @kernel
 def sample_entropy(x, m, order, params, out):
     n = len(x)
+    if math.isnan(m[DEVIATION]):  # no template matches even itself, which is taken off all the same
+        out[0] = -math.log((n - 2) / (n - 1))
+        return
     two, fifth = np.empty(1, np.int64), np.empty(1)
     two[0], fifth[0] = 2, 0.2
     counts = _count_matches(x, order, two, fifth, m[DEVIATION])

@@ -286,7 +286,7 @@ def _solve(points: bytes, m: int) -> Floats:
     powers = np.vander(means, m + 1)
     scale = np.sqrt((powers * powers).sum(axis=0))
     powers /= scale
-    if not np.isfinite(powers).all():
+    if not (np.isfinite(powers).all() and np.isfinite(targets).all()):
         return np.full(m + 1, math.nan)  # LAPACK may never come back from columns of NaN
     try:
         solved = np.linalg.lstsq(powers, targets, len(means) * np.finfo(np.float64).eps)[0]

@@ -11,8 +11,9 @@ import math
 import numpy as np
 
 from tidemill.calculators.jit.decorators import helper
+from tidemill.calculators.numerics.select import select
 
-__all__ = ["count_clear", "moving_noise", "noise_of"]
+__all__ = ["count_clear", "is_extreme", "moving_noise", "noise_of"]
 
 _MARGIN = 2.0**-50  # more than the relative rounding error of a percentile
 _LOW, _HIGH = 0, 1  # heaps: of the values up to the percentile, of those above it
@@ -123,6 +124,36 @@ def _is_larger(row, start, stop, size):
 
 
 @helper
+def is_extreme(row):
+    """Whether values are NaN or infinite, or so large or small that ``_MARGIN`` tells nothing."""
+    largest, beyond = 0.0, 0
+    for i in range(len(row)):
+        size = abs(row[i])
+        largest = size if size > largest else largest
+        beyond += not size < 1e300
+    return beyond > 0 or largest < 1e-290
+
+
+@helper
+def _ranked_with_nan(window, count, rank):
+    """The value of this rank among ``count`` that are not NaN; these come first. NaN is last."""
+    return select(window[:count], np.int64(rank)) if rank < count else math.nan
+
+
+@helper
+def _is_noisy(row, start, stop, height):
+    """Whether a peak does not stand out, by the quotient that scipy takes."""
+    window, count = np.empty(stop - start), 0
+    for i in range(start, stop):
+        window[count] = row[i]
+        count += row[i] == row[i]
+    place = _place(len(window))
+    low = _ranked_with_nan(window, count, math.floor(place))
+    high = _ranked_with_nan(window, count, math.ceil(place))
+    return abs(height / _interpolate(low, high, place)) < 1
+
+
+@helper
 def _push(values, heaps, sizes, side, item):
     node = sizes[side]
     while node > 0 and values[side, item] < values[side, heaps[side, (node - 1) // 2]]:
@@ -199,14 +230,17 @@ def moving_noise(row):
 
 
 @helper
-def count_clear(row, moving, places, heights, chosen, count, verdicts):
+def count_clear(row, extreme, moving, places, heights, chosen, count, verdicts):
     """How many of the chosen peaks stand out; each peak's verdict is kept (0: not yet known)."""
     clear = 0
     for j in range(count):
         i = chosen[j]
         if verdicts[i] == 0:
             size = abs(heights[i])
-            if len(moving) > 0:
+            if extreme:
+                start, stop = _window(len(row), places[i])
+                noisy = _is_noisy(row, start, stop, heights[i])
+            elif len(moving) > 0:
                 noisy = abs(moving[places[i]]) > size
             else:
                 start, stop = _window(len(row), places[i])

@@ -54,9 +54,11 @@ def _columns(parts: list[Floats]) -> RegressionColumns:
     # A triangle's singular values that ought to be zero are smaller ones: fewer of them are above
     # 1e-15 of the largest than statsmodels finds, and a sine's statistic would be another.
     rows = len(parts[0])
-    if rows <= 2 * len(parts) or rows * len(parts) <= _AS_THEY_ARE:
-        return RegressionColumns(np.column_stack(parts), rows, is_triangle=False)
-    return _triangle(parts)
+    if rows > 2 * len(parts) and rows * len(parts) > _AS_THEY_ARE:
+        triangle = _triangle(parts)
+        if np.isfinite(triangle.values).all():  # LAPACK may never come back from NaN
+            return triangle
+    return RegressionColumns(np.column_stack(parts), rows, is_triangle=False)
 
 
 def _triangle(parts: list[Floats]) -> RegressionColumns:
@@ -76,6 +78,8 @@ def _fit(columns: RegressionColumns, used: int) -> LeastSquaresFit:
     """
     regressors, target = columns.values[:, :used], columns.values[:, -1]
     rows = used if columns.is_triangle else columns.rows  # all others are zero
+    if not np.isfinite(regressors).all():
+        raise np.linalg.LinAlgError  # LAPACK may never come back
     u, s, vt = np.linalg.svd(regressors[:rows], full_matrices=False)
     kept = s > 1e-15 * s.max()
     inverse = np.dot(vt.T, np.where(kept, 1 / s, 0.0)[:, None] * u.T)
@@ -160,7 +164,7 @@ def _choose_lag(x: Floats, most: int, autolag: int) -> int:
 
 def _read_lag(triangle: RegressionColumns, fewest: int, autolag: int, nothing: float) -> int:
     """The number of lags that the triangle tells; -1 if ranks or roundings decide."""
-    if not triangle.values[-1, -1] ** 2 > nothing:
+    if not (triangle.values[-1, -1] ** 2 > nothing and np.isfinite(triangle.values).all()):
         return -1
     error = _error(triangle.values[:-1, :-1])
     lag, margin = _choose(_read(triangle, fewest), triangle.rows, autolag)
@@ -170,8 +174,10 @@ def _read_lag(triangle: RegressionColumns, fewest: int, autolag: int, nothing: f
 def _error(triangle: Floats) -> float:
     """The relative error of what is read from a triangle; infinite if ranks are in doubt."""
     s = np.linalg.svd(triangle, compute_uv=False)
+    if not s[-1] > s[0] / CONDITION:
+        return math.inf  # columns of zeros, too, which could not be scaled
     scaled = np.linalg.svd(triangle / np.linalg.norm(triangle, axis=0), compute_uv=False)
-    return 1e-15 / scaled[-1] if s[-1] > s[0] / CONDITION else math.inf
+    return float(1e-15 / scaled[-1])
 
 
 class LagModels(NamedTuple):

@@ -35,6 +35,7 @@ ERROR = 1e-8
 #: Residuals of this share of the values are rounding errors.
 NOTHING = 1e-18
 _ROUNDING = 1e-15
+_HUGE = 1e290
 _RUN = 128
 
 LEVEL_FIRST, LEVEL_LAST = range(2)  # the order of the regressors
@@ -240,8 +241,10 @@ def _autoregress(series, k, c):
 
 @helper
 def _fill_constant(value, k, c):
-    """The shortest of all solutions, where all values are equal."""
-    if abs(value) > 1.0:
+    """The shortest of all solutions, where all values are equal; UNSOLVED where norms overflow."""
+    if abs(value) > _HUGE:
+        c[:] = UNSOLVED
+    elif abs(value) > 1.0:
         inverse = 1.0 / value
         c[0], c[1:] = inverse / (inverse * inverse + k), 1.0 / (inverse * inverse + k)
     else:

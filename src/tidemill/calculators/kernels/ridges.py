@@ -12,7 +12,7 @@ import numpy as np
 
 from tidemill.calculators.jit.decorators import helper
 from tidemill.calculators.jit.kernel import kernel
-from tidemill.calculators.kernels.noise import count_clear, moving_noise
+from tidemill.calculators.kernels.noise import count_clear, is_extreme, moving_noise
 from tidemill.calculators.numerics.dots import convolve
 
 # What is known of a line: the narrowest row that continues it; the place of its last maximum
@@ -133,9 +133,10 @@ def number_cwt_peaks(x, params, out):
     places, heights, bounds = np.empty(most, np.int64), np.empty(most), np.empty(rows + 1, np.int64)
     narrowest = np.empty(len(x))
     _transform(x, rickers, narrowest, places, heights, bounds)
-    moving, verdicts = moving_noise(narrowest), np.zeros(bounds[rows], np.int8)
+    extreme, verdicts = is_extreme(narrowest), np.zeros(bounds[rows], np.int8)
+    moving = moving_noise(narrowest[:0] if extreme else narrowest)
     lines, owner = np.empty((bounds[rows], 5), np.int64), np.empty(len(x), np.int64)
     chosen = np.empty(bounds[rows] + 1, np.int64)
     for j in range(len(out)):
         count = _follow_ridges(n[j], places, bounds, lines, owner, chosen)
-        out[j] = count_clear(narrowest, moving, places, heights, chosen, count, verdicts)
+        out[j] = count_clear(narrowest, extreme, moving, places, heights, chosen, count, verdicts)

@@ -66,7 +66,10 @@ def _p_value(r, freedom):
 def _correlation(sxx, sxy, syy):
     if sxx == 0.0 or syy == 0.0:
         return math.nan if sxy == 0.0 else 0.0
-    return max(-1.0, min(1.0, sxy / math.sqrt(sxx * syy)))
+    r = sxy / math.sqrt(sxx * syy)
+    if abs(r) > 1.0:  # by rounding; NaN stays
+        return math.copysign(1.0, r)
+    return r
 
 
 @helper
@@ -102,13 +105,21 @@ def _scale(n, x_mean, y_mean, sxx, sxy, syy, level):
 
 
 @helper
+def _level(y):
+    """Whether the line is level, as far as its ends tell; NaN if one of them is."""
+    if math.isnan(y[0]) or math.isnan(y[-1]):
+        return math.nan
+    return 1.0 if y[0] == y[-1] else 0.0
+
+
+@helper
 def _fit_places(y):
     """What the attributes of the line over 0, 1, 2, ... are made of."""
     n = len(y)
     mean = pairwise_sum(y) / n
     sxy, syy = _over_places(y, mean)
     sxx = n * (np.float64(n) * n - 1) / 12
-    return _scale(n, (n - 1) / 2, mean, sxx, sxy, syy, y[0] == y[-1])
+    return _scale(n, (n - 1) / 2, mean, sxx, sxy, syy, _level(y))
 
 
 @helper
@@ -122,7 +133,7 @@ def _fit(x, y):
         sxx += dx * dx
         sxy += dx * dy
         syy += dy * dy
-    return _scale(n, x_mean, y_mean, sxx, sxy, syy, y[0] == y[-1])
+    return _scale(n, x_mean, y_mean, sxx, sxy, syy, _level(y))
 
 
 @helper
@@ -137,7 +148,7 @@ def _attribute(fit, attr):
     if attr == RVALUE:
         return r
     if n == 2:
-        return 1.0 if attr == PVALUE and level else 0.0
+        return level if attr == PVALUE or math.isnan(level) else 0.0
     if attr == PVALUE:
         return _p_value(r, n - 2.0)
     return math.sqrt((1.0 - r * r) * syy / sxx / (n - 2.0))

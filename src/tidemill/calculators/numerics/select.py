@@ -74,7 +74,10 @@ def place_of(s, v):
 
 @helper
 def select(a, k):
-    """The k-th smallest of ``a``, which is left with smaller values before and larger after k."""
+    """The k-th smallest of ``a``, which is left with smaller values before and larger after k.
+
+    There must be no NaN: nothing is below or equal to it, so that the range would never shrink.
+    """
     first, last = np.int64(0), len(a)
     seed = np.uint64(last)
     while last - first > 12:
@@ -92,9 +95,19 @@ def select(a, k):
 
 
 @helper
+def has_nan(a):
+    unknown = 0
+    for i in range(len(a)):
+        unknown += a[i] != a[i]
+    return unknown > 0
+
+
+@helper
 def median_of(scratch):
-    """The median of values that may be reordered; +0.0 for either zero."""
+    """The median of values that may be reordered; +0.0 for either zero, NaN if one is."""
     n = len(scratch)
+    if has_nan(scratch):
+        return math.nan
     high = select(scratch, n // 2)
     if n % 2:
         return high + 0.0

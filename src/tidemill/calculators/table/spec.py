@@ -12,7 +12,7 @@ import numpy as np
 
 from tidemill.errors import ParameterError, SettingsError, shorten
 
-__all__ = ["Calculator", "Intermediate", "Parameter", "load"]
+__all__ = ["Calculator", "Intermediate", "Parameter", "load", "plain"]
 
 #: "numbers" is a sequence of numbers, or None where the default is None.
 ParameterType = Literal["float", "int", "bool", "str", "numbers", "any"]
@@ -22,6 +22,19 @@ def load(path: str) -> Any:
     """What ``"module:name"`` means in a row: something of a module of this package."""
     module, _, name = path.partition(":")
     return getattr(import_module(f"tidemill.calculators.{module}"), name)
+
+
+def plain(value: Any) -> Any:
+    """A numpy scalar as the Python object that is written like it; others as they are.
+
+    Examples
+    --------
+    >>> plain(np.float32(0.1)), plain(np.int64(3)), plain(np.bool_(True)), plain("a")
+    (0.1, 3, True, 'a')
+    """
+    if isinstance(value, np.floating):
+        return float(str(value))  # item() would give 0.10000000149011612
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +64,11 @@ class Parameter:
         ParameterError
             If the value is not of the parameter's type, range or choices.
         """
-        if isinstance(value, np.generic):
-            value = value.item()
+        value = plain(value)
         if self.type == "float" and isinstance(value, str):
             value = _number(value)
         if self.type == "numbers" and isinstance(value, (list, tuple, np.ndarray)):
-            value = tuple(one.item() if isinstance(one, np.generic) else one for one in value)
+            value = tuple(plain(one) for one in value)
         if self.type == "any" or self._accepts(value):
             return value
         raise ParameterError(
@@ -177,7 +189,7 @@ class Calculator:
             If a parameter is unknown, missing or has a value that is not allowed.
         """
         if self.any_parameters:
-            return {name: params[name] for name in sorted(params)}
+            return {name: plain(params[name]) for name in sorted(params)}
         known = {parameter.name: parameter for parameter in self.parameters}
         params = {name: spec.default for name, spec in known.items() if spec.filled} | dict(params)
         unknown = [name for name in params if name not in known]
