@@ -38,9 +38,19 @@ DAY = "2026-11-18"
 NAMES = ["zero", "one", "two", "three", "four", "five"]
 ORDERED = pd.CategoricalDtype(NAMES, ordered=True)
 UNORDERED = pd.CategoricalDtype(NAMES)
-FILES = ("parquet", "csv")
+#: Ascending times whose text does not ascend.
+FORMS = [
+    "2026-11-18",
+    "20261118T01",
+    "2026-11-18T02:00",
+    "20261118T030000,5",
+    "2026-11-18 04:00:00.123456789",
+    "2026-11-18T05",
+]
+FILES = ("parquet", "feather", "csv")
 FRAMES = ("long", "dict")
 LONG = ("long parquet", "long csv")
+TYPED = (*FRAMES, "parquet", "feather", "long parquet")
 ALL = (*FRAMES, *FILES, *LONG)
 
 
@@ -135,8 +145,16 @@ CASES = {
     "sort text": Case(with_times(lambda one: "abcdef"[one])),
     "sort ISO 8601": Case(with_times(lambda one: f"{DAY}T0{one}:00")),
     "sort ISO 8601 with offsets": Case(with_times(lambda one: f"{DAY}T0{one}:00:00.5+01:00")),
-    "sort ordered categories": Case(with_times(lambda one: NAMES[one], ORDERED), FRAMES),
-    "sort categories": Case(with_times(lambda one: NAMES[one], UNORDERED), FRAMES),
+    "sort ISO 8601 in several forms": Case(with_times(lambda one: FORMS[one])),
+    "sort categories of numbers as text": Case(
+        with_times(str, pd.CategoricalDtype(list("543210"), ordered=True)), ("long", "parquet")
+    ),
+    "sort ordered categories": Case(
+        with_times(lambda one: NAMES[one], ORDERED), (*FRAMES, "parquet", "long parquet")
+    ),
+    "sort categories": Case(
+        with_times(lambda one: NAMES[one], UNORDERED), (*FRAMES, "parquet", "long parquet")
+    ),
     **{f"sort timestamp {unit}": Case(stamps(unit)) for unit in ("s", "us", "ns")},
     "sort timestamp UTC": Case(stamps("us", "UTC"), (*ALL, "interval")),
     "sort timestamp with a zone": Case(stamps("ns", "Asia/Tokyo")),
@@ -197,6 +215,8 @@ def by_file(case: Case, folder: Path, suffix: str, *, long: bool = False) -> pd.
         path = folder / f"{place}.{suffix}"
         if suffix == "csv":
             part.to_csv(path, index=False)
+        elif suffix == "feather":
+            part.reset_index(drop=True).to_feather(path)
         else:
             part.to_parquet(path, index=False, row_group_size=7)
     extract(folder, folder.parent / "out", SETTINGS, **roles)
@@ -229,6 +249,7 @@ DOORS: dict[str, Callable[[Case, Path], pd.DataFrame]] = {
     "dict": by_dict,
     "parquet": functools.partial(by_file, suffix="parquet"),
     "csv": functools.partial(by_file, suffix="csv"),
+    "feather": functools.partial(by_file, suffix="feather"),
     "long parquet": functools.partial(by_file, suffix="parquet", long=True),
     "long csv": functools.partial(by_file, suffix="csv", long=True),
     "interval": by_interval,

@@ -17,6 +17,7 @@ from tidemill.model.source import Reading, Source
 from tidemill.sources.files.given_times import times_of
 from tidemill.sources.files.schema import plain_type, read_schema
 from tidemill.sources.rows.casts import as_float64
+from tidemill.sources.rows.categories import categories_of, category_codes
 
 __all__ = ["conform", "constant_value"]
 
@@ -49,7 +50,10 @@ def conform(
 
 def _is_conform(schema: pa.Schema, fields: Sequence[pa.Field], fill_nulls: frozenset[str]) -> bool:
     return len(schema) == len(fields) and all(
-        own.name == field.name and plain_type(own.type) == field.type and own.name not in fill_nulls
+        own.name == field.name
+        and plain_type(own.type) == field.type
+        and own.name not in fill_nulls
+        and categories_of(field) is None
         for own, field in zip(schema, fields, strict=True)
     )
 
@@ -84,6 +88,9 @@ def constant_value(text: str | None, field: pa.Field, reading: Reading) -> pa.Ar
 def _converted(array: pa.Array, field: pa.Field, reading: Reading) -> pa.Array:
     """The array in the type of the field; refused where a value would change."""
     name, type_ = field.name, field.type
+    categories = categories_of(field)
+    if categories is not None:
+        return category_codes(array, categories, name)
     own = plain_type(array.type)
     if own == type_:
         return array

@@ -19,6 +19,7 @@ from tidemill.errors import DataError, SourceError
 from tidemill.model.plan import GroupSpan
 from tidemill.model.source import BadFile, ColumnRoles, Reading, Source, SourceFile, Window
 from tidemill.sources.files.access import file_name, located
+from tidemill.sources.files.categories import find_categories
 from tidemill.sources.files.describe import (
     Files,
     InputFile,
@@ -40,6 +41,7 @@ from tidemill.sources.files.text_times import with_text_times
 from tidemill.sources.files.union import all_columns, unite
 from tidemill.sources.files.window_rows import constant_touches, make_window
 from tidemill.sources.rows.casts import check_kinds, check_nulls, sound_ids
+from tidemill.sources.rows.categories import mark_categories
 from tidemill.storage.stores import Store
 
 __all__ = [
@@ -173,7 +175,12 @@ def _united(
     inputs = inside or inputs  # if nothing is read, all files say what there is
     if column_value is None and span is not None:
         source = replace(source, columns=_with_values_of(inputs, source.columns))
-    schemas = with_text_times(_provisional(source, inputs), [one.columns for one in inputs])
+    provisional = _provisional(source, inputs)
+    own = [one.columns for one in inputs]
+    categories = None
+    if span is None:  # intervals are cut by times
+        own, categories = find_categories(provisional, own)
+    schemas = with_text_times(provisional, own)
     union = unite(
         schemas,
         source.columns,
@@ -182,13 +189,14 @@ def _united(
         needs_times=span is not None,
         is_typed=FORMATS[source.format].is_self_describing,
     )
+    schema = mark_categories(union.schema, source.columns.sort, categories)
     files = tuple(one.file for one in inside)
     return replace(
         source,
         files=files,
         kinds=source.columns.values,
         id_type=find_id_type(union.schema, source.columns),
-        schema=serialize(union.schema),
+        schema=serialize(schema),
         lacking=union.lacking,
         fingerprint=_fingerprint(files, source.columns, source.reading),
         window=None if span is None else make_window(union.schema, source.columns, *span),
