@@ -47,10 +47,10 @@ FORMS = [
     "2026-11-18 04:00:00.123456789",
     "2026-11-18T05",
 ]
-FILES = ("parquet", "csv")
+FILES = ("parquet", "feather", "csv")
 FRAMES = ("long", "dict")
 LONG = ("long parquet", "long csv")
-TYPED = (*FRAMES, "parquet", "long parquet")
+TYPED = (*FRAMES, "parquet", "feather", "long parquet")
 ALL = (*FRAMES, *FILES, *LONG)
 
 
@@ -215,6 +215,8 @@ def by_file(case: Case, folder: Path, suffix: str, *, long: bool = False) -> pd.
         path = folder / f"{place}.{suffix}"
         if suffix == "csv":
             part.to_csv(path, index=False)
+        elif suffix == "feather":
+            part.reset_index(drop=True).to_feather(path)
         else:
             part.to_parquet(path, index=False, row_group_size=7)
     extract(folder, folder.parent / "out", SETTINGS, **roles)
@@ -247,6 +249,7 @@ DOORS: dict[str, Callable[[Case, Path], pd.DataFrame]] = {
     "dict": by_dict,
     "parquet": functools.partial(by_file, suffix="parquet"),
     "csv": functools.partial(by_file, suffix="csv"),
+    "feather": functools.partial(by_file, suffix="feather"),
     "long parquet": functools.partial(by_file, suffix="parquet", long=True),
     "long csv": functools.partial(by_file, suffix="csv", long=True),
     "interval": by_interval,
