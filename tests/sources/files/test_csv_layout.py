@@ -45,6 +45,7 @@ def test_delimiter_and_names(text, delimiter, header):
         ("id,x\n1,oops\n2,1\n", "1,oops"),
         ("id,x\n-,n/a\n2,1\n", "-,n/a"),  # nothing but missing values
         ("id,x\na,b\n", "a,b"),
+        ("id,x,y\na,,NA\n1,2,3\n", "a,,NA"),  # an id without values
         ('id,"x\ny"\n1,2\n', "1,2"),
         ("# c\n\nid,x\n# d\n1,2\n", "# d\n1,2"),
     ],

@@ -274,17 +274,16 @@ def _is_unit_row(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row holds units.
 
     It does if it has no number and no time in any column whose other fields all are, and nothing
-    in the columns of text.
+    in the columns of text. One unit must stand behind the first column: a row with text there and
+    nothing else is that of an id without values.
     """
     if len(rows) < 2:
         return False
     first, *others = rows
-    units = 0
     for one, column in zip(first, zip(*others, strict=True), strict=True):
         if _is_data(one) or (not _all_data(column) and not is_null_word(one)):
             return False
-        units += not is_null_word(one)
-    return units > 0
+    return not all(map(is_null_word, first[1:]))
 
 
 def _all_data(column: Sequence[str]) -> bool:
