@@ -114,6 +114,17 @@ def test_naive_times_beside_times_with_a_zone(tmp_path):
     agree(extracted(tmp_path, input_timezone="Europe/Berlin"), answer(frame.astype({"x": float})))
 
 
+def test_an_offset_far_behind_naive_text_is_refused(tmp_path):
+    naive = [
+        f"2026-11-27T00:00:{second:02}.{part:03}" for second in range(60) for part in range(50)
+    ]
+    texts = [*naive, "2026-11-27T01:00:00+01:00"]
+    whole = pa.table({"id": [1] * len(texts), "time": texts, "x": [1.0] * len(texts)})
+    write(tmp_path, whole)
+    with pytest.raises(DataError, match="2026-11-27T01:00:00\\+01:00"):
+        extracted(tmp_path)
+
+
 def test_a_column_that_a_later_file_adds_is_calculated(tmp_path):
     days = [table(0), table(24, y=[0.5, 1.5, None, 2.5], id=[1, 1, 3, 3])]
     write(tmp_path, *days)

@@ -230,6 +230,7 @@ def test_what_is_read(case, tmp_path, monkeypatch):
 REFUSED = {
     "1,234 alone": ("id;x\n1;1,234\n", "'1,234' is 1234 or 1.234: say csv_decimal=.*thousands"),
     "1.234 between semicolons": ("id;x\n1;5\n2;1.234\n", "'1.234' is 1234 or 1.234: say csv_dec"),
+    "a word in the first row": ("id,x\nA,oops\n1,2\n3,4\n", "row 1: 'oops' is not a number"),
     "both decimals": ("id;x\n1;0,5\n2;0.5\n", "'0,5' and '0.5' do not show one decimal"),
     "a comma later": ("id;x\n1;5\n" * 1 + "2;7\n3;x\n", "row 3: 'x' is not a number"),
     "no delimiter": ("id x\n1 2\n", "only one column .*csv_delimiter"),

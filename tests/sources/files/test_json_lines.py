@@ -96,3 +96,9 @@ def test_times(tmp_path):
     content = '{"id": 1, "t": "2024-01-01T00:00:01", "x": 5}\n'
     (row,) = rows_of(tmp_path, content, column_sort="t")
     assert str(row[1]).startswith("2024-01-01 00:00:01")
+
+
+def test_a_key_that_is_there_twice_is_refused(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "x": 1}\n{"id": 1, "x": 2, "x": 3}\n')
+    with pytest.raises(SourceError, match=r"row 2: .* is not JSON \(the key 'x' is there twice"):
+        open_source(tmp_path, column_id="id")

@@ -100,7 +100,7 @@ def _converted(array: pa.Array, field: pa.Field, reading: Reading) -> pa.Array:
         return pa.array(as_float64(array, name), mask=_nulls(array))
     is_time = pt.is_string(own) or pt.is_date(own) or pt.is_timestamp(own) or pt.is_integer(own)
     if pt.is_timestamp(type_) and is_time:
-        array = times_of(array, name, reading)
+        array = times_of(array, name, reading, type_ if pt.is_string(own) else None)
     try:
         return array.cast(type_)
     except pa.ArrowInvalid as error:

@@ -13,6 +13,7 @@ from tidemill.errors import SourceError, shorten
 from tidemill.model.source import Reading
 from tidemill.sources.files.csv_numbers import is_null_word, looks_like_number, looks_like_time
 from tidemill.sources.files.csv_text import Utf8Text, comment_marks, split_lines
+from tidemill.sources.files.csv_units import looks_like_unit
 
 __all__ = ["Layout", "find_layout"]
 
@@ -273,15 +274,17 @@ def _refuse_encoding(file: str, name: str) -> None:
 def _is_unit_row(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row holds units.
 
-    It does if it has no number and no time in any column whose other fields all are, and nothing
-    in the columns of text. One unit must stand behind the first column: a row with text there and
-    nothing else is that of an id without values.
+    It does if it has units, or nothing, in the columns whose other fields are numbers or times, and
+    nothing in the columns of text. One unit must stand behind the first column: a row with text
+    there and nothing else is that of an id without values.
     """
     if len(rows) < 2:
         return False
     first, *others = rows
     for one, column in zip(first, zip(*others, strict=True), strict=True):
-        if _is_data(one) or (not _all_data(column) and not is_null_word(one)):
+        if is_null_word(one):
+            continue
+        if not (looks_like_unit(one) and _all_data(column)):
             return False
     return not all(map(is_null_word, first[1:]))
 

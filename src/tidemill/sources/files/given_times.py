@@ -24,9 +24,17 @@ def time_type(values: pa.Array, name: str, reading: Reading) -> pa.DataType | No
     )  # fmt: skip
 
 
-def times_of(values: pa.Array, name: str, reading: Reading) -> pa.Array:
-    """The times of a column, as :func:`read_times` reads them."""
+def times_of(
+    values: pa.Array, name: str, reading: Reading, expected: pa.DataType | None = None
+) -> pa.Array:
+    """The times of a column, as :func:`read_times` reads them.
+
+    Raises
+    ------
+    DataError
+        If they are not of the ``expected`` type: naive and aware ones do not go together.
+    """
     return read_times(
         values, name, time_format=reading.time_format, time_unit=reading.time_unit,
-        input_timezone=reading.input_timezone,
+        input_timezone=reading.input_timezone, expected=expected,
     )  # fmt: skip

@@ -34,6 +34,16 @@ LARGEST_INT64 = 2**63 - 1
 Row = dict[str, Any]
 
 
+def _each_once(pairs: list[tuple[str, Any]]) -> Row:
+    """An object, if no key is there twice: which of two values counts is not for us to say."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in row if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
+    return row
+
+
 @dataclass(slots=True)
 class _Block:
     """Some rows of a file, and the number of the first one."""
@@ -69,7 +79,8 @@ class _File:
 
     def _parsed(self, lines: Sequence[bytes], first: int) -> list[Row]:
         try:
-            rows: list[Row] = json.loads(b"[" + b",".join(lines) + b"]")
+            text = b"[" + b",".join(lines) + b"]"
+            rows: list[Row] = json.loads(text, object_pairs_hook=_each_once)
         except ValueError:
             rows = []
         if len(rows) != len(lines) or not all(isinstance(row, dict) for row in rows):
@@ -79,7 +90,7 @@ class _File:
     def _one(self, line: bytes, number: int) -> Row:
         shown = line[:80].decode(errors="replace").strip()
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_each_once)
         except ValueError as error:
             raise SourceError(
                 f"{self.name}, row {number}: {shown!r} is not JSON ({error}): fix or remove the "
