@@ -17,6 +17,7 @@ from tidemill.planning.chunks import predict_run_seconds, size_chunks
 from tidemill.planning.parts import part_memory_bytes
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request, source_text
+from tidemill.planning.snapshots import snapshots_elsewhere
 from tidemill.reports.text import bytes_text, seconds_text
 from tidemill.storage.check_sink import check_sink
 from tidemill.storage.layout import SinkLayout
@@ -73,6 +74,11 @@ def forecast(request: Request, cluster: str = "threads") -> Forecast:
     InputError, SinkError
         As the run itself would at its door.
     """
+    with snapshots_elsewhere(request) as apart:
+        return _forecast(apart, cluster)
+
+
+def _forecast(request: Request, cluster: str) -> Forecast:
     spec = parse_cluster(cluster)
     layout = SinkLayout.of(request.sink, request.storage_options)
     check_sink(layout, request.locations)

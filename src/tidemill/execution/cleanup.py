@@ -7,6 +7,7 @@ from collections.abc import Collection
 from tidemill.execution.spill import drop_spill
 from tidemill.model.plan import Plan
 from tidemill.planning.plan_json import interval_of_plan
+from tidemill.planning.snapshots import drop_source
 from tidemill.storage.layout import KeyLayout
 from tidemill.storage.markers import attempts, clear_attempts, committed
 from tidemill.storage.publish import drop_parts
@@ -18,8 +19,9 @@ __all__ = ["tidy"]
 
 
 def tidy(run: Run, plan: Plan) -> None:
-    """Remove spill, the state of older results, and unfinished files of killed processes."""
+    """Remove spill, snapshot, state of older results, and unfinished files of killed processes."""
     drop_spill(plan, run.work_dir)
+    drop_source(plan.source)
     clear_attempts(run.key, attempts(run.key))
     if plan.interval is None:
         _drop_work(run)

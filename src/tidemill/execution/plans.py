@@ -56,7 +56,8 @@ def record_plan(run: Run, plan: Plan) -> Plan:
     """Write the plan where workers read it; the plan that holds.
 
     Parts are a pure function of source and settings, but also of part_bytes and of the version of
-    tidemill. Where parts are committed already, the rest is finished as they were cut. Markers
+    tidemill. Where parts are committed already, the rest is finished as they were cut; if the same
+    rows lie in other files since, by way of the partition step. Markers
     without a plan that can be read say nothing about ids, so they go before the plan is written.
     """
     key = run.key
@@ -66,11 +67,14 @@ def record_plan(run: Run, plan: Plan) -> Plan:
     elif committed(key):
         if recorded.parts != plan.parts:
             log.warning("going on with the %d parts that were recorded first", len(recorded.parts))
+        parts, layout = recorded.parts, recorded.layout
+        if _files(recorded) != _files(plan):  # the same rows in other places
+            parts, layout = tuple(replace(part, spans=()) for part in parts), "spilled"
         # What is kept may be replaced already, if an attempt ended right after it published.
         plan = replace(
             plan,
-            parts=recorded.parts,
-            layout=recorded.layout,
+            parts=parts,
+            layout=layout,
             kept=recorded.kept,
             features=recorded.features,
         )
@@ -78,6 +82,11 @@ def record_plan(run: Run, plan: Plan) -> Plan:
     with _reading:
         _remember(json.dumps(asdict(run)), plan)
     return plan
+
+
+def _files(plan: Plan) -> list[tuple[str, int, str]]:
+    """What identifies the input's files; the fingerprint of a window only covers its rows."""
+    return [(file.path, file.size, file.digest) for file in plan.source.files]
 
 
 def _recorded_plan(key: KeyLayout) -> Plan | None:
@@ -111,5 +120,7 @@ def already_published(layout: SinkLayout, result_key: str, shown: Published) -> 
 
 
 def input_name(source: Source) -> str:
-    """Path or URL of the input: of its file, or of the folder of several files."""
+    """Path or URL of the input: of its file, of the folder of several files, or of a database."""
+    if source.origin:
+        return source.origin
     return f"{source.url}/{source.files[0].path}" if len(source.files) == 1 else source.url

@@ -30,6 +30,7 @@ from tidemill.model.policies import OnError, Policies
 from tidemill.model.series import Batch
 from tidemill.planning.prepare import open_input
 from tidemill.planning.request import Request, source_text
+from tidemill.planning.snapshots import snapshots_elsewhere
 from tidemill.sources.files.sampling import read_sample
 from tidemill.sources.files.statistics import gather_statistics
 from tidemill.sources.frames.arrays import read_arrays
@@ -160,6 +161,11 @@ def file_costs(request: Request, sample: int | None = None) -> tuple[list[Cost],
         If files, columns or settings cannot be used.
     """
     check_sample(sample)
+    with snapshots_elsewhere(request) as apart:
+        return _file_costs(apart, sample)
+
+
+def _file_costs(request: Request, sample: int | None) -> tuple[list[Cost], str]:
     source, settings = open_input(request), request.settings
     found = gather_statistics(source)
     features = {kind: settings.features_for(kind) for kind in source.kinds}

@@ -115,6 +115,12 @@ class Source:
     lacking: tuple[str, ...] = ()  # value columns that some file lacks: null there, else NaN
     reading: Reading = Reading()
     bad_files: tuple[BadFile, ...] = ()  # left out
+    origin: str = ""  # the database that the files are a snapshot of; "": they are the input
+
+    @property
+    def shown(self) -> str:
+        """How messages and records name the input."""
+        return self.origin or self.url
 
     @property
     def id_types(self) -> tuple[str, ...]:

@@ -24,16 +24,16 @@ from tidemill.planning.carryover import find_kept
 from tidemill.planning.features import features_left
 from tidemill.planning.parts import Seconds, make_parts
 from tidemill.planning.request import Request, source_text
+from tidemill.planning.snapshots import drop_source, reads_database, take_snapshot
+from tidemill.planning.table_fit import fit_table
 from tidemill.sources.files.cautions import caution_of
 from tidemill.sources.files.open import find_files, open_source
-from tidemill.sources.files.schema import NAIVE, time_zone, with_id_types
 from tidemill.sources.files.statistics import Statistics, gather_statistics
 from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.check_columns import check_columns
 from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import file_identities
 from tidemill.storage.layout import SinkLayout
-from tidemill.storage.publish import published_id_types
 
 __all__ = [
     "check_request_columns",
@@ -194,6 +194,8 @@ def _identities(settings: Mapping[str, Any]) -> dict[str, str]:
 def _open(request: Request) -> Source:
     if request.interval is None and request.examined is not None:
         return request.examined
+    if reads_database(request):
+        return _open_database(request)
     if request.interval is None:
         return open_source(
             request.locations,
@@ -208,12 +210,24 @@ def _open(request: Request) -> Source:
     source = request.examined
     if source is None or file_identities(source) != file_identities(found):
         source = read_window(found)
-    if not source.rows:
-        raise NoRowsError(
-            f"the input at {source_text(request)} has no row in the window of interval "
-            f"{request.interval.label}; nothing is published"
-        )
+    _check_any(request, source)
     return source
+
+
+def _open_database(request: Request) -> Source:
+    source = request.examined or take_snapshot(request)
+    _check_any(request, source)
+    return source
+
+
+def _check_any(request: Request, source: Source) -> None:
+    """Refuse a window without rows."""
+    if request.interval is not None and not source.rows:
+        drop_source(source)
+        raise NoRowsError(
+            f"the input at {source.origin or source_text(request)} has no row in the window of "
+            f"interval {request.interval.label}; nothing is published"
+        )
 
 
 def find_interval_files(request: Request) -> Source:
@@ -231,20 +245,7 @@ def find_interval_files(request: Request) -> Source:
         found = find_files(request.locations, roles, request.storage_options, span, request.reading)
     except SourceError as error:  # the sort column of intervals goes by another name
         raise type(error)(str(error).replace("column_sort=", "column_time=")) from error
-    _check_clock(request, found)
-    layout = SinkLayout.of(request.sink, request.storage_options)
-    return with_id_types(found, published_id_types(layout))
-
-
-def _check_clock(request: Request, source: Source) -> None:
-    """Refuse times without a zone if the table's days are not those of UTC."""
-    if time_zone(source) != NAIVE or request.timezone == "UTC":
-        return
-    raise ArgumentError(
-        f"the times in column {request.column_sort!r} name no time zone, and "
-        f"timezone={request.timezone!r}: if they are UTC, say input_timezone='UTC' "
-        f"(--input-timezone UTC); if they are local, input_timezone={request.timezone!r}"
-    )
+    return fit_table(request, found)
 
 
 def _kept(request: Request, source: Source, key_of: Callable[[str], str]) -> Kept | None:

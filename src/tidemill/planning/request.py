@@ -22,6 +22,7 @@ from tidemill.planning.doors import EXTRACT, Door, check_number
 from tidemill.planning.parameters import TimeUnit
 from tidemill.sources.files.given_times import time_type
 from tidemill.sources.files.path_columns import PathPattern
+from tidemill.sources.sql.open import check_rows_named
 from tidemill.storage.check_columns import check_id_names
 from tidemill.storage.options import check_options
 
@@ -47,6 +48,8 @@ class Request:
     storage_options: Mapping[str, str] = field(default_factory=dict)
     reading: Reading = field(default_factory=Reading)
     timezone: str = "UTC"  # of the table's local days; UTC if there is no table
+    table: str | None = None  # of a database
+    query: str | None = None  # of a database, instead of a table
     modules: tuple[str, ...] = ()
     part_bytes: int | None = None  # of input per part; None: by the size of the input
     isolation_seconds: float = 300.0  # limit for a range of ids in an isolated process
@@ -107,6 +110,7 @@ def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) 
     for role in (sort_role, "column_kind"):
         _check_column(role, values[role])
     kinds = values["column_value"]
+    _check_rows_named(source, values["table"], values["query"])
     modules = values["modules"] or ()
     import_modules(modules)
     work_dir = values["work_dir"]
@@ -122,6 +126,8 @@ def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) 
         work_dir=None if work_dir is None else _location(work_dir, "work_dir"),
         storage_options=check_options(values["storage_options"]),
         reading=_reading(values),
+        table=values["table"],
+        query=values["query"],
         modules=tuple(modules),
         part_bytes=values["part_bytes"],
         isolation_seconds=values["isolation_seconds"],
@@ -203,6 +209,14 @@ def _check_column(argument: str, name: Any) -> None:
             f"{argument}={name!r} is a {type(name).__name__}, but column names are text: "
             "give a string"
         )
+
+
+def _check_rows_named(source: Any, table: Any, query: Any) -> None:
+    """A database comes with a table or a query, and files with none."""
+    for name, value in (("table", table), ("query", query)):
+        if value is not None and not isinstance(value, str):
+            raise ArgumentError(f"{name} is a {type(value).__name__}; give a string")
+    check_rows_named(_locations(source), table, query)
 
 
 def _locations(source: Any) -> str | tuple[str, ...]:

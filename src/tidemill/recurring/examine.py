@@ -19,6 +19,7 @@ from tidemill.model.source import Source
 from tidemill.planning.prepare import find_interval_files
 from tidemill.planning.request import Request
 from tidemill.planning.settings_change import SettingsChange, settings_change
+from tidemill.planning.snapshots import drop_source, reads_database, take_snapshot
 from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.intervals import (
     IntervalRecord,
@@ -126,6 +127,8 @@ def _examine_rows(request: Request, record: IntervalRecord | None, *, recalculat
     """What to do about an interval, judged by its rows alone."""
     interval = request.interval
     assert interval is not None, "the request is for an interval"
+    if reads_database(request):
+        return _examine_database(request, record, recalculate=recalculate)
     found = find_interval_files(request)
     same_roles = record is not None and found.columns == record.columns
     if (
@@ -144,6 +147,24 @@ def _examine_rows(request: Request, record: IntervalRecord | None, *, recalculat
         updated = replace(record, files=files, columns=found.columns, bad_files=bad)
         return replace(finding, updated_record=updated, bad_files=bad)
     return replace(finding, bad_files=bad)
+
+
+def _examine_database(
+    request: Request, record: IntervalRecord | None, *, recalculate: bool
+) -> Finding:
+    """As :func:`_examine_rows`: the snapshot is kept if it is going to be calculated."""
+    assert request.interval is not None, "the request is for an interval"
+    source = take_snapshot(request)
+    same_roles = record is not None and source.columns == record.columns
+    finding = _judged(
+        request.interval, source, record, recalculate=recalculate, same_roles=same_roles
+    )
+    if finding.source is not None:
+        return finding
+    drop_source(source)
+    if finding.state == "unchanged":
+        return replace(finding, reason="the rows of its window are the same")
+    return finding
 
 
 def _judged(

@@ -12,6 +12,7 @@ from tidemill.model.interval import Interval
 from tidemill.planning.prepare import check_request_columns, find_interval_files
 from tidemill.planning.request import Request
 from tidemill.planning.settings_change import settings_change
+from tidemill.planning.snapshots import check_columns, reads_database
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import REMEDY, Finding
 from tidemill.recurring.intervals import interval_at, last_closed
@@ -42,6 +43,9 @@ def validate_table_request(request: Request, calendar: Calendar) -> Request:
     """
     check_table(request, calendar)
     about = replace(request, interval=last_closed(calendar, datetime.now(UTC)))
+    if reads_database(request):
+        check_columns(about)
+        return replace(request, validated=True)
     source = find_interval_files(about)
     if source.columns.kind is None:  # of the long format, kinds are known when rows are read
         check_request_columns(about, source)

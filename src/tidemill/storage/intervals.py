@@ -74,7 +74,12 @@ class IntervalRecord:
 
 
 def file_identities(source: Source) -> tuple[tuple[str, int, str], ...]:
-    """Path, size and digest of a window's files, without reading rows; bad ones count too."""
+    """Path, size and digest of a window's files, without reading rows; bad ones count too.
+
+    A database has none.
+    """
+    if source.origin:
+        return ()
     good = [(file.path, file.size, file.digest) for file in source.files]
     return tuple(sorted([*good, *((one.path, one.size, one.identity) for one in source.bad_files)]))
 

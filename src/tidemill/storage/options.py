@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from tidemill.errors import ArgumentError
 
-__all__ = ["check_options", "resolve_options"]
+__all__ = ["check_options", "database_password", "resolve_options"]
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
+_DATABASE = frozenset({"password"})  # options of a database, which no object store knows
 _ACCESS_KEY = re.compile(r"A[A-Z]{3}[A-Z0-9]{16}")  # an AWS access key: 20 long, no underscore
 
 
@@ -52,7 +53,8 @@ set that variable on every machine that uses it
 def resolve_options(options: Mapping[str, str] | None) -> dict[str, str]:
     """The values of storage options, read from this machine's environment.
 
-    Stores and deltalake take the result. It holds secrets: use it, but never store it.
+    Stores and deltalake take the result, which leaves out those of a database. It holds secrets:
+    use it, but never store it.
 
     Raises
     ------
@@ -65,7 +67,28 @@ def resolve_options(options: Mapping[str, str] | None) -> dict[str, str]:
     >>> resolve_options({"aws_region": "DEMO_REGION"})
     {'aws_region': 'eu-central-1'}
     """
-    return {option: _value(option, name) for option, name in check_options(options).items()}
+    checked = check_options(options)
+    return {
+        option: _value(option, checked[option]) for option in checked if option not in _DATABASE
+    }
+
+
+def database_password(options: Mapping[str, str] | None) -> str | None:
+    """The password of a database, read from this machine's environment; None if none is named.
+
+    Raises
+    ------
+    ArgumentError
+        If the variable is not set here; the message names it.
+
+    Examples
+    --------
+    >>> os.environ["DEMO_PASSWORD"] = "hush"
+    >>> database_password({"password": "DEMO_PASSWORD"})
+    'hush'
+    """
+    variable = check_options(options).get("password")
+    return None if variable is None else _value("password", variable)
 
 
 def _is_variable_name(text: object) -> bool:

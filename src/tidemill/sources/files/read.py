@@ -66,7 +66,7 @@ def read_part(
         table = read_spilled(plan, part, spill_dir)
         if table.num_rows:
             yield to_batch(
-                plan.source, plan.policies, table, plan.source.url, needs_times=needs_times
+                plan.source, plan.policies, table, plan.source.shown, needs_times=needs_times
             )
         return
     for where, table in _complete_tables(plan.source, part):

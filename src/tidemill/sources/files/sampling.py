@@ -67,7 +67,7 @@ def read_sample(
         [pa.Table.from_batches([batch]).select(names) for batch in tables]
     ).unify_dictionaries()
     seconds = time.perf_counter() - began
-    batch = to_batch(source, policies, table, source.url, needs_times=needs_times)
+    batch = to_batch(source, policies, table, source.shown, needs_times=needs_times)
     cut = time.perf_counter() - began - seconds
     return Sample(batch, table.num_rows, read, seconds, cut)
 
