@@ -65,6 +65,7 @@ def join_kinds(batches: Sequence[Batch], kinds: Sequence[str] = ()) -> Batch:
         quarantined=tuple(quarantined.values()),
         input_rows=sum(batch.input_rows for batch in batches),
         keys={kind: keys for batch in batches for kind, keys in batch.keys.items()},
+        lengths=tuple(one for batch in batches for one in batch.lengths),
     )
 
 
