@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidemill.errors import shorten
 from tidemill.execution import checks
 from tidemill.execution.checks import CHECKS, Compared, ResultCounts, failures, find, measure
 from tidemill.execution.coverage import CoverageDrop
@@ -81,7 +82,9 @@ def test_a_result_without_cells_has_no_shares():
 
 
 def test_sentences_say_the_figures_and_the_limit():
-    bad = ResultCounts(rows=300, columns=10, quarantined=1_200, failed_cells=60, nan_cells=1_000)
+    bad = ResultCounts(
+        rows=300, columns=10, quarantined=1_200, failed_cells=60, nan_cells=1_000, input_rows=9_000
+    )
     assert [finding.sentence for finding in find(DEFAULTS, Compared(bad, GOOD))] == [
         "1,200 series quarantined, without a row; more than 0 is a warning",
         "60 of 3,000 cells (2%) are NaN because their calculator failed; more than 0% is a warning",
@@ -146,13 +149,14 @@ def test_values_that_are_gone_and_files_left_out_are_named():
     coverage = CoverageDrop(Fraction(1, 8), "2026-11-26", ("7, x (24 to 0)",))
     names = ("a.csv", "b.csv", "c.csv", "d.csv")
     before = ResultCounts(1, 1, input_rows=1_000)
+    files = shorten(names, 3)
+    warned, none_allowed = "more than 10% is a warning", "more than 0% is a warning"
+    assert coverage.text == "compared with 2026-11-26, most of 7, x (24 to 0)"
     found = find(DEFAULTS, Compared(now, before, coverage, names))
     assert [one.sentence for one in found] == [
         "the input rows fell from 1,000 to 700, by 30%; more than 10% is a warning",
-        "12.5% of the values per id and kind are gone, compared with 2026-11-26, most of 7, x (24 "
-        "to 0); more than 10% is a warning",
-        "4 of 10 input files could not be read and were left out: a.csv, b.csv, c.csv, ... (4 in "
-        "all); more than 0% is a warning",
+        f"12.5% of the values per id and kind are gone, {coverage.text}; {warned}",
+        f"4 of 10 input files could not be read and were left out: {files}; {none_allowed}",
     ]
 
 

@@ -245,7 +245,9 @@ def coverage_drop(
     """
     if not earlier:
         return None
-    references = [_Missing(f"the median of {len(earlier)} intervals before")]
+    n = len(earlier)
+    median = f"the median of {n} intervals before" if n > 1 else "one interval before"
+    references = [_Missing(median)]
     if before is not None:
         references.insert(0, _Missing(before))
     for kind, ids, counts in _aligned([now, *earlier]):
