@@ -14,6 +14,7 @@ from tidemill.execution import acceptance
 from tidemill.execution.drift import Figures
 from tidemill.execution.in_process import extract_here
 from tidemill.recurring.intervals import find_interval
+from tidemill.reports.text import history_text
 from tidemill.storage import intervals
 from tidemill.storage.intervals import read_figures
 from tidemill.storage.layout import SinkLayout
@@ -122,3 +123,33 @@ def test_the_interval_before_is_found_without_reading_later_ones(source, table, 
     found = intervals.latest_interval(SinkLayout.of(table), second)
     assert found.name == "20261117T000000Z"
     assert read == [found.name]
+
+
+def test_columns_that_come_and_go_are_named(source, table):
+    first = run(source, table, DAYS[0])
+    assert first.acceptance["columns"] == {"new": [], "vanished": []}
+    path = source / f"{DAYS[1]}.parquet"
+    frame = pd.read_parquet(path)
+    frame.rename(columns={"x": "humidity"}).to_parquet(path, index=False)
+    other = source.parent / "other"
+    other.mkdir()
+    path.rename(other / path.name)
+    summary = run(other, table, DAYS[1], on_settings_change="recalculate")
+    assert summary.acceptance["columns"] == {"new": ["humidity"], "vanished": ["x"]}
+    (record, _) = history(SinkLayout.of(table))
+    text = history_text(table, [record])
+    assert "new columns: humidity; vanished columns: x" in text
+
+
+def test_files_that_were_left_out_are_counted_and_named(source, table):
+    run(source, table, DAYS[0])
+    (source / "broken.parquet").write_bytes(b"PAR1 not really")
+    summary = run(source, table, DAYS[1], on_bad_file="quarantine", checks={"bad_files": "off"})
+    bad = summary.acceptance["measures"]["bad_files"]
+    assert 0 < bad["figure"] < 1
+    assert known(table)["20261118T000000Z"].facts["bad_files"] == 1
+    warned = run(source, table, DAYS[1], on_bad_file="quarantine", recalculates="again",
+                 checks={"bad_files": {"fail": "off"}})  # fmt: skip
+    (finding,) = warned.acceptance["checks"]
+    assert (finding["check"], finding["level"]) == ("bad_files", "warn")
+    assert "were left out: broken.parquet;" in finding["sentence"]

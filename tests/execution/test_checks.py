@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidemill.errors import shorten
 from tidemill.execution import checks
-from tidemill.execution.checks import CHECKS, ResultCounts, failures, find
+from tidemill.execution.checks import CHECKS, Compared, ResultCounts, failures, find, measure
+from tidemill.execution.coverage import CoverageDrop
 from tidemill.planning.check_limits import CHECK_LIMITS, parse_checks
 
-GOOD = ResultCounts(rows=1_000, columns=10, nan_cells=500)
+GOOD = ResultCounts(rows=1_000, columns=10, nan_cells=500, input_rows=10_000, files=4)
 DEFAULTS = parse_checks()
 
 
@@ -22,7 +25,7 @@ def levels(findings):
 
 
 def test_a_good_run_has_no_findings():
-    assert find(DEFAULTS, GOOD) == find(DEFAULTS, GOOD, GOOD) == []
+    assert find(DEFAULTS, Compared(GOOD)) == find(DEFAULTS, Compared(GOOD, GOOD)) == []
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,12 @@ def test_a_good_run_has_no_findings():
         ({"rows": 499, "nan_cells": 250}, {"rows_drop": "fail"}),
         ({"rows": 0, "nan_cells": 0}, {"rows_drop": "fail"}),
         ({"rows": 5_000, "nan_cells": 0}, {}),
+        ({"input_rows": 9_000}, {}),
+        ({"input_rows": 8_999}, {"input_rows_drop": "warn"}),
+        ({"input_rows": 0}, {"input_rows_drop": "warn"}),
+        ({"files": 3, "bad_files": 1}, {"bad_files": "warn"}),
+        ({"files": 1, "bad_files": 1}, {"bad_files": "warn"}),
+        ({"files": 1, "bad_files": 2}, {"bad_files": "fail"}),
         ({"nan_cells": 1_000}, {}),
         ({"nan_cells": 1_001}, {"nan_rise": "warn"}),
         ({"nan_cells": 3_000}, {"nan_rise": "warn"}),
@@ -56,7 +65,7 @@ def test_a_good_run_has_no_findings():
     ],
 )
 def test_default_limits(facts, expected):
-    found = find(DEFAULTS, ResultCounts(**{**asdict(GOOD), **facts}), GOOD)
+    found = find(DEFAULTS, Compared(ResultCounts(**{**asdict(GOOD), **facts}), GOOD))
     assert levels(found) == expected
     assert list(levels(found)) == [name for name in CHECKS if name in expected]
     assert levels(failures(found)) == {k: v for k, v in expected.items() if v == "fail"}
@@ -64,17 +73,19 @@ def test_default_limits(facts, expected):
 
 @pytest.mark.parametrize("before", [None, ResultCounts(0, 10), ResultCounts(0, 0)])
 def test_with_nothing_to_compare_with_nothing_is_found(before):
-    assert find(DEFAULTS, ResultCounts(rows=1, columns=10, nan_cells=10), before) == []
+    assert find(DEFAULTS, Compared(ResultCounts(rows=1, columns=10, nan_cells=10), before)) == []
 
 
 def test_a_result_without_cells_has_no_shares():
     empty = ResultCounts(rows=0, columns=10)
-    assert find(DEFAULTS, empty, empty) == find(DEFAULTS, empty) == []
+    assert find(DEFAULTS, Compared(empty, empty)) == find(DEFAULTS, Compared(empty)) == []
 
 
 def test_sentences_say_the_figures_and_the_limit():
-    bad = ResultCounts(rows=300, columns=10, quarantined=1_200, failed_cells=60, nan_cells=1_000)
-    assert [finding.sentence for finding in find(DEFAULTS, bad, GOOD)] == [
+    bad = ResultCounts(
+        rows=300, columns=10, quarantined=1_200, failed_cells=60, nan_cells=1_000, input_rows=9_000
+    )
+    assert [finding.sentence for finding in find(DEFAULTS, Compared(bad, GOOD))] == [
         "1,200 series quarantined, without a row; more than 0 is a warning",
         "60 of 3,000 cells (2%) are NaN because their calculator failed; more than 0% is a warning",
         "the rows fell from 1,000 to 300, by 70%; more than 50% fails the run",
@@ -83,7 +94,7 @@ def test_sentences_say_the_figures_and_the_limit():
 
 
 def test_findings_and_limits_are_json_values():
-    found = find(DEFAULTS, ResultCounts(rows=300, columns=10, quarantined=2), GOOD)
+    found = find(DEFAULTS, Compared(ResultCounts(rows=300, columns=10, quarantined=2), GOOD))
     for value in (DEFAULTS, [asdict(finding) for finding in found]):
         assert json.loads(json.dumps(value)) == value
 
@@ -96,21 +107,26 @@ def test_a_figure_equal_to_its_limit_is_no_finding(rows, gone, percent):
         ResultCounts(100 * rows, 1),
     )
     is_above = (before.rows - now.rows) * 100 > percent * before.rows
-    assert levels(find(limits, now, before)) == ({"rows_drop": "fail"} if is_above else {})
+    assert levels(find(limits, Compared(now, before))) == (
+        {"rows_drop": "fail"} if is_above else {}
+    )
 
 
 @given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 99))
 def test_a_difference_of_shares_is_not_rounded(now, before, percent):
     limits = parse_checks({"nan_rise": {"fail": percent / 100, "warn": "off"}})
     found = find(
-        limits, ResultCounts(20, 10, nan_cells=2 * now), ResultCounts(10, 10, nan_cells=before)
+        limits,
+        Compared(ResultCounts(20, 10, nan_cells=2 * now), ResultCounts(10, 10, nan_cells=before)),
     )
     assert bool(found) == (now - before > percent)
 
 
 def test_a_failure_hides_the_warning_of_the_same_check():
     limits = parse_checks({"failed_cells": {"warn": 0, "fail": 0}})
-    assert levels(find(limits, ResultCounts(10, 10, failed_cells=1))) == {"failed_cells": "fail"}
+    assert levels(find(limits, Compared(ResultCounts(10, 10, failed_cells=1)))) == {
+        "failed_cells": "fail"
+    }
 
 
 def test_the_documented_table_is_the_table():
@@ -126,3 +142,34 @@ def test_the_documented_table_is_the_table():
         ]
         for check in CHECK_LIMITS.values()
     ]
+
+
+def test_values_that_are_gone_and_files_left_out_are_named():
+    now = ResultCounts(1, 1, input_rows=700, files=6, bad_files=4)
+    coverage = CoverageDrop(Fraction(1, 8), "2026-11-26", ("7, x (24 to 0)",))
+    names = ("a.csv", "b.csv", "c.csv", "d.csv")
+    before = ResultCounts(1, 1, input_rows=1_000)
+    files = shorten(names, 3)
+    warned, none_allowed = "more than 10% is a warning", "more than 0% is a warning"
+    assert coverage.text == "compared with 2026-11-26, most of 7, x (24 to 0)"
+    found = find(DEFAULTS, Compared(now, before, coverage, names))
+    assert [one.sentence for one in found] == [
+        "the input rows fell from 1,000 to 700, by 30%; more than 10% is a warning",
+        f"12.5% of the values per id and kind are gone, {coverage.text}; {warned}",
+        f"4 of 10 input files could not be read and were left out: {files}; {none_allowed}",
+    ]
+
+
+def test_figures_have_the_unit_of_their_limits():
+    measured = measure(DEFAULTS, Compared(GOOD, GOOD, CoverageDrop(Fraction(1, 8), "before")))
+    assert list(measured) == list(CHECK_LIMITS)
+    assert {name: one["figure"] for name, one in measured.items() if one["figure"]} == {
+        "coverage_drop": 0.125
+    }
+    assert [name for name, one in measured.items() if not one["is_share"]] == ["quarantined_series"]
+    assert json.loads(json.dumps(measured)) == measured
+
+
+def test_a_record_of_an_older_version_has_nothing_to_compare_with():
+    old = ResultCounts(rows=1_000, columns=10, nan_cells=500)
+    assert find(DEFAULTS, Compared(replace(GOOD, input_rows=1), old)) == []

@@ -14,8 +14,10 @@ from tidemill.storage.intervals import (
     file_identities,
     interval_names,
     latest_interval,
+    read_coverages,
     read_figures,
     read_intervals,
+    write_coverage,
     write_figures,
     write_interval,
 )
@@ -131,3 +133,13 @@ def test_files_are_identified_by_path_size_and_digest():
     assert file_identities(rewritten) == file_identities(source)
     changed = replace(source, files=(replace(file, digest="z"),))
     assert file_identities(changed) != file_identities(source)
+
+
+def test_values_per_id_and_kind_lie_beside_the_record(layout):
+    write_coverage(layout, "a", b"\x01")
+    write_coverage(layout, "b", b"\x02")
+    assert read_coverages(layout, ["b", "c", "a"]) == {"b": b"\x02", "a": b"\x01"}
+    write_coverage(layout, "a", None)
+    write_coverage(layout, "c", None)
+    assert read_coverages(layout, ["a", "b", "c"]) == {"b": b"\x02"}
+    assert interval_names(layout) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,14 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidemill.errors import CheckError, SinkError
-from tidemill.execution.checks import CheckResult, ResultCounts, failures, find, measure
+from tidemill.execution.checks import CheckResult, Compared, ResultCounts, failures, find, measure
+from tidemill.execution.coverage import (
+    Coverage,
+    CoverageDrop,
+    CoverageGatherer,
+    coverage_drop,
+)
 from tidemill.execution.drift import Figures, Gatherer, all_nan, most_nan, moves
 from tidemill.model.ids import id_fields, tuple_text
 from tidemill.model.plan import Plan
 from tidemill.planning.settings_change import settings_change
 from tidemill.storage.intervals import (
     IntervalRecord,
+    interval_names,
     latest_interval,
+    read_coverages,
     read_figures,
     read_intervals,
 )
@@ -33,6 +42,9 @@ __all__ = ["Acceptance", "accept"]
 
 #: Changed ids named in a run record.
 NAMED = 1_000
+#: Earlier intervals whose values per id and kind are compared.
+EARLIER = 7
+_READERS = 8  # threads that read the counts of parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,8 @@ class Acceptance:
     features: Mapping[str, Any]  # that moved most, or have the most NaN: JSON values
     measures: Mapping[str, Any]  # the figure and limits of each check: JSON values
     findings: Sequence[CheckResult] = ()
+    coverage: Coverage | None = None  # values per id and kind; None: not known of all parts
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)  # new, vanished: kinds
     replaced: str = ""  # id of the run whose rows are replaced
     changes: Mapping[str, Any] = field(default_factory=dict)  # added, removed, altered: ids
     settings_change: str = ""  # in words: how settings differ from those of the replaced rows
@@ -56,6 +70,7 @@ class Acceptance:
             "measures": dict(self.measures),
             "checks": [asdict(finding) for finding in self.findings],
             "features": dict(self.features),
+            "columns": {name: list(kinds) for name, kinds in self.columns.items()},
             "changes": dict(self.changes),
             "settings_change": self.settings_change,
         }
@@ -77,10 +92,16 @@ def accept(
     interval = plan.interval
     assert interval is not None, "the plan is for an interval"
     figures = _figures(run, plan, markers)
-    facts = _facts(figures, markers, failed_cells)
+    facts = _facts(plan, figures, markers, failed_cells)
     before = latest_interval(run.layout, interval)
-    known = ResultCounts(**before.facts) if before else None
-    findings = find(plan.checks, facts, known)
+    coverage = _coverage(run, markers)
+    compared = Compared(
+        facts,
+        ResultCounts(**before.facts) if before else None,
+        _coverage_drop(run, coverage, before),
+        tuple(one.path for one in plan.source.bad_files),
+    )
+    findings = find(plan.checks, compared)
     if bad := failures(findings):
         raise CheckError(
             f"interval {interval.label}: {'; '.join(one.sentence for one in bad)}. Nothing is "
@@ -91,8 +112,10 @@ def accept(
         facts,
         figures,
         _features(run, figures, before),
-        measure(plan.checks, facts, known),
+        measure(plan.checks, compared),
         findings,
+        coverage,
+        _new_and_vanished(plan, before),
     )
     if replaced is None:
         return replace(accepted, changes=_all_added(run, plan, markers))
@@ -101,14 +124,75 @@ def accept(
     return replace(accepted, replaced=replaced.run_id, changes=changes, settings_change=change.text)
 
 
-def _facts(figures: Figures, markers: Sequence[Marker], failed_cells: int) -> ResultCounts:
+def _facts(
+    plan: Plan, figures: Figures, markers: Sequence[Marker], failed_cells: int
+) -> ResultCounts:
     return ResultCounts(
         rows=sum(marker.rows for marker in markers),
         columns=len(figures.columns),
         quarantined=sum(len(marker.quarantined) for marker in markers),
         failed_cells=failed_cells,
         nan_cells=int(figures.nan.sum()),
+        input_rows=sum(marker.input_rows for marker in markers),
+        files=len(plan.source.files),
+        bad_files=len(plan.source.bad_files),
     )
+
+
+def _coverage(run: Run, markers: Sequence[Marker]) -> Coverage | None:
+    """The values per id and kind of all parts; None if an older version calculated some."""
+    gatherer = CoverageGatherer()
+    with ThreadPoolExecutor(_READERS, "tidemill-coverage") as pool:
+        for first in range(0, len(markers), 2 * _READERS):
+            some = markers[first : first + 2 * _READERS]
+            for part in pool.map(lambda marker: _coverage_of(run, marker), some):
+                if part is None:
+                    return None
+                gatherer.merge(part)
+    return gatherer.coverage()
+
+
+def _coverage_of(run: Run, marker: Marker) -> Coverage | None:
+    try:
+        return Coverage.from_bytes(run.key.state.read(marker.coverage)) if marker.coverage else None
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _coverage_drop(
+    run: Run, coverage: Coverage | None, before: IntervalRecord | None
+) -> CoverageDrop | None:
+    """The values that are missing compared with earlier intervals, as far as theirs are known."""
+    if coverage is None or before is None:
+        return None
+    names = [name for name in interval_names(run.layout) if name <= before.name][-EARLIER:]
+    found = {
+        name: one
+        for name, data in read_coverages(run.layout, names).items()
+        if (one := _parsed(data)) is not None
+    }
+    label = before.label if before.name in found else None
+    return coverage_drop(coverage, list(found.values()), label)
+
+
+def _parsed(data: bytes) -> Coverage | None:
+    """What a file holds; None if it is damaged."""
+    try:
+        return Coverage.from_bytes(data)
+    except ValueError:
+        return None
+
+
+def _new_and_vanished(plan: Plan, before: IntervalRecord | None) -> dict[str, list[str]]:
+    """Columns of the input that the interval before did not have, and those that only it had."""
+    old = before.kinds if before else ()
+    if not old:
+        return {"new": [], "vanished": []}  # nothing to compare with
+    now = plan.source.kinds
+    return {
+        "new": [kind for kind in now if kind not in old],
+        "vanished": [kind for kind in old if kind not in now],
+    }
 
 
 def _figures(run: Run, plan: Plan, markers: Sequence[Marker]) -> Figures:

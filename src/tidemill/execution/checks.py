@@ -8,8 +8,14 @@ check               figure                                                 warn 
 quarantined_series  series that were set aside and have no row             0            off
 failed_cells        share of cells whose calculator failed                 0            0.1
 rows_drop           share of the previous interval's rows that are gone    0.1          0.5
+input_rows_drop     share of the previous input rows that are gone         0.1          off
+coverage_drop       share of the values per id and kind that are gone      0.1          off
+bad_files           share of the input files that were left out            0            0.5
 nan_rise            share of cells that are NaN, minus the previous one's  0.05         0.25
 ==================  =====================================================  ===========  ===========
+
+`coverage_drop` is explained in :mod:`tidemill.execution.coverage`. An interval is compared with
+those before it in time, never with rows of its own that it replaces.
 
 The limits and the user's parameter `checks` are defined in :mod:`tidemill.planning.check_limits`.
 """
@@ -21,6 +27,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from tidemill.errors import shorten
+from tidemill.execution.coverage import CoverageDrop
 from tidemill.model.policies import Level, Limits
 from tidemill.planning.check_limits import CHECK_LIMITS, LEVELS, CheckLimits
 
@@ -28,11 +36,16 @@ __all__ = [
     "CHECKS",
     "Check",
     "CheckResult",
+    "Compared",
     "ResultCounts",
     "failures",
     "find",
     "measure",
 ]
+
+
+#: Files named in a sentence.
+NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +57,30 @@ class ResultCounts:
     quarantined: int = 0  # series
     failed_cells: int = 0  # NaN because their calculator failed
     nan_cells: int = 0  # for any reason
+    input_rows: int = 0  # of the window; 0: recorded by an older version
+    files: int = 0  # that were read
+    bad_files: int = 0  # that were left out
 
     @property
     def cells(self) -> int:
         """Rows times columns."""
         return self.rows * self.columns
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A result, and what it is compared with."""
+
+    now: ResultCounts
+    before: ResultCounts | None = None  # of the interval before; None if there is none
+    coverage: CoverageDrop | None = None  # None: nothing to compare with
+    bad_files: tuple[str, ...] = ()  # their names
+
+    @property
+    def earlier(self) -> ResultCounts:
+        """The counts of the interval before, where a figure was found."""
+        assert self.before is not None, "a figure that compares has something to compare with"
+        return self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +99,24 @@ class Check:
     """One check: how to calculate its figure and how to report it."""
 
     limits: CheckLimits
-    figure: Callable[
-        [ResultCounts, ResultCounts | None], Fraction | None
-    ]  # None: nothing to compare
-    sentence: Callable[[ResultCounts, ResultCounts], str]
+    figure: Callable[[Compared], Fraction | None]  # None: nothing to compare with
+    sentence: Callable[[Compared], str]
 
-    def find(
-        self, limits: Mapping[Level, float], now: ResultCounts, before: ResultCounts | None
-    ) -> list[CheckResult]:
+    def find(self, limits: Mapping[Level, float], result: Compared) -> list[CheckResult]:
         """The worst finding, if any."""
-        figure = self.value(now, before)
+        figure = self.value(result)
         if figure is None:
             return []
         for level in LEVELS:
             if level in limits and figure > limits[level]:
                 limit = limits[level]
-                text = f"{self.sentence(now, before or now)}; {self._rule(level, limit)}"
+                text = f"{self.sentence(result)}; {self._rule(level, limit)}"
                 return [CheckResult(self.limits.name, level, figure, limit, text)]
         return []
 
-    def value(self, now: ResultCounts, before: ResultCounts | None) -> float | None:
+    def value(self, result: Compared) -> float | None:
         """The figure as a count or a share; None if there is nothing to compare with."""
-        exact = self.figure(now, before)
+        exact = self.figure(result)
         if exact is None:
             return None
         return float(exact) if self.limits.is_share else int(exact)
@@ -98,23 +126,19 @@ class Check:
         return f"more than {shown} {'fails the run' if level == 'fail' else 'is a warning'}"
 
 
-def find(
-    limits: Limits, now: ResultCounts, before: ResultCounts | None = None
-) -> list[CheckResult]:
+def find(limits: Limits, result: Compared) -> list[CheckResult]:
     """The figures above their limits, in the order of the table above.
 
     Parameters
     ----------
     limits : of :func:`parse_checks`
-    now : the result to publish
-    before : the published result of the previous interval; None if there is none, in which case
-        checks that compare with it find nothing
+    result : the result to publish; checks that lack something to compare it with find nothing
 
     Examples
     --------
     >>> from tidemill.planning.check_limits import parse_checks
     >>> now, before = ResultCounts(rows=400, columns=10), ResultCounts(rows=1_000, columns=10)
-    >>> found = find(parse_checks(), now, before)
+    >>> found = find(parse_checks(), Compared(now, before))
     >>> [(one.check, one.level, one.figure, one.limit) for one in found]
     [('rows_drop', 'fail', 0.6, 0.5)]
     >>> found[0].sentence
@@ -123,25 +147,23 @@ def find(
     return [
         finding
         for name, check in CHECKS.items()
-        for finding in check.find(limits.get(name, {}), now, before)
+        for finding in check.find(limits.get(name, {}), result)
     ]
 
 
-def measure(
-    limits: Limits, now: ResultCounts, before: ResultCounts | None = None
-) -> dict[str, Any]:
+def measure(limits: Limits, result: Compared) -> dict[str, Any]:
     """The figure and limits of every check, whether exceeded or not, as JSON values.
 
     Examples
     --------
     >>> from tidemill.planning.check_limits import parse_checks
     >>> now, before = ResultCounts(rows=400, columns=10), ResultCounts(rows=1_000, columns=10)
-    >>> measure(parse_checks(), now, before)["rows_drop"]
+    >>> measure(parse_checks(), Compared(now, before))["rows_drop"]
     {'figure': 0.6, 'is_share': True, 'limits': {'warn': 0.1, 'fail': 0.5}}
     """
     return {
         name: {
-            "figure": check.value(now, before),
+            "figure": check.value(result),
             "is_share": check.limits.is_share,
             "limits": dict(limits.get(name, {})),
         }
@@ -155,22 +177,38 @@ def failures(findings: Iterable[CheckResult]) -> list[CheckResult]:
     Examples
     --------
     >>> from tidemill.planning.check_limits import parse_checks
-    >>> failures(find(parse_checks(), ResultCounts(rows=400, columns=10, quarantined=3)))
+    >>> failures(find(parse_checks(), Compared(ResultCounts(rows=400, columns=10, quarantined=3))))
     []
     """
     return [finding for finding in findings if finding.level == "fail"]
 
 
-def _failed_share(now: ResultCounts, before: ResultCounts | None) -> Fraction | None:  # noqa: ARG001 (a figure)
+def _failed_share(result: Compared) -> Fraction | None:
+    now = result.now
     return Fraction(now.failed_cells, now.cells) if now.cells else None
 
 
-def _rows_drop(now: ResultCounts, before: ResultCounts | None) -> Fraction | None:
-    return None if before is None or not before.rows else 1 - Fraction(now.rows, before.rows)
+def _rows_drop(result: Compared) -> Fraction | None:
+    return _drop(result.now.rows, result.before.rows if result.before else 0)
 
 
-def _nan_rise(now: ResultCounts, before: ResultCounts | None) -> Fraction | None:
+def _input_rows_drop(result: Compared) -> Fraction | None:
+    return _drop(result.now.input_rows, result.before.input_rows if result.before else 0)
+
+
+def _drop(now: int, before: int) -> Fraction | None:
+    return 1 - Fraction(now, before) if before else None
+
+
+def _bad_files(result: Compared) -> Fraction | None:
+    now = result.now
+    files = now.files + now.bad_files
+    return Fraction(now.bad_files, files) if files else None
+
+
+def _nan_rise(result: Compared) -> Fraction | None:
     """None unless the columns are equal: new ones have another share without any rise."""
+    now, before = result.now, result.before
     if before is None or not (before.cells and now.cells) or now.columns != before.columns:
         return None
     return _nan_share(now) - _nan_share(before)
@@ -184,35 +222,62 @@ def _percent(share: float | Fraction) -> str:
     return f"{float(100 * share):.4g}%"
 
 
+def _fell(what: str, before: int, now: int) -> str:
+    return f"{what} fell from {before:,} to {now:,}, by {_percent(1 - Fraction(now, before))}"
+
+
+def _failed_text(result: Compared) -> str:
+    now = result.now
+    share = _percent(Fraction(now.failed_cells, now.cells))
+    return (
+        f"{now.failed_cells:,} of {now.cells:,} cells ({share}) are NaN because their calculator "
+        "failed"
+    )
+
+
+def _coverage_text(result: Compared) -> str:
+    assert result.coverage is not None, "its figure was found"
+    share = _percent(result.coverage.share)
+    return f"{share} of the values per id and kind are gone, {result.coverage.text}"
+
+
+def _bad_files_text(result: Compared) -> str:
+    now = result.now
+    files = f"{now.bad_files:,} of {now.files + now.bad_files:,} input files"
+    return f"{files} could not be read and were left out: {shorten(result.bad_files, NAMED)}"
+
+
 _TABLE = (
     Check(
         CHECK_LIMITS["quarantined_series"],
-        figure=lambda now, _: Fraction(now.quarantined),
-        sentence=lambda now, _: f"{now.quarantined:,} series quarantined, without a row",
+        figure=lambda result: Fraction(result.now.quarantined),
+        sentence=lambda result: f"{result.now.quarantined:,} series quarantined, without a row",
     ),
-    Check(
-        CHECK_LIMITS["failed_cells"],
-        figure=_failed_share,
-        sentence=lambda now, _: (
-            f"{now.failed_cells:,} of {now.cells:,} cells "
-            f"({_percent(Fraction(now.failed_cells, now.cells))}) are NaN because their calculator "
-            "failed"
-        ),
-    ),
+    Check(CHECK_LIMITS["failed_cells"], figure=_failed_share, sentence=_failed_text),
     Check(
         CHECK_LIMITS["rows_drop"],
         figure=_rows_drop,
-        sentence=lambda now, before: (
-            f"the rows fell from {before.rows:,} to {now.rows:,}, by "
-            f"{_percent(1 - Fraction(now.rows, before.rows))}"
+        sentence=lambda result: _fell("the rows", result.earlier.rows, result.now.rows),
+    ),
+    Check(
+        CHECK_LIMITS["input_rows_drop"],
+        figure=_input_rows_drop,
+        sentence=lambda result: _fell(
+            "the input rows", result.earlier.input_rows, result.now.input_rows
         ),
     ),
     Check(
+        CHECK_LIMITS["coverage_drop"],
+        figure=lambda result: result.coverage.share if result.coverage else None,
+        sentence=_coverage_text,
+    ),
+    Check(CHECK_LIMITS["bad_files"], figure=_bad_files, sentence=_bad_files_text),
+    Check(
         CHECK_LIMITS["nan_rise"],
         figure=_nan_rise,
-        sentence=lambda now, before: (
-            f"the share of NaN cells rose from {_percent(_nan_share(before))} to "
-            f"{_percent(_nan_share(now))}"
+        sentence=lambda result: (
+            f"the share of NaN cells rose from {_percent(_nan_share(result.earlier))} to "
+            f"{_percent(_nan_share(result.now))}"
         ),
     ),
 )

@@ -16,6 +16,7 @@ from typing import Any
 from tidemill.calculators.batches import MatrixCalculator
 from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.execution.carryover import KeptRows
+from tidemill.execution.coverage import CoverageGatherer
 from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.execution.plans import load_plan
 from tidemill.model.plan import Part, Plan
@@ -186,6 +187,7 @@ def calculate_part(
     """Write the rows of one part to ``name``; the JSON values of its commit marker."""
     started = time.perf_counter()
     quarantined: list[Quarantined] = []
+    coverage = CoverageGatherer()
     position = input_rows = 0
     kept = KeptRows(run.layout.home, plan, part, calculator.columns) if plan.kept else None
     with (
@@ -196,6 +198,8 @@ def calculate_part(
         for batch in read_part(plan, part, run.work_dir, needs_times=calculator.needs_times):
             quarantined += batch.quarantined
             input_rows += batch.input_rows
+            for lengths in batch.lengths if plan.interval is not None else ():
+                coverage.add(lengths.ids, lengths.by_kind)
             for first, last in _ranges(calculator, batch, selection, position, len(plan.columns)):
                 if announce is not None:
                     announce(position + first, position + last)
@@ -226,7 +230,15 @@ def calculate_part(
         "errors": calculator.take_errors(),
         "run_id": run.run_id,
         "kept": kept.finish() if kept is not None else "",
+        "coverage": _written(run, part, coverage) if plan.interval is not None else "",
     }
+
+
+def _written(run: Run, part: Part, coverage: CoverageGatherer) -> str:
+    """Write the values per id and kind of one part; the path of the file."""
+    path = run.key.coverage(part.index)
+    run.key.state.write(path, coverage.coverage().to_bytes())
+    return path
 
 
 def _ranges(

@@ -27,7 +27,7 @@ from tidemill.execution.verify import check_parts, check_rows, discard_parts_on_
 from tidemill.model.digests import RowSum, content_digest
 from tidemill.model.plan import Plan
 from tidemill.sources.files.open import check_unchanged
-from tidemill.storage.intervals import write_figures, write_interval
+from tidemill.storage.intervals import write_coverage, write_figures, write_interval
 from tidemill.storage.lease import acquire
 from tidemill.storage.markers import Marker, committed
 from tidemill.storage.part_writer import part_schema
@@ -93,6 +93,8 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     if accepted is not None:
         record = interval_record(run, plan, published, accepted)
         write_figures(run.layout, record.name, accepted.figures.to_bytes())
+        coverage = accepted.coverage
+        write_coverage(run.layout, record.name, coverage.to_bytes() if coverage else None)
         write_interval(run.layout, record)
     return _finish(run, plan, published, totals, facts, began, accepted)
 

@@ -50,6 +50,24 @@ _TABLE = (
         defaults={"warn": 0.1, "fail": 0.5},
     ),
     CheckLimits(
+        "input_rows_drop",
+        "share of the previous input rows that are gone",
+        is_share=True,
+        defaults={"warn": 0.1},
+    ),
+    CheckLimits(
+        "coverage_drop",
+        "share of the values per id and kind that are gone",
+        is_share=True,
+        defaults={"warn": 0.1},
+    ),
+    CheckLimits(
+        "bad_files",
+        "share of the input files that were left out",
+        is_share=True,
+        defaults={"warn": 0, "fail": 0.5},
+    ),
+    CheckLimits(
         "nan_rise",
         "share of cells that are NaN, minus the previous one's",
         is_share=True,

@@ -505,7 +505,8 @@ _TABLE = (
         "Policies",
         (Form(dict[str, Any], _checks_rule()),),
         "Limits above which a check warns or fails the run, by check: quarantined_series (a whole "
-        "number, 0 or more), failed_cells, rows_drop and nan_rise (shares, 0 or more and below 1), "
+        "number, 0 or more), failed_cells, rows_drop, input_rows_drop, coverage_drop, bad_files "
+        "and nan_rise (shares, 0 or more and below 1), "
         'or off. Example: {"rows_drop": {"fail": 0.5, "warn": "off"}}. Limits that are not given '
         "keep their defaults.",
         None,

@@ -110,6 +110,7 @@ def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
     if features["all_nan"]:
         yield f"- {features['all_nan']:,} columns are NaN in every row"
     yield f"- {_parts_text(summary)}"
+    yield from _columns_that_changed(accepted)
     yield f"- times of the input: {_cell(summary['time_zone_of_input'])}"
     if accepted["replaced"]:
         why = summary["reason"] or "as requested"
@@ -124,6 +125,20 @@ def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from _moved_section(features)
     most = [(_code(row["feature"]), _percent(row["nan"])) for row in features["most_nan"]]
     yield from _section("Features with the most NaN, but not all", ("feature", "NaN"), most)
+
+
+def _columns_that_changed(accepted: Mapping[str, Any]) -> Iterator[str]:
+    """Columns of the input that are new or gone since the interval before."""
+    columns = accepted.get("columns", {})
+    since = accepted["features"]["before"]
+    if new := columns.get("new"):
+        yield f"- columns that are new since {since}: {_named_columns(new)}"
+    if gone := columns.get("vanished"):
+        yield f"- columns that are gone since {since}: {_named_columns(gone)}"
+
+
+def _named_columns(kinds: Sequence[str]) -> str:
+    return ", ".join(_cell(kind) for kind in kinds[:LINES]) + ", ..." * (len(kinds) > LINES)
 
 
 def _changed_ids(changes: Mapping[str, Any]) -> Iterator[str]:

@@ -162,6 +162,11 @@ def _acceptance_text(accepted: Mapping[str, Any]) -> str:
         for name, change in accepted.get("changes", {}).items()
         if change["count"]
     ]
+    found += [
+        f"{name} columns: {shorten(kinds)}"
+        for name, kinds in accepted.get("columns", {}).items()
+        if kinds
+    ]
     found += [f"{one['level']}: {one['sentence']}" for one in accepted.get("checks", ())]
     return "; ".join(found) or "none"
 

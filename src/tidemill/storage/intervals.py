@@ -1,7 +1,7 @@
 """Records of published intervals, in the sink's state.
 
-One JSON file per interval, which every run reads. The figures of its columns lie in a file of their
-own, which is read only when the next interval is calculated.
+One JSON file per interval, which every run reads. The figures of its columns, and its values per id
+and kind, lie in files of their own, which are read only when later intervals are calculated.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ __all__ = [
     "label_of_name",
     "latest_interval",
     "named_bad_files",
+    "read_coverages",
     "read_figures",
     "read_intervals",
+    "write_coverage",
     "write_figures",
     "write_interval",
 ]
@@ -164,6 +166,30 @@ def read_figures(layout: SinkLayout, interval: str) -> bytes | None:
     """The figures of an interval's columns; None if there are none."""
     try:
         return layout.figures.read(f"{interval}.npz")
+    except FileNotFoundError:
+        return None
+
+
+def write_coverage(layout: SinkLayout, interval: str, coverage: bytes | None) -> None:
+    """Write an interval's values per id and kind, over earlier ones; None: they are not known."""
+    if coverage is None:
+        layout.coverage.delete(f"{interval}.arrow")
+    else:
+        layout.coverage.write(f"{interval}.arrow", coverage)
+
+
+def read_coverages(layout: SinkLayout, names: Iterable[str]) -> dict[str, bytes]:
+    """The values per id and kind of those of some intervals that have them, by name."""
+    wanted = list(names)
+    with ThreadPoolExecutor(_READERS, "tidemill-intervals") as pool:
+        found = list(pool.map(lambda name: _coverage(layout, name), wanted))
+    pairs = zip(wanted, found, strict=True)
+    return {name: data for name, data in pairs if data is not None}
+
+
+def _coverage(layout: SinkLayout, interval: str) -> bytes | None:
+    try:
+        return layout.coverage.read(f"{interval}.arrow")
     except FileNotFoundError:
         return None
 

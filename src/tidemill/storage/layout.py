@@ -20,8 +20,10 @@ The state is the same in both::
     records/<started>-<run id>.json
     intervals/<interval>.json                         what its published rows were made from
     figures/<interval>.npz                            mean, spread and NaN of its columns
+    coverage/<interval>.arrow                         number of its values per id and kind
     keys/<key16>/plan.json
     keys/<key16>/parts/<index>-<n>.json               commit markers; the highest n counts
+    keys/<key16>/coverage/<index>-<unique>.arrow      values per id and kind of a part
     keys/<key16>/attempts/<index>-<unique>.json       attempt marks
     keys/<key16>/work/                                what the partition step spills
 """
@@ -119,6 +121,11 @@ class SinkLayout:
         return self.state.child("figures")
 
     @property
+    def coverage(self) -> Store:
+        """Folder of the values per id and kind of published intervals."""
+        return self.state.child("coverage")
+
+    @property
     def published(self) -> str:
         """Path below ``state`` of the pointer to the last published result."""
         return "published.json"
@@ -193,6 +200,10 @@ class KeyLayout:
     def marker(self, index: int, n: int) -> str:
         """Path below ``state`` of the ``n``-th commit marker of a part."""
         return f"{self.markers}/{index:06d}-{n}.json"
+
+    def coverage(self, index: int) -> str:
+        """A new, unique path below ``state`` for the values per id and kind of a part."""
+        return f"coverage/{index:06d}-{_unique()}.arrow"
 
     def attempt(self, index: int) -> str:
         """A new, unique path below ``state`` for an attempt mark."""

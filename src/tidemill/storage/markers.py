@@ -53,6 +53,7 @@ class Marker:
     run_id: str = ""
     input_rows: int = 0  # that the part was made from, before any policy dropped some
     kept: str = ""  # digest of the published rows that were taken over, if any
+    coverage: str = ""  # path below the layout's state: values per id and kind, of an interval
 
     def to_json(self) -> Content:
         """The marker as its file holds it."""

@@ -19,7 +19,7 @@ import pyarrow.types as pt
 from tidemill.errors import DataError, InputError, SourceError, shorten
 from tidemill.model.aliases import Floats, Index
 from tidemill.model.ids import id_name, id_text
-from tidemill.model.series import Batch, Quarantined, SeriesBlock, kinds_present
+from tidemill.model.series import Batch, Lengths, Quarantined, SeriesBlock, kinds_present
 from tidemill.model.source import ColumnRoles
 from tidemill.sources.rows.casts import (
     ArrowColumn,
@@ -370,7 +370,16 @@ def _batch(
     keep[list(quarantined)] = False
     blocks = {kind: _block(kind, one, keep) for kind, one in per_kind.items()}
     ids = rows.ids if keep.all() else rows.ids.filter(pa.array(keep))
-    return Batch(ids, blocks, kinds_present(blocks), tuple(quarantined.values()), input_rows, keys)
+    lengths = Lengths(rows.ids, {kind: one.stops - one.starts for kind, one in per_kind.items()})
+    return Batch(
+        ids,
+        blocks,
+        kinds_present(blocks),
+        tuple(quarantined.values()),
+        input_rows,
+        keys,
+        (lengths,),
+    )
 
 
 def _of_kind(rows: _KeyedRows, series: Mapping[str, _Series], kind: str, place: int) -> _Series:

@@ -68,6 +68,7 @@ def join_kinds(
         quarantined=tuple(quarantined.values()),
         input_rows=sum(batch.input_rows for batch in batches),
         keys={kind: own for batch in batches for kind, own in batch.keys.items()},
+        lengths=tuple(one for batch in batches for one in batch.lengths),
     )
 
 
