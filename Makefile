@@ -31,14 +31,19 @@ help: ## say what there is to make
 demo: $(STAMP) ## run the main job on bundled real data
 	$(BIN)/tidemill demo
 
+# Two processes, each with the tests of whole files: much of the time is waiting for programs to start.
+# Make one of them, to see a test's output as it comes: make test PARALLEL=
+PARALLEL ?= -n 2 --dist=loadfile
+
 # One room: make test ROOM=storage, or a part of one: make test ROOM=calculators/kernels
 .PHONY: test
 test: $(STAMP) ## run the fast tests (15 minutes at most); of one room: make test ROOM=storage
-	$(BIN)/python -m pytest $(if $(ROOM),tests/$(ROOM)) -m "not slow and not docs" --session-timeout=2700
+	$(BIN)/python -m pytest $(PARALLEL) $(if $(ROOM),tests/$(ROOM)) -m "not slow and not docs" \
+	    --session-timeout=2700
 
 .PHONY: slow
 slow: $(STAMP) ## run the slow tests: clean installation, servers, whole clusters
-	$(BIN)/python -m pytest -m "slow and not docs" --timeout=900
+	$(BIN)/python -m pytest $(PARALLEL) -m "slow and not docs" --timeout=900
 
 # The oldest versions that pyproject.toml allows, with the newest of all that they bring along.
 # Their own deprecation warnings are theirs, so warnings are no errors here.
