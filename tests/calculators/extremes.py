@@ -18,7 +18,7 @@ from tidemill.model.series import SeriesBlock
 from .families import Generator, Values, blocks_of, make_times
 
 MOST = sys.float_info.max
-LENGTHS = (1, 2, 3, 5, 14, 33, 60)
+LENGTHS = (1, 3, 5, 14, 33)
 
 
 def _with(places: slice, value: float) -> Callable[[Generator, int], Values]:
