@@ -104,7 +104,7 @@ def test_every_door_is_made_from_the_table(door):
         assert said == f"{one.group}. {one.help}"
         assert said in " ".join(flow.fn.__doc__.split())
     options = {option.name: option for option in cli.commands[door.name].params}
-    assert set(names) == options.keys() - {"as_json", "verbose"}
+    assert set(names) == options.keys() - {"as_json", "debug", "verbose"}
     for name, option in options.items():
         if defaults.get(name) is not None and not option.is_flag:
             assert option.default == defaults[name]

@@ -84,7 +84,7 @@ class Gatherer:
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = tuple(columns)
         self._rows = 0
-        # Rows: NaN cells, finite cells, their mean, their squared deviations from it.
+        # Moves: NaN cells, finite cells, their mean, their squared deviations from it.
         self._sums = np.zeros((4, len(self._columns)))
 
     def add(self, columns: Iterable[Floats]) -> None:

@@ -25,7 +25,7 @@ from tidemill.sources.files.schema import input_columns, read_schema
 __all__ = ["CSV"]
 
 
-class _Keys:
+class _KeyTypes:
     """What the texts of a column of ids or times can be; narrowest type first."""
 
     def __init__(self, types: list[pa.DataType], numbers: Numbers) -> None:
@@ -104,11 +104,11 @@ def _scan(
     )
 
 
-def _keys(column: str, columns: ColumnRoles, numbers: Numbers) -> _Keys:
+def _keys(column: str, columns: ColumnRoles, numbers: Numbers) -> _KeyTypes:
     if column == columns.kind:
-        return _Keys([pa.string()], numbers)
+        return _KeyTypes([pa.string()], numbers)
     floats = [pa.float64()] if column == columns.sort else []
-    return _Keys([pa.int64(), *floats, pa.string()], numbers)
+    return _KeyTypes([pa.int64(), *floats, pa.string()], numbers)
 
 
 def _where(name: str, column: str) -> str:

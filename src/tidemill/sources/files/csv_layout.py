@@ -15,7 +15,7 @@ from tidemill.sources.files.csv_numbers import is_null_word, looks_like_number, 
 from tidemill.sources.files.csv_text import Utf8Text, comment_marks, split_lines
 from tidemill.sources.files.csv_units import looks_like_unit
 
-__all__ = ["Layout", "find_layout"]
+__all__ = ["CsvLayout", "find_layout"]
 
 DELIMITERS = (",", ";", "\t", "|")
 #: Rows whose fields are looked at to tell the delimiter.
@@ -34,7 +34,7 @@ class _Record(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CsvLayout:
     """How the rows of a file are to be parsed."""
 
     delimiter: str
@@ -50,7 +50,7 @@ class Layout:
         return self.names[:-1] if is_made and len(self.names) > 1 else self.names
 
 
-def find_layout(text: Utf8Text, reading: Reading) -> Layout:
+def find_layout(text: Utf8Text, reading: Reading) -> CsvLayout:
     """Tell the layout of a file from its first lines and from what the user says.
 
     Raises
@@ -195,7 +195,7 @@ def _some_records(head: _Head, delimiter: str) -> list[_Record]:
 # The header, and what is skipped
 
 
-def _lay_out(head: _Head, delimiter: str) -> Layout:
+def _lay_out(head: _Head, delimiter: str) -> CsvLayout:
     records = _some_records(head, delimiter)
     if head.reading.columns:
         return _without_header(head, delimiter, records)
@@ -210,7 +210,7 @@ def _lay_out(head: _Head, delimiter: str) -> Layout:
     return _layout(head, delimiter, names, end, rows)
 
 
-def _without_header(head: _Head, delimiter: str, records: Sequence[_Record]) -> Layout:
+def _without_header(head: _Head, delimiter: str, records: Sequence[_Record]) -> CsvLayout:
     names = head.reading.columns
     first = records[0].fields
     if len(names) != len(first):
@@ -224,9 +224,9 @@ def _without_header(head: _Head, delimiter: str, records: Sequence[_Record]) -> 
 
 def _layout(
     head: _Head, delimiter: str, names: Sequence[str], end: int, rows: Sequence[Sequence[str]]
-) -> Layout:
+) -> CsvLayout:
     skipped = "".join(head.lines[:end]).encode(errors="surrogateescape")
-    found = Layout(delimiter, tuple(names), len(skipped), False, tuple(map(tuple, rows)))  # noqa: FBT003
+    found = CsvLayout(delimiter, tuple(names), len(skipped), False, tuple(map(tuple, rows)))  # noqa: FBT003
     return replace(found, is_spaced=_is_spaced(head.name, rows))
 
 

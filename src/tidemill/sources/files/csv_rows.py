@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 from tidemill.errors import DataError, SourceError, shorten
 from tidemill.model.source import ColumnRoles, Reading
 from tidemill.sources.files.compression import open_plain
-from tidemill.sources.files.csv_layout import Layout, find_layout
+from tidemill.sources.files.csv_layout import CsvLayout, find_layout
 from tidemill.sources.files.csv_numbers import (
     Numbers,
     find_numbers,
@@ -36,7 +36,7 @@ class CsvTable:
     """An open CSV file, whose rows can be read once."""
 
     name: str
-    layout: Layout
+    layout: CsvLayout
     text: Utf8Text
     reading: Reading
 
