@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from tidemill.execution.checks import Compared, ResultCounts, find, measure
+from tidemill.execution.coverage import CoverageDrop
+from tidemill.planning.check_limits import parse_checks
 from tidemill.reports.markdown import (
     DETAILED,
     IDS,
@@ -192,6 +197,34 @@ def test_checks_show_figure_limits_and_result():
         "| rows_drop | 12.3% | 10% | 50% | ok |",
         "| nan_rise | nothing to compare with | 10% | 50% | - |",
     ]
+
+
+def test_each_check_of_an_interval_is_shown_in_its_unit():
+    now = ResultCounts(4, 5, quarantined=2, input_rows=500, files=3, bad_files=1)
+    before = ResultCounts(4, 5, input_rows=1_000)
+    result = Compared(now, before, CoverageDrop(Fraction(1, 8), "2026-11-19"), ("a.csv",))
+    limits = parse_checks()
+    checks = [asdict(one) for one in find(limits, result)]
+    lines = of_acceptance(measures=measure(limits, result), checks=checks)
+    assert section(lines, "### Checks")[2:] == [
+        "| quarantined_series | 2 | 0 | off | warn |",
+        "| failed_cells | 0% | 0% | 10% | ok |",
+        "| rows_drop | 0% | 10% | 50% | ok |",
+        "| input_rows_drop | 50% | 10% | off | warn |",
+        "| coverage_drop | 12.5% | 10% | off | warn |",
+        "| bad_files | 25% | 0% | 50% | warn |",
+        "| nan_rise | 0% | 5% | 25% | ok |",
+    ]
+
+
+def test_columns_that_are_new_or_gone_are_named():
+    features = {"before": "2026-11-19", "moved": [], "most_nan": [], "all_nan": 0}
+    columns = {"new": ["humidity", "a|b"], "vanished": ["x"]}
+    lines = of_acceptance(features=features, columns=columns)
+    assert "- columns that are new since 2026-11-19: humidity, a\\|b" in lines
+    assert "- columns that are gone since 2026-11-19: x" in lines
+    same = of_acceptance(features=features, columns={"new": [], "vanished": []})
+    assert not any("columns that are" in line for line in same)
 
 
 MOVED = {
