@@ -84,7 +84,7 @@ class Gatherer:
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = tuple(columns)
         self._rows = 0
-        # Moves: NaN cells, finite cells, their mean, their squared deviations from it.
+        # Rows: NaN cells, finite cells, their mean, their squared deviations from it.
         self._sums = np.zeros((4, len(self._columns)))
 
     def add(self, columns: Iterable[Floats]) -> None:
@@ -142,9 +142,9 @@ def moves(now: Figures, before: Figures, n: int = MOVED) -> list[dict[str, Any]]
     """
     places = {name: place for place, name in enumerate(before.columns)}
     common = [name for name in now.columns if name in places]
-    old = _Rows(before, [places[name] for name in common])
+    old = _Spreads(before, [places[name] for name in common])
     here = {name: place for place, name in enumerate(now.columns)}
-    new = _Rows(now, [here[name] for name in common])
+    new = _Spreads(now, [here[name] for name in common])
     move = np.maximum(_shift(new, old), np.abs(new.nan - old.nan))
     order = np.argsort(-move, kind="stable")[:n]
     return [
@@ -162,7 +162,7 @@ def moves(now: Figures, before: Figures, n: int = MOVED) -> list[dict[str, Any]]
     ]
 
 
-class _Rows:
+class _Spreads:
     """The figures of some columns."""
 
     def __init__(self, figures: Figures, places: Sequence[int]) -> None:
@@ -171,7 +171,7 @@ class _Rows:
         self.nan = figures.nan_shares[at]
 
 
-def _shift(new: _Rows, old: _Rows) -> Floats:
+def _shift(new: _Spreads, old: _Spreads) -> Floats:
     """The move of each mean; 0 if either is missing."""
     unit = np.maximum(np.abs(old.mean), np.abs(new.mean))
     for one in (new, old):
