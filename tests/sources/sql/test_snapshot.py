@@ -44,7 +44,7 @@ def test_nothing_stays_of_a_snapshot_that_failed(tmp_path):
         raise ConnectionError("lost")
 
     with pytest.raises(ConnectionError, match="lost"):
-        write_snapshot(Store.open(tmp_path), SCHEMA, fails())
+        write_snapshot(Store.open(tmp_path / "sink").child("_tidemill"), SCHEMA, fails())
     assert list(tmp_path.iterdir()) == []
 
 

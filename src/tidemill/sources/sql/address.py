@@ -18,6 +18,8 @@ __all__ = ["Address", "is_sql"]
 SCHEMES = {
     "postgresql": "postgresql",
     "postgres": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
     "sqlite": "sqlite",
     "duckdb": "duckdb",
 }
@@ -43,7 +45,7 @@ def is_sql(location: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
 class Address:
     """Where a database is; holds no password that :func:`repr` shows."""
 
-    database: str  # "postgresql", "sqlite" or "duckdb"
+    database: str  # "postgresql", "mysql", "sqlite" or "duckdb"
     url: str  # as given: without a password
     password: str | None = field(default=None, repr=False)
 
@@ -135,8 +137,9 @@ def _check_no_password(url: str) -> None:
     if parts.password is None and not in_query:
         return
     host = parts.netloc.rpartition("@")[2]
+    variable = "MYSQL_PWD" if SCHEMES[parts.scheme] == "mysql" else "PGPASSWORD"
     raise ArgumentError(
         f"the URL '{parts.scheme}://{host}{parts.path}' carries a password, and parameters are "
         "stored in clear: leave it out, set it in an environment variable such as "
-        "PGPASSWORD, and name that in storage_options={'password': 'PGPASSWORD'}"
+        f"{variable}, and name that in storage_options={{'password': {variable!r}}}"
     )

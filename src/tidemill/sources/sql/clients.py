@@ -10,6 +10,7 @@ from tidemill.errors import ArgumentError
 from tidemill.sources.sql.address import Address
 from tidemill.sources.sql.database import Connect, Database
 from tidemill.sources.sql.duck import Duck
+from tidemill.sources.sql.mysql import MySql
 from tidemill.sources.sql.postgres import Postgres
 from tidemill.sources.sql.sqlite import Sqlite
 
@@ -18,6 +19,7 @@ __all__ = ["connected"]
 #: Database -> what connects to it, and the modules that this needs.
 CLIENTS: Mapping[str, tuple[Connect, tuple[str, ...]]] = {
     "postgresql": (Postgres.connect, ("adbc_driver_manager", "adbc_driver_postgresql")),
+    "mysql": (MySql.connect, ("pymysql",)),
     "sqlite": (Sqlite.connect, ("adbc_driver_manager", "adbc_driver_sqlite")),
     "duckdb": (Duck.connect, ("duckdb",)),
 }

@@ -38,8 +38,8 @@ def check_rows_named(location: Location, table: str | None, query: str | None) -
     --------
     >>> check_rows_named("readings.parquet", None, "SELECT 1")
     Traceback (most recent call last):
-    tidemill.errors.ArgumentError: query='SELECT 1' is for databases (postgresql://, sqlite:///, \
-duckdb:///), but the input is 'readings.parquet': leave it out
+    tidemill.errors.ArgumentError: query='SELECT 1' is for databases (postgresql://, mysql://, \
+sqlite:///, duckdb:///), but the input is 'readings.parquet': leave it out
     """
     if is_sql(location):
         Rows(table, query)
@@ -48,8 +48,8 @@ duckdb:///), but the input is 'readings.parquet': leave it out
     for name, value in (("table", table), ("query", query)):
         if value is not None:
             raise ArgumentError(
-                f"{name}={value!r} is for databases (postgresql://, sqlite:///, duckdb:///), "
-                f"but the input is {location!r}: leave it out"
+                f"{name}={value!r} is for databases (postgresql://, mysql://, sqlite:///, "
+                f"duckdb:///), but the input is {location!r}: leave it out"
             )
 
 

@@ -17,6 +17,8 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import takewhile
+from pathlib import Path
 from threading import Lock
 
 import pyarrow as pa
@@ -34,7 +36,7 @@ ORPHAN_SECONDS = 7 * 86_400.0
 FOLDER = "snapshots"
 
 _OWNER = "owner.json"
-_mine: set[Store] = set()  # of this process
+_mine: dict[Store, list[Path]] = {}  # of this process, with the folders made for them
 _changing = Lock()
 
 
@@ -68,7 +70,7 @@ def write_snapshot(
     unique = uuid.uuid4().hex[:16]
     made, name = folder.child(f"{FOLDER}/{unique}"), f"rows-{unique}.parquet"
     with _changing:
-        _mine.add(made)
+        _mine[made] = _missing_folders(made)
     made.write(_OWNER, json.dumps(asdict(Process.current())).encode())
     try:
         _write(made, name, schema, batches)
@@ -79,14 +81,15 @@ def write_snapshot(
 
 
 def drop_snapshot(made: Store) -> None:
-    """Delete a snapshot, and the folder of snapshots if it is empty then."""
+    """Delete a snapshot, and the folders that were made for it and are empty then."""
     with _changing:
-        _mine.discard(made)
+        missed = _mine.pop(made, [])
     made.delete_all()
     path = made.local_path()
     if path is not None:
         try:
-            path.parent.rmdir()
+            for folder in dict.fromkeys([path.parent, *missed]):
+                folder.rmdir()
         except OSError:  # others are there
             return
 
@@ -97,6 +100,13 @@ def drop_orphans(folder: Store) -> None:
     for name in place.folder()[1]:
         if _is_orphan(place, f"{name}/{_OWNER}"):
             drop_snapshot(place.child(name))
+
+
+def _missing_folders(made: Store) -> list[Path]:
+    """The folders above a snapshot that do not exist yet, the innermost first."""
+    path = made.local_path()
+    above = [] if path is None else list(path.parents)
+    return list(takewhile(lambda folder: not folder.exists(), above))
 
 
 def _is_orphan(place: Store, owner: str) -> bool:
