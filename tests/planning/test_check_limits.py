@@ -33,8 +33,8 @@ def test_limits(given, name, expected):
         (
             {"row_drop": {"fail": 0.5}},
             (
-                "'row_drop'; choose from quarantined_series, failed_cells, rows_drop, input_rows_drop, "
-                "coverage_drop, bad_files, nan_rise$"
+                "'row_drop'; choose from quarantined_series, failed_cells, rows_drop, "
+                "input_rows_drop, coverage_drop, bad_files, nan_rise$"
             ),
         ),
         ({1: {}}, "no check 1;"),
