@@ -143,6 +143,7 @@ def to_frame(
 
     Examples
     --------
+    >>> import numpy as np
     >>> to_frame(pa.array(["a", "b"]), ["x__mean"], np.array([[1.0], [2.0]]))
        x__mean
     a      1.0
