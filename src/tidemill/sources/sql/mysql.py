@@ -5,8 +5,9 @@ The packets of rows are taken apart here: PyMySQL itself takes nearly twice as l
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import islice
@@ -51,7 +52,8 @@ _FLOAT, _DECIMAL = "float", "decimal"
 _UNSIGNED, _BINARY = 32, 63  # a flag, and the character set of bytes
 #: Errors that may pass: too many connections, shutdown, locks, and a server that is gone.
 _NO_ANSWER = frozenset({1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013})
-_NULL = 251
+_CHUNK_BYTES = 2**20
+_NULL, _END, _ERROR = 0xFB, 0xFE, 0xFF  # first bytes of a cell, and of packets that are no row
 
 
 class MySql:
@@ -157,32 +159,52 @@ def _literal(time: datetime, zoned: bool) -> str:  # noqa: ARG001, FBT001 (the s
     return f"TIMESTAMP '{time:%Y-%m-%d %H:%M:%S.%f}'"
 
 
+class _Chunks(io.RawIOBase):
+    """A connection, read in larger chunks than the 8 KiB of PyMySQL."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what has come."""
+        found = self._file.read1(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+
 def _rows_of(connection: Any) -> Iterator[list[bytes | None]]:
     """The rows of a result, as they come."""
     from pymysql.err import raise_mysql_exception
 
-    file = connection._rfile  # noqa: SLF001
-    while packet := _packet(file):
-        if packet[0] == 0xFF:
+    file = _Chunks(connection._rfile)  # noqa: SLF001
+    read = io.BufferedReader(file, _CHUNK_BYTES).read
+    while packet := _packet(read):
+        first = packet[0]
+        if first == _ERROR:
             raise_mysql_exception(packet)
-        if packet[0] == 0xFE and len(packet) < 9:
+        if first == _END and len(packet) < 9:
             return
         yield _cells(packet)
     raise ConnectionError
 
 
-def _packet(file: Any) -> bytes:
+def _packet(read: Callable[[int], bytes]) -> bytes:
     """One packet, or what many of them hold together; empty if the connection is lost."""
-    whole = b""
-    while True:
-        head = file.read(4)
-        size = int.from_bytes(head[:3], "little")
-        part = file.read(size) if len(head) == 4 else b""
-        if len(part) < size or len(head) < 4:
-            return b""
-        whole = whole + part if whole else part
-        if size < 0xFFFFFF:
-            return bytes(whole)
+    head = read(4)
+    if len(head) < 4:
+        return b""
+    size = head[0] | head[1] << 8 | head[2] << 16
+    packet = read(size)
+    if len(packet) < size:
+        return b""
+    if size < 0xFFFFFF:
+        return packet
+    more = _packet(read)
+    return packet + more if more else b""
 
 
 def _cells(packet: bytes) -> list[bytes | None]:
