@@ -172,7 +172,7 @@ def test_a_connection_that_is_cut_is_worth_a_retry(database):
     given = Rows(query="SELECT a.seq AS x FROM seq_1_to_3000 a, seq_1_to_3000 b")
     with connected(Address.parse(database.url, OPTIONS)) as connection:
         batches = connection.read(given, connection.columns(given), None)
-        assert next(batches).num_rows == mysql.BATCH_ROWS
+        assert next(batches).num_rows == mysql._BATCH_ROWS
         number = connection._connection.thread_id()
         database.run(f"KILL {number}")
         with pytest.raises(ConnectionError, match="does not answer"):
@@ -196,4 +196,4 @@ def test_many_rows_come_in_batches(database):
     with connected(Address.parse(database.url, OPTIONS)) as connection:
         sizes = [b.num_rows for b in connection.read(given, connection.columns(given), None)]
     assert sum(sizes) == 200_000
-    assert max(sizes) == mysql.BATCH_ROWS
+    assert max(sizes) == mysql._BATCH_ROWS
