@@ -19,7 +19,7 @@ import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, SourceError
 from tidemill.sources.sql.address import Address
-from tidemill.sources.sql.database import Column, Rows, TimeSpan, in_span, select
+from tidemill.sources.sql.database import Column, TableOrQuery, TimeSpan, in_span, select
 
 __all__ = ["MySql"]
 
@@ -87,7 +87,7 @@ class MySql:
                     cursor.execute(statement)
             yield cls(address, connection)
 
-    def columns(self, rows: Rows) -> tuple[Column, ...]:
+    def columns(self, rows: TableOrQuery) -> tuple[Column, ...]:
         """The columns, by a statement that gives no row."""
         statement = select(["*"], rows.after_from(_quoted)) + " LIMIT 0"
         with _sentences(self._address, rows.text), self._connection.cursor() as cursor:
@@ -95,7 +95,7 @@ class MySql:
             return tuple(_column(field) for field in cursor._result.fields)  # noqa: SLF001
 
     def read(
-        self, rows: Rows, columns: Sequence[Column], span: TimeSpan | None
+        self, rows: TableOrQuery, columns: Sequence[Column], span: TimeSpan | None
     ) -> Iterator[pa.RecordBatch]:
         """Stream some columns."""
         condition = in_span(columns, span, _quoted, _literal)
