@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidemill.model.source import Reading
-from tidemill.sources.sql.database import Rows
+from tidemill.sources.sql.database import TableOrQuery
 from tidemill.sources.sql.open import open_database
 from tidemill.storage.stores import Store
 
@@ -55,7 +55,7 @@ MAKERS = {"sqlite": make_sqlite, "duckdb": make_duckdb}
 
 
 def opened(url, tmp_path, given=None, roles=ROLES, span=None, **reading):
-    given, folder = given or Rows(table="m"), Store.open(tmp_path / "work")
+    given, folder = given or TableOrQuery(table="m"), Store.open(tmp_path / "work")
     return open_database(url, given, roles, folder, {}, Reading(**reading), span)
 
 

@@ -13,7 +13,7 @@ from tidemill.planning.request import Request
 from tidemill.planning.table_fit import fit_table
 from tidemill.sources.files.open import NamedRoles
 from tidemill.sources.sql.address import is_sql
-from tidemill.sources.sql.database import Rows
+from tidemill.sources.sql.database import TableOrQuery
 from tidemill.sources.sql.open import check_database, open_database
 from tidemill.sources.sql.snapshot import drop_snapshot
 from tidemill.storage.layout import SinkLayout
@@ -103,8 +103,8 @@ def _times(reading: Reading) -> Reading:
     return Reading(**{name: getattr(reading, name) for name in names})
 
 
-def _rows(request: Request) -> Rows:
-    return Rows(request.table, request.query)
+def _rows(request: Request) -> TableOrQuery:
+    return TableOrQuery(request.table, request.query)
 
 
 def _roles(request: Request) -> NamedRoles:

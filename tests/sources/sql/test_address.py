@@ -8,7 +8,14 @@ from tidemill.sources.sql.address import Address, is_sql
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://h/d", "postgres://h/d", "sqlite:///a.db", "DuckDB:///a.duckdb"],
+    [
+        "postgresql://h/d",
+        "postgres://h/d",
+        "mysql://h/d",
+        "MariaDB://h/d",
+        "sqlite:///a.db",
+        "DuckDB:///a.duckdb",
+    ],
 )
 def test_urls_of_databases_are_told_from_files(url):
     assert is_sql(url)
@@ -30,6 +37,11 @@ def test_a_password_in_the_url_is_refused_and_not_repeated(url):
         Address.parse(url)
     assert "hush" not in str(refused.value)
     assert "storage_options={'password': 'PGPASSWORD'}" in str(refused.value)
+
+
+def test_the_variable_that_is_advised_is_that_of_the_database():
+    with pytest.raises(ArgumentError, match=r"storage_options={'password': 'MYSQL_PWD'}"):
+        Address.parse("MySQL://reader:hush@host/plant")
 
 
 def test_the_password_comes_from_a_variable_and_shows_nowhere(monkeypatch):

@@ -5,7 +5,9 @@ from tidemill.sources.sql.address import Address
 from tidemill.sources.sql.clients import connected
 
 
-@pytest.mark.parametrize("url", ["postgresql://h/d", "sqlite:///a.db", "duckdb:///a.duckdb"])
+@pytest.mark.parametrize(
+    "url", ["postgresql://h/d", "mysql://h/d", "sqlite:///a.db", "duckdb:///a.duckdb"]
+)
 def test_a_missing_client_is_named_with_the_remedy(url):
     def load(name):
         raise ImportError(name=name)

@@ -5,7 +5,7 @@ from tidemill.errors import ArgumentError
 from tidemill.model.source import Reading
 from tidemill.sources.sql.database import (
     Column,
-    Rows,
+    TableOrQuery,
     TimeSpan,
     double_quotes,
     in_span,
@@ -19,13 +19,13 @@ from tidemill.sources.sql.database import (
 )
 def test_either_table_or_query(given, problem):
     with pytest.raises(ArgumentError, match=problem):
-        Rows(**given)
+        TableOrQuery(**given)
 
 
 @pytest.mark.parametrize("given", [{"table": ""}, {"query": " ; "}])
 def test_empty_text_is_refused(given):
     with pytest.raises(ArgumentError, match="is not allowed"):
-        Rows(**given)
+        TableOrQuery(**given)
 
 
 @pytest.mark.parametrize(
@@ -39,17 +39,17 @@ def test_empty_text_is_refused(given):
     ],
 )
 def test_names_of_tables_are_quoted(table, quoted):
-    assert Rows(table=table).after_from(double_quotes) == quoted
+    assert TableOrQuery(table=table).after_from(double_quotes) == quoted
 
 
 @pytest.mark.parametrize("table", ["plant.", ".readings", 'a"b', "a..b"])
 def test_what_is_no_name_is_refused(table):
     with pytest.raises(ArgumentError, match="is no name of a table"):
-        Rows(table=table).after_from(double_quotes)
+        TableOrQuery(table=table).after_from(double_quotes)
 
 
 def test_a_query_ends_on_its_own_line_so_that_a_comment_hides_nothing():
-    statement = select(["*"], Rows(query="SELECT 1 -- one ; ").after_from(double_quotes))
+    statement = select(["*"], TableOrQuery(query="SELECT 1 -- one ; ").after_from(double_quotes))
     assert statement.splitlines()[-1] == ") AS tidemill_rows"
 
 

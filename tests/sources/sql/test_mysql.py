@@ -12,7 +12,7 @@ from tidemill.model.source import Reading
 from tidemill.sources.sql import mysql
 from tidemill.sources.sql.address import Address
 from tidemill.sources.sql.clients import connected
-from tidemill.sources.sql.database import Rows
+from tidemill.sources.sql.database import TableOrQuery
 from tidemill.sources.sql.open import open_database
 from tidemill.storage.stores import Store
 
@@ -63,7 +63,7 @@ def opened(database, tmp_path, given, roles=ROLES, span=None, options=OPTIONS):
 
 def all_of(database, query):
     with connected(Address.parse(database.url, OPTIONS)) as connection:
-        given = Rows(query=query)
+        given = TableOrQuery(query=query)
         columns = [one for one in connection.columns(given) if one.is_usable]
         return pa.Table.from_batches(list(connection.read(given, columns, None)))
 
@@ -100,17 +100,17 @@ def test_texts_of_any_length_arrive(database, length):
 @pytest.mark.parametrize("column", ["b", "bits", "tim"])
 def test_types_that_cannot_be_read_are_refused_if_they_are_used(database, tmp_path, column):
     with pytest.raises(SourceError, match=f"column '{column}' has type .* cannot be read"):
-        opened(database, tmp_path, Rows(table="Types"), ("i", "dt", None, ["n", column]))
+        opened(database, tmp_path, TableOrQuery(table="Types"), ("i", "dt", None, ["n", column]))
 
 
 def test_decimal_is_no_id(database, tmp_path):
     with pytest.raises(SourceError, match=r"'n' has type decimal, .* bigint or text"):
-        opened(database, tmp_path, Rows(table="Types"), ("n", "dt", None, "i"))
+        opened(database, tmp_path, TableOrQuery(table="Types"), ("n", "dt", None, "i"))
 
 
 @pytest.mark.parametrize("column", ["t", "CAST(t AS date) AS t", "timestamp(t) AS t"])
 def test_a_window_is_chosen_by_the_server(database, tmp_path, column):
-    given = Rows(query=f"SELECT id, {column}, x FROM m")  # noqa: S608
+    given = TableOrQuery(query=f"SELECT id, {column}, x FROM m")  # noqa: S608
     is_date = "date" in column
     span = (START, START + 24 * HOUR) if is_date else (START + HOUR, START + 3 * HOUR)
     source = opened(database, tmp_path, given, ROLES, span)
@@ -119,7 +119,7 @@ def test_a_window_is_chosen_by_the_server(database, tmp_path, column):
 
 
 def test_rows_that_come_while_it_reads_do_not_appear(database):
-    given = Rows(table="m")
+    given = TableOrQuery(table="m")
     with connected(Address.parse(database.url, OPTIONS)) as first:
         columns = first.columns(given)
         database.run("INSERT INTO m VALUES (1, now(), -7)")
@@ -131,12 +131,24 @@ def test_rows_that_come_while_it_reads_do_not_appear(database):
 @pytest.mark.parametrize(
     ("given", "roles", "problem"),
     [
-        (Rows(table="nope"), ROLES, "table 'nope' cannot be read: Table 'plant.nope' doesn't"),
-        (Rows(table="m"), ("buoy", "t", None, "x"), "column_id='buoy' is not a column"),
-        (Rows(query="SELECT id,"), ROLES, "the query cannot be read: You have an error in your"),
-        (Rows(query="SELECT 1; DROP TABLE m"), ROLES, "the query cannot be read: You have an"),
-        (Rows(query="SELECT id, t, writes() AS x FROM m"), ROLES, "READ ONLY transaction"),
-        (Rows(table="zero"), ROLES, "column 't' holds a value that is no timestamp"),
+        (
+            TableOrQuery(table="nope"),
+            ROLES,
+            "table 'nope' cannot be read: Table 'plant.nope' doesn't",
+        ),
+        (TableOrQuery(table="m"), ("buoy", "t", None, "x"), "column_id='buoy' is not a column"),
+        (
+            TableOrQuery(query="SELECT id,"),
+            ROLES,
+            "the query cannot be read: You have an error in your",
+        ),
+        (
+            TableOrQuery(query="SELECT 1; DROP TABLE m"),
+            ROLES,
+            "the query cannot be read: You have an",
+        ),
+        (TableOrQuery(query="SELECT id, t, writes() AS x FROM m"), ROLES, "READ ONLY transaction"),
+        (TableOrQuery(table="zero"), ROLES, "column 't' holds a value that is no timestamp"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(database, tmp_path, given, roles, problem):
@@ -151,28 +163,28 @@ def test_a_wrong_or_missing_password_is_one_sentence(database, tmp_path, monkeyp
     monkeypatch.setenv("PLANT_PASSWORD", value or "unused")
     options = {} if value is None else OPTIONS
     with pytest.raises(SourceError, match=r"Access denied .*set the variable") as refused:
-        opened(database, tmp_path, Rows(table="m"), options=options)
+        opened(database, tmp_path, TableOrQuery(table="m"), options=options)
     assert "\n" not in str(refused.value)
     assert "wro/ng" not in str(refused.value)
 
 
 def test_the_usual_variable_holds_the_password(database, tmp_path, monkeypatch):
     monkeypatch.setenv("MYSQL_PWD", PASSWORD)
-    assert opened(database, tmp_path, Rows(table="m"), options={}).rows == 600
+    assert opened(database, tmp_path, TableOrQuery(table="m"), options={}).rows == 600
 
 
 def test_a_server_that_does_not_answer_is_worth_a_retry(tmp_path):
     url = "mysql://tide@127.0.0.1:1/plant"
     with pytest.raises(ConnectionError, match="does not answer") as lost:
-        open_database(url, Rows(table="m"), ROLES, Store.open(tmp_path), OPTIONS)
+        open_database(url, TableOrQuery(table="m"), ROLES, Store.open(tmp_path), OPTIONS)
     assert "\n" not in str(lost.value)
 
 
 def test_a_connection_that_is_cut_is_worth_a_retry(database):
-    given = Rows(query="SELECT a.seq AS x FROM seq_1_to_3000 a, seq_1_to_3000 b")
+    given = TableOrQuery(query="SELECT a.seq AS x FROM seq_1_to_3000 a, seq_1_to_3000 b")
     with connected(Address.parse(database.url, OPTIONS)) as connection:
         batches = connection.read(given, connection.columns(given), None)
-        assert next(batches).num_rows == mysql.BATCH_ROWS
+        assert next(batches).num_rows == mysql._BATCH_ROWS
         number = connection._connection.thread_id()
         database.run(f"KILL {number}")
         with pytest.raises(ConnectionError, match="does not answer"):
@@ -192,8 +204,8 @@ def test_urls_that_say_too_little_or_too_much(url, problem):
 
 
 def test_many_rows_come_in_batches(database):
-    given = Rows(query="SELECT seq AS x FROM seq_1_to_200000")
+    given = TableOrQuery(query="SELECT seq AS x FROM seq_1_to_200000")
     with connected(Address.parse(database.url, OPTIONS)) as connection:
         sizes = [b.num_rows for b in connection.read(given, connection.columns(given), None)]
     assert sum(sizes) == 200_000
-    assert max(sizes) == mysql.BATCH_ROWS
+    assert max(sizes) == mysql._BATCH_ROWS

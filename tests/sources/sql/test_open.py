@@ -3,7 +3,7 @@
 import pytest
 
 from tidemill.errors import ArgumentError, SourceError
-from tidemill.sources.sql.database import Rows
+from tidemill.sources.sql.database import TableOrQuery
 from tidemill.sources.sql.open import check_database, check_rows_named
 
 from ...support.databases import MAKERS, ROLES, START, make_sqlite, opened, read, rows
@@ -40,11 +40,11 @@ def test_integers_are_times_if_their_unit_is_given(make, tmp_path, unit, factor)
     query = f"SELECT 1 AS id, ({first} + rank) * {factor} AS t, x FROM (SELECT x, row_number() "  # noqa: S608
     query += "OVER (ORDER BY x) - 1 AS rank FROM m) AS ranked"
     url, span = make(made), (START + MINUTE, START + 2 * MINUTE)
-    source = opened(url, tmp_path, Rows(query=query), span=span, time_unit=unit)
+    source = opened(url, tmp_path, TableOrQuery(query=query), span=span, time_unit=unit)
     assert source.rows == 60
     assert read(source)["x"].to_pylist() == sorted(x for _, _, x in made)[60:120]
     with pytest.raises(SourceError, match="time_unit"):
-        opened(url, tmp_path, Rows(query=query), span=span)
+        opened(url, tmp_path, TableOrQuery(query=query), span=span)
 
 
 def test_local_times_are_read_in_their_zone(tmp_path):
@@ -68,7 +68,7 @@ def test_a_window_without_rows_is_no_error(make, tmp_path):
 
 
 def test_an_empty_result_is_one_sentence(make, tmp_path):
-    given = Rows(query="SELECT * FROM m WHERE id < 0")
+    given = TableOrQuery(query="SELECT * FROM m WHERE id < 0")
     with pytest.raises(SourceError, match=r"plant.db \(the query\) has no rows"):
         opened(make(rows(10)), tmp_path, given)
     assert not (tmp_path / "work/snapshots").exists()
@@ -84,13 +84,13 @@ def test_nulls_are_as_in_files(make, tmp_path):
 @pytest.mark.parametrize(
     ("given", "roles", "problem"),
     [
-        (Rows(table="nope"), ROLES, "table 'nope' cannot be read: .*nope"),
-        (Rows(query="SELECT id, FROM"), ROLES, "the query cannot be read: .*syntax error"),
-        (Rows(table="m"), ("buoy", "t", None, None), "column_id='buoy' is not a column"),
-        (Rows(table="m"), ("id", "t", None, ["y"]), "column_value='y' is not a column"),
-        (Rows(table="m"), ("id", None, None, ["x"]), "rows of a database have no order"),
-        (Rows(table="m"), ("id", "t", None, None), "column 'b' .*cannot be read"),
-        (Rows(query="DELETE FROM m RETURNING *"), ROLES, "the query cannot be read"),
+        (TableOrQuery(table="nope"), ROLES, "table 'nope' cannot be read: .*nope"),
+        (TableOrQuery(query="SELECT id, FROM"), ROLES, "the query cannot be read: .*syntax error"),
+        (TableOrQuery(table="m"), ("buoy", "t", None, None), "column_id='buoy' is not a column"),
+        (TableOrQuery(table="m"), ("id", "t", None, ["y"]), "column_value='y' is not a column"),
+        (TableOrQuery(table="m"), ("id", None, None, ["x"]), "rows of a database have no order"),
+        (TableOrQuery(table="m"), ("id", "t", None, None), "column 'b' .*cannot be read"),
+        (TableOrQuery(query="DELETE FROM m RETURNING *"), ROLES, "the query cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(make, tmp_path, given, roles, problem):
@@ -103,16 +103,16 @@ def test_what_cannot_be_read_is_one_sentence(make, tmp_path, given, roles, probl
 
 def test_the_columns_are_checked_without_reading_rows(make, tmp_path):
     url = make(rows(10))
-    check_database(url, Rows(table="m"), ROLES, needs_times=True)
+    check_database(url, TableOrQuery(table="m"), ROLES, needs_times=True)
     with pytest.raises(SourceError, match="column_id='buoy'"):
-        check_database(url, Rows(table="m"), ("buoy", "t", None, "x"))
+        check_database(url, TableOrQuery(table="m"), ("buoy", "t", None, "x"))
     assert not (tmp_path / "work").exists()
 
 
 def test_a_composite_id_and_kinds(make, tmp_path):
     query = "SELECT id, id % 2 AS plant, t, x, 'k' || (id % 3) AS kind FROM m"
     url = make(rows(100))
-    source = opened(url, tmp_path, Rows(query=query), (["plant", "id"], "t", "kind", "x"))
+    source = opened(url, tmp_path, TableOrQuery(query=query), (["plant", "id"], "t", "kind", "x"))
     assert source.kinds == ("k0", "k1", "k2")
     assert source.id_types == ("int64", "int64")
 

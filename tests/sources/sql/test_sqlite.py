@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from tidemill.errors import SourceError
-from tidemill.sources.sql.database import Rows
+from tidemill.sources.sql.database import TableOrQuery
 
 from ...support.databases import START, make_sqlite, opened, read
 
@@ -54,4 +54,4 @@ def test_other_times_of_sqlite_are_refused(tmp_path, cell, problem):
         connection.execute("CREATE TABLE n AS SELECT 1 AS id, ? AS t, 0.5 AS x", [cell])
     connection.close()
     with pytest.raises(SourceError, match=problem):
-        opened(url, tmp_path, Rows(table="n"), span=(START, START + MINUTE))
+        opened(url, tmp_path, TableOrQuery(table="n"), span=(START, START + MINUTE))

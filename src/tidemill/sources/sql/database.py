@@ -23,14 +23,14 @@ __all__ = [
     "Column",
     "Connect",
     "Database",
-    "Rows",
+    "TableOrQuery",
     "TimeSpan",
     "double_quotes",
     "in_span",
     "select",
 ]
 
-#: Rows of a batch, where a client counts rows.
+#: TableOrQuery of a batch, where a client counts rows.
 BATCH_ROWS = 2**16
 
 #: More than the largest offset of a time zone, in nanoseconds.
@@ -51,7 +51,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TableOrQuery:
     """A table, or the result of a query: exactly one of the two."""
 
     table: str | None = None
@@ -75,9 +75,9 @@ class Rows:
 
         Examples
         --------
-        >>> Rows(table='plant.readings').after_from(double_quotes)
+        >>> TableOrQuery(table='plant.readings').after_from(double_quotes)
         '"plant"."readings"'
-        >>> Rows(query="SELECT 1;").after_from(double_quotes)
+        >>> TableOrQuery(query="SELECT 1;").after_from(double_quotes)
         '(\nSELECT 1\n) AS tidemill_rows'
         """
         if self.query is not None:
@@ -132,11 +132,11 @@ class TimeSpan:
 class Database(Protocol):
     """A connection in one transaction that only reads and always sees the same rows."""
 
-    def columns(self, rows: Rows) -> tuple[Column, ...]:
+    def columns(self, rows: TableOrQuery) -> tuple[Column, ...]:
         """The columns, without reading rows."""
 
     def read(
-        self, rows: Rows, columns: Sequence[Column], span: TimeSpan | None
+        self, rows: TableOrQuery, columns: Sequence[Column], span: TimeSpan | None
     ) -> Iterator[pa.RecordBatch]:
         """Stream some columns; all batches have the same types."""
 

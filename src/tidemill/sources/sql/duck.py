@@ -16,7 +16,7 @@ from tidemill.sources.sql.address import Address
 from tidemill.sources.sql.database import (
     BATCH_ROWS,
     Column,
-    Rows,
+    TableOrQuery,
     TimeSpan,
     double_quotes,
     in_span,
@@ -59,7 +59,7 @@ class Duck:
             connection.begin()
             yield cls(address, connection)
 
-    def columns(self, rows: Rows) -> tuple[Column, ...]:
+    def columns(self, rows: TableOrQuery) -> tuple[Column, ...]:
         """The columns, by binding the statement."""
         source = rows.after_from(double_quotes)
         with _sentences(self._address, rows.text):
@@ -71,7 +71,7 @@ class Duck:
         return tuple(_column(name, field.type) for name, field in pairs)
 
     def read(
-        self, rows: Rows, columns: Sequence[Column], span: TimeSpan | None
+        self, rows: TableOrQuery, columns: Sequence[Column], span: TimeSpan | None
     ) -> Iterator[pa.RecordBatch]:
         """Stream some columns."""
         condition = in_span(columns, span, double_quotes, _literal)

@@ -17,7 +17,7 @@ from tidemill.sources.files.schema import input_columns
 from tidemill.sources.files.window_digest import read_window
 from tidemill.sources.sql.address import Address, is_sql
 from tidemill.sources.sql.clients import connected
-from tidemill.sources.sql.database import Column, Database, Rows, TimeSpan
+from tidemill.sources.sql.database import Column, Database, TableOrQuery, TimeSpan
 from tidemill.sources.sql.snapshot import drop_orphans, drop_snapshot, write_snapshot
 from tidemill.storage.stores import Store
 
@@ -42,7 +42,7 @@ def check_rows_named(location: Location, table: str | None, query: str | None) -
 sqlite:///, duckdb:///), but the input is 'readings.parquet': leave it out
     """
     if is_sql(location):
-        Rows(table, query)
+        TableOrQuery(table, query)
         Address.parse(_only(location))
         return
     for name, value in (("table", table), ("query", query)):
@@ -55,7 +55,7 @@ sqlite:///, duckdb:///), but the input is 'readings.parquet': leave it out
 
 def check_database(
     location: Location,
-    rows: Rows,
+    rows: TableOrQuery,
     roles: NamedRoles,
     storage_options: Mapping[str, str] | None = None,
     reading: Reading = Reading(),  # noqa: B008 (frozen)
@@ -76,7 +76,7 @@ def check_database(
 
 def open_database(
     location: Location,
-    rows: Rows,
+    rows: TableOrQuery,
     roles: NamedRoles,
     folder: Store,
     storage_options: Mapping[str, str] | None = None,
@@ -125,7 +125,7 @@ def open_database(
 
 @contextmanager
 def _read(
-    address: Address, rows: Rows, roles: NamedRoles, reading: Reading, span: TimeSpan | None
+    address: Address, rows: TableOrQuery, roles: NamedRoles, reading: Reading, span: TimeSpan | None
 ) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
     with connected(address) as database:
         chosen = _choose(database, rows, roles, reading, needs_times=span is not None)
@@ -163,7 +163,12 @@ def _only(location: Location) -> str:
 
 
 def _choose(
-    database: Database, rows: Rows, roles: NamedRoles, reading: Reading, *, needs_times: bool
+    database: Database,
+    rows: TableOrQuery,
+    roles: NamedRoles,
+    reading: Reading,
+    *,
+    needs_times: bool,
 ) -> list[Column]:
     """The columns to read, checked by name and by type."""
     found = database.columns(rows)

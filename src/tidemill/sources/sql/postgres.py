@@ -11,7 +11,14 @@ import pyarrow as pa
 
 from tidemill.errors import SourceError
 from tidemill.sources.sql.address import Address
-from tidemill.sources.sql.database import Column, Rows, TimeSpan, double_quotes, in_span, select
+from tidemill.sources.sql.database import (
+    Column,
+    TableOrQuery,
+    TimeSpan,
+    double_quotes,
+    in_span,
+    select,
+)
 
 __all__ = ["Postgres"]
 
@@ -63,14 +70,14 @@ class Postgres:
             yield cls(address, cursor)
             connection.rollback()
 
-    def columns(self, rows: Rows) -> tuple[Column, ...]:
+    def columns(self, rows: TableOrQuery) -> tuple[Column, ...]:
         """The columns, by preparing the statement."""
         with _sentences(self._address, rows.text):
             found = self._cursor.adbc_execute_schema(select(["*"], rows.after_from(double_quotes)))
         return tuple(_column(field) for field in found)
 
     def read(
-        self, rows: Rows, columns: Sequence[Column], span: TimeSpan | None
+        self, rows: TableOrQuery, columns: Sequence[Column], span: TimeSpan | None
     ) -> Iterator[pa.RecordBatch]:
         """Stream some columns."""
         condition = in_span(columns, span, double_quotes, _literal)

@@ -19,7 +19,7 @@ from tidemill.sources.sql.address import Address
 from tidemill.sources.sql.database import (
     BATCH_ROWS,
     Column,
-    Rows,
+    TableOrQuery,
     TimeSpan,
     double_quotes,
     select,
@@ -54,7 +54,7 @@ class Sqlite:
             yield cls(address, cursor)
             connection.rollback()
 
-    def columns(self, rows: Rows) -> tuple[Column, ...]:
+    def columns(self, rows: TableOrQuery) -> tuple[Column, ...]:
         """The names of the columns; :meth:`read` finds their types."""
         with _sentences(self._address, rows.text):
             statement = select(["*"], rows.after_from(double_quotes))
@@ -63,7 +63,7 @@ class Sqlite:
         return tuple(Column(name, None) for name in found.names)
 
     def read(
-        self, rows: Rows, columns: Sequence[Column], span: TimeSpan | None
+        self, rows: TableOrQuery, columns: Sequence[Column], span: TimeSpan | None
     ) -> Iterator[pa.RecordBatch]:
         """Stream some columns."""
         source = rows.after_from(double_quotes)
