@@ -18,10 +18,17 @@ import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, SourceError
 from tidemill.sources.sql.address import Address
-from tidemill.sources.sql.database import BATCH_ROWS, Column, Rows, TimeSpan, in_span, select
+from tidemill.sources.sql.database import (
+    Column,
+    TableOrQuery,
+    TimeSpan,
+    in_span,
+    select,
+)
 
 __all__ = ["MySql"]
 
+_BATCH_ROWS = 2**13  # more are slower: every cell is an object until Arrow has it
 _TLS = ("ssl_ca", "ssl_cert", "ssl_key")  # paths of files, as PyMySQL names them
 _SETTINGS = (
     "SET SESSION time_zone = '+00:00'",
@@ -83,7 +90,7 @@ class MySql:
                     cursor.execute(statement)
             yield cls(address, connection)
 
-    def columns(self, rows: Rows) -> tuple[Column, ...]:
+    def columns(self, rows: TableOrQuery) -> tuple[Column, ...]:
         """The columns, by a statement that gives no row."""
         statement = select(["*"], rows.after_from(_quoted)) + " LIMIT 0"
         with _sentences(self._address, rows.text), self._connection.cursor() as cursor:
@@ -91,7 +98,7 @@ class MySql:
             return tuple(_column(field) for field in cursor._result.fields)  # noqa: SLF001
 
     def read(
-        self, rows: Rows, columns: Sequence[Column], span: TimeSpan | None
+        self, rows: TableOrQuery, columns: Sequence[Column], span: TimeSpan | None
     ) -> Iterator[pa.RecordBatch]:
         """Stream some columns."""
         condition = in_span(columns, span, _quoted, _literal)
@@ -101,7 +108,7 @@ class MySql:
         try:
             with _sentences(self._address, rows.text):
                 cursor.execute(statement)
-                while batch := cursor.fetchmany(BATCH_ROWS):
+                while batch := cursor.fetchmany(_BATCH_ROWS):
                     yield _batch(batch, columns)
         finally:
             _forget(cursor)
