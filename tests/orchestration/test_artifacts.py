@@ -125,6 +125,7 @@ def test_holes_are_filled_by_the_command_that_the_report_names(
     options = {
         "settings": {"mean": None, "quantile": [{"q": 0.5}]}, "timezone": "Europe/Berlin",
         "checks": {"rows_drop": {"fail": 0.9}}, "on_empty": "skip", "column_value": "x",
+        "input_timezone": "UTC",
     }  # fmt: skip
     shown(extract_interval, **of_interval(source, sink, DAYS[0], **options))
     found, report = shown(extract_interval, **of_interval(source, sink, DAYS[3], **options))
