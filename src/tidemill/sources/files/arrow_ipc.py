@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pyarrow as pa
 
 from tidemill.errors import SourceError
 from tidemill.model.plan import GroupSpan
-from tidemill.model.source import ColumnRoles, Reading, Source, Window
+from tidemill.model.source import Reading, Source
 from tidemill.sources.files.access import check_row_count, file_name, located, open_planned
-from tidemill.sources.files.file_format import Description, Format, GroupBounds
+from tidemill.sources.files.file_format import Description, Format, GroupBounds, touches_perhaps
 
 __all__ = ["ARROW_IPC"]
 
@@ -92,12 +91,6 @@ def _refuse_open_end(file: pa.NativeFile, name: str, size: int) -> None:
         )
 
 
-def _touches(window: Window, columns: ColumnRoles, reading: Reading, metadata: Any) -> bool:
-    """Say that any file may hold rows of the window: only reading it tells."""
-    del window, columns, reading, metadata
-    return True
-
-
 def _group_bounds(source: Source, index: int) -> Iterator[GroupBounds]:
     """The rows of every batch; their ids have to be read."""
     name, groups = file_name(source, index), source.files[index].groups
@@ -124,7 +117,7 @@ ARROW_IPC = Format(
     suffixes=(".feather", ".arrow", ".arrows", ".ipc"),
     is_self_describing=True,
     describe=_describe,
-    touches=_touches,
+    touches=touches_perhaps,
     group_bounds=_group_bounds,
     read_groups=_read_groups,
 )

@@ -7,7 +7,6 @@ the first rows but the layout, and what contradicts it later is an error that na
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,11 +14,11 @@ import pyarrow.types as pt
 
 from tidemill.errors import SourceError
 from tidemill.model.plan import GroupSpan
-from tidemill.model.source import ColumnRoles, Reading, Source, Window
+from tidemill.model.source import ColumnRoles, Reading, Source
 from tidemill.sources.files.access import check_row_count, file_name, open_planned
 from tidemill.sources.files.csv_numbers import Numbers, Points, exact_integers, parse_numbers
 from tidemill.sources.files.csv_rows import CsvTable, numbers_of, open_table, refuse_empty
-from tidemill.sources.files.file_format import Description, Format, GroupBounds
+from tidemill.sources.files.file_format import Description, Format, GroupBounds, touches_perhaps
 from tidemill.sources.files.schema import input_columns, read_schema
 
 __all__ = ["CSV"]
@@ -123,12 +122,6 @@ def _describe(file: pa.NativeFile, name: str, size: int, reading: Reading) -> De
     return Description(pa.schema([(one, pa.null()) for one in names]), rows=0, groups=1)
 
 
-def _touches(window: Window, columns: ColumnRoles, reading: Reading, metadata: Any) -> bool:
-    """Say that any file may hold rows of the window: only reading it tells."""
-    del window, columns, reading, metadata
-    return True
-
-
 # A CSV file is one group.
 
 
@@ -201,7 +194,7 @@ CSV = Format(
     is_self_describing=False,
     describe=_describe,
     scan=_scan,
-    touches=_touches,
+    touches=touches_perhaps,
     group_bounds=_group_bounds,
     read_groups=_read_groups,
 )

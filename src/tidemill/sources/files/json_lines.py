@@ -17,11 +17,11 @@ import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError, shorten
 from tidemill.model.plan import GroupSpan
-from tidemill.model.source import ColumnRoles, Reading, Source, Window
+from tidemill.model.source import ColumnRoles, Reading, Source
 from tidemill.sources.files.access import check_row_count, file_name, open_planned
 from tidemill.sources.files.compression import open_plain
 from tidemill.sources.files.csv_text import Utf8Text
-from tidemill.sources.files.file_format import Description, Format, GroupBounds
+from tidemill.sources.files.file_format import Description, Format, GroupBounds, touches_perhaps
 from tidemill.sources.files.schema import input_columns, read_schema
 from tidemill.sources.rows.casts import LARGEST_INTEGER
 
@@ -190,12 +190,6 @@ def _type(column: str, types: set[type], columns: ColumnRoles, name: str) -> pa.
     )
 
 
-def _touches(window: Window, columns: ColumnRoles, reading: Reading, metadata: Any) -> bool:
-    """Say that any file may hold rows of the window: only reading it tells."""
-    del window, columns, reading, metadata
-    return True
-
-
 def _group_bounds(source: Source, index: int) -> list[GroupBounds]:
     return [GroupBounds(0, source.files[index].rows, None)]
 
@@ -257,7 +251,7 @@ JSON_LINES = Format(
     is_self_describing=False,
     describe=_describe,
     scan=_scan,
-    touches=_touches,
+    touches=touches_perhaps,
     group_bounds=_group_bounds,
     read_groups=_read_groups,
 )

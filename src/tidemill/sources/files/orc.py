@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from tidemill.errors import SourceError
 from tidemill.model.plan import GroupSpan
-from tidemill.model.source import ColumnRoles, Reading, Source, Window
+from tidemill.model.source import Reading, Source
 from tidemill.sources.files.access import check_row_count, file_name, located, open_planned
-from tidemill.sources.files.file_format import Description, Format, GroupBounds
+from tidemill.sources.files.file_format import Description, Format, GroupBounds, touches_perhaps
 
 __all__ = ["ORC"]
 
@@ -34,12 +34,6 @@ def _describe(file: pa.NativeFile, name: str, size: int, reading: Reading) -> De
     orc = _open(file, name)
     facts = f"{orc.nrows} {orc.nstripes} {orc.schema}".encode()
     return Description(orc.schema, orc.nrows, orc.nstripes, facts)
-
-
-def _touches(window: Window, columns: ColumnRoles, reading: Reading, metadata: Any) -> bool:
-    """Say that any file may hold rows of the window: only reading it tells."""
-    del window, columns, reading, metadata
-    return True
 
 
 def _stripes(orc: Any, columns: Sequence[str], first: int, last: int) -> Iterator[pa.RecordBatch]:
@@ -77,7 +71,7 @@ ORC = Format(
     suffixes=(".orc",),
     is_self_describing=True,
     describe=_describe,
-    touches=_touches,
+    touches=touches_perhaps,
     group_bounds=_group_bounds,
     read_groups=_read_groups,
 )
