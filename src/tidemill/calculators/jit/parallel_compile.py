@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from filelock import FileLock
 
 from tidemill.calculators.jit.cache import CACHE_VARIABLE, LOCK, cache_folder
 from tidemill.calculators.jit.kernel import load_kernel, note_compiled
+from tidemill.calculators.jit.own_folders import own_folder
 
 __all__ = ["CompileJob", "fill"]
 
@@ -53,9 +53,9 @@ def fill(jobs: Sequence[CompileJob]) -> int:
     return len(missing)
 
 
-def _claims() -> tempfile.TemporaryDirectory[str]:
+def _claims() -> contextlib.AbstractContextManager[str]:
     """A folder with one file for each kernel that somebody compiles."""
-    return tempfile.TemporaryDirectory(prefix="tidemill-compile-")
+    return own_folder("tidemill-compile-")
 
 
 def _missing(jobs: Sequence[CompileJob]) -> list[CompileJob]:
