@@ -13,7 +13,9 @@ import pytest
 
 from tidemill.errors import LeaseLostError, SinkBusyError
 from tidemill.storage import lease_files
+from tidemill.storage.lease import _take
 from tidemill.storage.lease_files import STALE_RENEWALS, Holder
+from tidemill.storage.lease_view import LeaseView
 from tidemill.storage.stores import Store
 
 from .leases import FAST, abandon, from_elsewhere, take
@@ -208,8 +210,67 @@ def test_an_owner_that_cannot_renew_stops_by_its_own_clock(tmp_path, caplog, mon
         raise ConnectionError("network")
 
     monkeypatch.setattr(Store, "write", fail)
+    monkeypatch.setattr(Store, "create", fail)
     time.sleep(FAST * STALE_RENEWALS * 1.5)
     with pytest.raises(LeaseLostError, match="could not renew"):
         lease.check()
     assert "network" in caplog.text
     lease.release()
+
+
+def test_after_an_outage_without_a_rival_the_run_goes_on(folder, caplog):
+    lease = take(folder, renew_seconds=FAST)
+    view = LeaseView(folder, lease.generation, every_seconds=0.0)
+    view.check()
+    abandon(lease)
+    time.sleep(FAST * STALE_RENEWALS * 1.5)
+    lease.check()
+    assert "nobody else took it, so this run goes on" in caplog.text
+    assert lease.generation == 2
+    view.check()  # the worker's view follows its owner
+    lease.view().check(now=True)
+    with pytest.raises(SinkBusyError):
+        take(folder, "two")
+    lease.release()
+    with pytest.raises(LeaseLostError, match="released"):
+        view.check(now=True)
+    with take(folder, "two") as second:
+        assert second.generation == 3
+
+
+def test_of_an_owner_that_comes_back_and_a_rival_one_wins(folder):
+    for _ in range(10):
+        owner = take(folder, renew_seconds=FAST)
+        abandon(owner)
+        current = from_elsewhere(folder, owner)
+        time.sleep(FAST * STALE_RENEWALS * 1.1)
+        start, won = threading.Barrier(2), []
+
+        def rival(current=current, start=start, won=won) -> None:
+            start.wait()
+            won.append(_take(folder, current, "bob", "two", FAST))
+
+        thread = threading.Thread(target=rival)
+        thread.start()
+        start.wait()
+        try:
+            owner.check()
+            came_back = True
+        except LeaseLostError:
+            came_back = False
+        thread.join()
+        assert came_back is (won[0] is None)
+        for one in (owner, *won):
+            if one is not None:
+                one.release()
+
+
+def test_a_release_that_gets_no_answer_fails_no_run(tmp_path, monkeypatch, caplog):
+    lease = take(Store.open(tmp_path / "lease"))
+
+    def fail(*_: object) -> None:
+        raise ConnectionError("network")
+
+    monkeypatch.setattr(Store, "write", fail)
+    lease.release()
+    assert f"could not release {tmp_path} (network); it is free after 60 s" in caplog.text

@@ -82,6 +82,15 @@ def test_a_generation_that_is_cleaned_up_while_it_is_read(folder, monkeypatch):
     assert current.generation == 2
 
 
+def test_a_listing_that_lags_behind_hides_no_generation(folder, monkeypatch):
+    for generation in (1, 2, 3):
+        folder.write(generation_path(generation), holder(generation).to_json())
+    monkeypatch.setattr("tidemill.storage.lease_files.generations", lambda _: [1])
+    current = read_current(folder)
+    assert current is not None
+    assert current.generation == 3
+
+
 def test_a_lease_is_free_when_released_or_its_process_here_is_dead():
     me = Process.current()
     assert not holder().is_free  # of another host: nobody can look
@@ -100,6 +109,8 @@ def test_stale_follows_the_owners_own_renewals():
 
 
 def test_only_a_later_generation_is_a_successor(folder):
+    assert find_successor(folder, 1) == "its lease was removed"
+    folder.write(generation_path(1), holder(1).to_json())
     assert find_successor(folder, 1) == ""
     folder.write(generation_path(2), holder(2, owner="bob").to_json())
     assert find_successor(folder, 2) == ""

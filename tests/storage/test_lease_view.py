@@ -56,6 +56,25 @@ def test_it_notices_that_the_owner_was_killed(folder):
         view.check()
 
 
+def test_it_does_not_blame_the_owner_for_an_outage(folder, monkeypatch):
+    lease = take(folder, renew_seconds=FAST)
+    view = LeaseView(folder, lease.generation, every_seconds=0.0)
+    view.check()
+    abandon(lease)
+
+    def fail(*_: object) -> None:
+        raise ConnectionError("network")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(lease_view, "read_generation", fail)
+        view.check()
+        time.sleep(FAST * STALE_RENEWALS * 1.2)
+    view.check()  # the owner has waited for the storage, too: from now on it has to renew
+    time.sleep(FAST * STALE_RENEWALS * 1.2)
+    with pytest.raises(LeaseLostError, match="no longer renews"):
+        view.check()
+
+
 def test_it_stops_with_a_removed_sink(layout, folder):
     lease = take(folder)
     layout.state.delete_all()

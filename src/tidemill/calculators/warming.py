@@ -47,7 +47,7 @@ def warm(settings: Any = None) -> Warmed:
     compiled = to_compile(programs)
     for program in programs:
         program.warmup()
-    return Warmed(str(cache_folder()), compiled, time.perf_counter() - began)
+    return Warmed(str(cache_folder() or "memory"), compiled, time.perf_counter() - began)
 
 
 def announce(programs: Iterable[Program]) -> str:

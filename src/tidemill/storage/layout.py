@@ -98,8 +98,8 @@ class SinkLayout:
 
     @property
     def lease(self) -> Store:
-        """Folder of the lease's generations."""
-        return self.state.child("lease")
+        """Folder of the lease's generations; its requests end long before a lease is stale."""
+        return self.state.child("lease").impatient()
 
     def lease_of(self, interval: str | None) -> Store:
         """Folder of the lease of one interval, or of the whole sink."""

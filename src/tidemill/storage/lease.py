@@ -33,6 +33,7 @@ from tidemill.storage.lease_files import (
 from tidemill.storage.lease_view import LeaseView
 from tidemill.storage.processes import Process
 from tidemill.storage.stores import Store
+from tidemill.storage.transient import is_transient
 
 __all__ = ["Lease", "acquire"]
 
@@ -89,8 +90,10 @@ def acquire(
     deadline = time.monotonic() + wait_seconds
     watch: _Watch | None = None
     while True:
+        asked = time.monotonic()  # the answer may be late, and is as old as the question
         current = read_current(store)
-        if current is None or current.is_free or (watch is not None and watch.is_stale(current)):
+        stale = watch is not None and current is not None and watch.is_stale(current, asked)
+        if current is None or current.is_free or stale:
             lease = _take(store, current, owner, run_id, renew_seconds)
             if lease is not None:
                 return lease
@@ -98,7 +101,8 @@ def acquire(
         renewed = watch is not None and not watch.covers(current)
         if time.monotonic() >= deadline and (renewed or current.looks_fresh):
             raise _busy(store, current)
-        if watch is None or renewed:
+        late = time.monotonic() - asked > current.renew_seconds  # its owner may have waited, too
+        if watch is None or renewed or late:
             watch = _Watch(current)
         sleep(min(1.0, current.renew_seconds / 4))
 
@@ -114,9 +118,9 @@ class _Watch:
         """Whether nothing has changed since the watch began."""
         return self._seen == (holder.token, holder.sequence)
 
-    def is_stale(self, holder: Holder) -> bool:
-        """Whether nothing has changed for so long that the owner counts as gone."""
-        return self.covers(holder) and time.monotonic() - self._since >= holder.stale_seconds
+    def is_stale(self, holder: Holder, at: float) -> bool:
+        """Whether nothing had changed, at that moment, for so long that the owner is gone."""
+        return self.covers(holder) and at - self._since >= holder.stale_seconds
 
 
 def _busy(store: Store, holder: Holder) -> SinkBusyError:
@@ -149,7 +153,8 @@ class Lease:
     Attributes
     ----------
     generation : int
-        Number of this lease; a higher one in its folder means that it was taken over.
+        Number of this lease; a higher one of another owner means that it was taken over. It grows
+        when this run takes the sink anew, after an outage of the storage.
     """
 
     def __init__(self, store: Store, holder: Holder) -> None:
@@ -186,20 +191,66 @@ class Lease:
     def check(self) -> None:
         """Check now that this run still owns the sink, as before publishing.
 
+        An outage of the storage is waited for as long as a lease lasts.
+
         Raises
         ------
         LeaseLostError
-            If another run took over, or renewals have failed for so long that one may have.
+            If another run took over, or one may have and the storage does not answer.
         """
-        if not self._lost and self._holder.released:
-            self._lost = f"this run released its lease ({self._holder.released})"
-        if not self._lost:
-            self._lost = find_successor(self.store, self.generation)
-        silent = time.monotonic() - self.renewed
-        if not self._lost and silent > self._holder.stale_seconds:
-            self._lost = f"this run could not renew its lease for {silent:.0f} s"
+        deadline = time.monotonic() + self._holder.stale_seconds
+        while True:
+            try:
+                self._look()
+                break
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                if time.monotonic() >= deadline:
+                    reason = (
+                        f"this run could not renew its lease for {self._silent:.0f} s ({error})"
+                    )
+                    raise lease_lost(self.store, reason) from error
+            time.sleep(min(1.0, self._holder.renew_seconds))
         if self._lost:
             raise lease_lost(self.store, self._lost)
+
+    @property
+    def _silent(self) -> float:
+        """Seconds since the last renewal that is known to have succeeded."""
+        return time.monotonic() - self.renewed
+
+    def _look(self) -> None:
+        with self._lock:
+            if not self._lost and self._holder.released:
+                self._lost = f"this run released its lease ({self._holder.released})"
+            self._lost = self._lost or find_successor(self.store, self.generation)
+            if not self._lost and self._silent > self._holder.stale_seconds:
+                self._take_anew()
+
+    def _take_anew(self) -> None:
+        """Create the next generation after an outage.
+
+        Others may have found this lease stale and be about to do the same: one of them succeeds.
+        """
+        before, silent = time.monotonic(), self._silent
+        holder = replace(
+            self._holder,
+            generation=self.generation + 1,
+            sequence=self._holder.sequence + 1,
+            written=time.time(),
+        )
+        created = self.store.create(generation_path(holder.generation), holder.to_json())
+        if not created and read_generation(self.store, holder.generation).token != holder.token:
+            self._lost = find_successor(self.store, self.generation)
+            return
+        self._holder, self.generation, self.renewed = holder, holder.generation, before
+        _log.warning(
+            "the lease of %s could not be renewed for %.0f s; nobody else took it, so this run "
+            "goes on",
+            lease_subject(self.store),
+            silent,
+        )
 
     def release(self, reason: str = "finished") -> None:
         """Release the sink; workers that watch the lease stop. Further calls do nothing."""
@@ -210,7 +261,17 @@ class Lease:
             if self._holder.released or self._lost:
                 return
             self._holder = replace(self._holder, released=reason or "finished")
-            self.store.write(generation_path(self.generation), self._holder.to_json())
+            try:
+                self.store.write(generation_path(self.generation), self._holder.to_json())
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                _log.warning(
+                    "could not release %s (%s); it is free after %.0f s",
+                    lease_subject(self.store),
+                    error,
+                    self._holder.stale_seconds,
+                )
 
     def renew(self) -> None:
         """Advance the sequence unless the lease is lost; called by the background thread."""
@@ -218,15 +279,22 @@ class Lease:
             self._lost = self._lost or find_successor(self.store, self.generation)
             if self._lost or self._holder.released:
                 return
+            if self._silent > self._holder.stale_seconds:
+                self._take_anew()
+                return
+            before = time.monotonic()
             self._holder = replace(
                 self._holder, sequence=self._holder.sequence + 1, written=time.time()
             )
             self.store.write(generation_path(self.generation), self._holder.to_json())
-            self.renewed = time.monotonic()
+            self.renewed = before
 
     def _run(self) -> None:
-        while not self._lost and not self._stop.wait(self._holder.renew_seconds):
+        pause = self._holder.renew_seconds
+        while not self._lost and not self._stop.wait(pause):
+            pause = self._holder.renew_seconds
             try:
                 self.renew()
             except Exception as error:  # noqa: BLE001  tried again; check() fails if it lasts
+                pause = min(pause, 1.0)
                 _log.warning("could not renew the lease of %s: %s", self.store.url, error)

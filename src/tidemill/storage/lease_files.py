@@ -107,13 +107,22 @@ def generations(store: Store) -> list[int]:
 
 def read_current(store: Store) -> Holder | None:
     """The holder of the highest generation; None if nobody has ever held the lease."""
-    found = generations(store)
-    if not found:
-        return None
+    while found := generations(store):
+        if current := _newest(store, found[-1]):
+            return current
+        time.sleep(0.01)  # cleaned up since the listing, so a newer one exists
+    return None
+
+
+def _newest(store: Store, generation: int) -> Holder | None:
+    """The holder of the last generation from this one on, even if a listing lags behind."""
+    newest = None
     try:
-        return read_generation(store, found[-1])
-    except FileNotFoundError:  # cleaned up since the listing, so a newer one exists
-        return read_current(store)
+        while True:
+            newest = read_generation(store, generation)
+            generation += 1
+    except FileNotFoundError:
+        return newest
 
 
 def read_generation(store: Store, generation: int) -> Holder:
@@ -126,10 +135,18 @@ def read_generation(store: Store, generation: int) -> Holder:
 
 
 def find_successor(store: Store, generation: int) -> str:
-    """Who holds a higher generation, for a message; "" if nobody does."""
-    current = read_current(store)
+    """Why the holder of a generation no longer holds the lease, for a message; "" if it does.
+
+    Two small reads: a listing costs ten times more, and may lag behind.
+    """
+    try:
+        return describe_takeover(read_generation(store, generation + 1))
+    except FileNotFoundError:
+        if store.exists(generation_path(generation)):
+            return ""
+    current = read_current(store)  # both were cleaned up by later owners, or with the sink
     if current is None or current.generation <= generation:
-        return ""
+        return "its lease was removed"
     return describe_takeover(current)
 
 

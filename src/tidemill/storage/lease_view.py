@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from tidemill.storage.lease_files import describe_takeover, lease_lost, read_generation
+from tidemill.storage.lease_files import Holder, describe_takeover, lease_lost, read_generation
 from tidemill.storage.stores import Store
 from tidemill.storage.transient import is_transient
 
@@ -20,6 +20,8 @@ class _Look:
     at: float  # seconds, monotonic
     sequence: int
     advanced: float  # seconds, monotonic: when the sequence was first seen
+    generation: int  # the last one of the same owner
+    unanswered: bool = False  # the storage did not answer since: its owner may wait for it, too
 
 
 _LOOKS: dict[tuple[str, int], _Look] = {}
@@ -61,13 +63,16 @@ class LeaseView:
         """
         key = (self.store.url, self.generation)
         with _LOOKS_LOCK:
-            look = _LOOKS.setdefault(key, _Look(float("-inf"), -1, time.monotonic()))
+            look = _LOOKS.setdefault(
+                key, _Look(float("-inf"), -1, time.monotonic(), self.generation)
+            )
             if not now and time.monotonic() - look.at < self.every_seconds:
                 return
             look.at = time.monotonic()
         try:
             reason = self._reason(look)
         except Exception as error:
+            look.unanswered = True
             if now or not is_transient(error):
                 raise
             return  # a hiccup of the storage: the next read or write will show if it lasts
@@ -78,24 +83,26 @@ class LeaseView:
 
     def _reason(self, look: _Look) -> str:
         """Why the work must stop; "" if it may go on."""
+        asked = time.monotonic()
         try:
-            holder = read_generation(self.store, self.generation)
+            holder = read_generation(self.store, look.generation)
         except FileNotFoundError:
             return "its lease was removed"
-        if taken := self._taken():
-            return taken
+        while later := self._later(look.generation):
+            if later.token != holder.token:
+                return describe_takeover(later)
+            holder, look.generation = later, later.generation  # taken anew after an outage
         if holder.released:
             return f"it was released ({holder.released})"
-        now = time.monotonic()
-        if holder.sequence != look.sequence:
-            look.sequence, look.advanced = holder.sequence, now
-        elif now - look.advanced >= holder.stale_seconds:
+        if holder.sequence != look.sequence or look.unanswered:
+            look.sequence, look.advanced, look.unanswered = holder.sequence, time.monotonic(), False
+        elif asked - look.advanced >= holder.stale_seconds:
             return f"its owner, {holder.describe()}, no longer renews it"
         return ""
 
-    def _taken(self) -> str:
-        """Who holds the next generation: one small read, where a listing costs ten times more."""
+    def _later(self, generation: int) -> Holder | None:
+        """The next generation: one small read, where a listing costs ten times more."""
         try:
-            return describe_takeover(read_generation(self.store, self.generation + 1))
+            return read_generation(self.store, generation + 1)
         except FileNotFoundError:
-            return ""
+            return None

@@ -37,8 +37,10 @@ _CLIENT_OPTIONS = frozenset(
         "user_agent",
     }
 )
-# For each request; obstore's own three minutes would outlast a lease, which is stale after one.
-_RETRIES: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=45)}
+# Seconds for each request, and for its retries. obstore's own three minutes are longer than anybody
+# should wait for a message; and a lease is stale after one, so its requests end much earlier.
+_PATIENT = (60, 45)
+_IMPATIENT = (8, 12)
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
@@ -72,11 +74,12 @@ class Store:
     [('a/one.json', 1)]
     """
 
-    __slots__ = ("storage_options", "url")
+    __slots__ = ("_limits", "storage_options", "url")
 
     def __init__(self, url: str, storage_options: Mapping[str, str] | None = None) -> None:
         self.url = url  # absolute path of a folder, or URL; no slash at the end
         self.storage_options = check_options(storage_options)
+        self._limits = _PATIENT
 
     @classmethod
     def open(
@@ -110,11 +113,11 @@ class Store:
     def __hash__(self) -> int:
         return hash(self.url)
 
-    def __getstate__(self) -> tuple[str, dict[str, str]]:
-        return self.url, self.storage_options
+    def __getstate__(self) -> tuple[str, dict[str, str], tuple[int, int]]:
+        return self.url, self.storage_options, self._limits
 
-    def __setstate__(self, state: tuple[str, dict[str, str]]) -> None:
-        self.url, self.storage_options = state
+    def __setstate__(self, state: tuple[str, dict[str, str], tuple[int, int]]) -> None:
+        self.url, self.storage_options, self._limits = state
 
     def url_of(self, path: str) -> str:
         """Full path or URL of ``path``."""
@@ -122,7 +125,15 @@ class Store:
 
     def child(self, prefix: str) -> Store:
         """The store of a folder below this one."""
-        return Store(self.url_of(prefix.strip("/")), self.storage_options)
+        found = Store(self.url_of(prefix.strip("/")), self.storage_options)
+        found._limits = self._limits
+        return found
+
+    def impatient(self) -> Store:
+        """The same store, whose requests to an object store fail within 20 s."""
+        found = Store(self.url, self.storage_options)
+        found._limits = _IMPATIENT
+        return found
 
     def local_path(self, path: str = "") -> Path | None:
         """The file's path in this machine's file system; None for an object store."""
@@ -265,7 +276,8 @@ class Store:
         if self.is_local:
             return _local_backend(self.url)
         root = f"{urlsplit(self.url).scheme}://{urlsplit(self.url).netloc}"
-        return _remote_backend(root, tuple(sorted(resolve_options(self.storage_options).items())))
+        options = tuple(sorted(resolve_options(self.storage_options).items()))
+        return _remote_backend(root, options, *self._limits)
 
 
 def local_folder(location: str | os.PathLike[str]) -> Path | None:
@@ -317,19 +329,27 @@ def _local_backend(folder: str) -> ObjectStore:
 
 
 @lru_cache(maxsize=16)
-def _remote_backend(root: str, options: tuple[tuple[str, str], ...]) -> ObjectStore:
+def _remote_backend(
+    root: str, options: tuple[tuple[str, str], ...], request_seconds: int, retry_seconds: int
+) -> ObjectStore:
     config: dict[str, Any] = {}
-    client: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
+    client: dict[str, Any] = {
+        "connect_timeout": f"{min(request_seconds, 10)}s",
+        "timeout": f"{request_seconds}s",
+    }
+    retries: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=retry_seconds)}
     if os.environ.get("AWS_ALLOW_HTTP", "").lower() in _TRUE:
         client["allow_http"] = True  # as deltalake does, so that one environment serves both
     for option, value in options:
         name = option.lower().removeprefix("aws_").removeprefix("azure_").removeprefix("google_")
         if name in _CLIENT_OPTIONS:
+            if name.endswith("timeout") and request_seconds == _IMPATIENT[0]:
+                continue  # a lease has its own
             client[name] = value.lower() in _TRUE if name.startswith("allow_") else value
         else:
             config[option.lower()] = value
     try:
-        return from_url(root, config=config, client_options=client, retry_config=_RETRIES)  # type: ignore[call-overload, no-any-return]
+        return from_url(root, config=config, client_options=client, retry_config=retries)  # type: ignore[call-overload, no-any-return]
     except (BaseError, ValueError) as error:
         raise ArgumentError(f"cannot use {root} with these storage_options: {error}") from error
 

@@ -66,6 +66,72 @@ def test_a_second_process_loads_what_the_first_compiled(tmp_path):
     assert first["numba"] == numba.config.CACHE_DIR  # the setting has been put back
 
 
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_file_is_compiled_again_and_replaced(damage, stored, tmp_path):
+    first, intact = stored
+    shutil.copytree(intact, tmp_path / "cache")
+    folder = tmp_path / "cache" / Path(first["folder"]).name
+    for path in [*folder.rglob("*.nbi"), *folder.rglob("*.nbc")]:
+        _damage(path, damage)
+    done = _run_said(tmp_path / "cache")
+    found = json.loads(done.stdout)
+    assert (found["sum"], found["misses"]) == (7, 2)
+    assert done.stderr.count(" is damaged (") == 1
+    assert f"a compiled kernel in {folder} is damaged" in done.stderr
+    assert not [path for path in folder.rglob("*") if ".tmp." in path.name]
+    again = _run_said(tmp_path / "cache")
+    assert json.loads(again.stdout)["hits"] == 2
+    assert "damaged" not in again.stderr
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """What a first process said, and the folder that it filled."""
+    folder = tmp_path_factory.mktemp("stored")
+    return _run(folder), folder
+
+
+def _run_said(folder):
+    """Run the script; what it logs comes with its output."""
+    command = [sys.executable, "-c", "import logging; logging.basicConfig()\n" + SCRIPT]
+    environment = _environment(folder, None)
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+
+
+def _damage(path, damage):
+    data = path.read_bytes()
+    middle = len(data) // 2
+    if damage == "cut":
+        path.write_bytes(data[:middle])
+    else:
+        path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+
+
+def _mounted(folder, options):
+    """A small file system; needs root."""
+    if os.getuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("cannot mount a file system here")
+
+
+@pytest.mark.parametrize("what", ["room", "inodes"])
+def test_a_full_disk_under_the_cache_ends_no_run(what, tmp_path):
+    _mounted(tmp_path / "small", "size=64k,mode=755" if what == "room" else "nr_inodes=6,mode=755")
+    try:
+        done = _run_said(tmp_path / "small")
+        left = [path for path in (tmp_path / "small").rglob("*") if ".tmp." in path.name]
+    finally:
+        subprocess.run(["umount", str(tmp_path / "small")], check=True)
+    found = json.loads(done.stdout)
+    assert (found["sum"], found["misses"]) == (7, 2)
+    assert done.stderr.count("cannot be stored in") == 1
+    assert "No space left on device" in done.stderr
+    assert not left
+
+
 FOLDER = "from tidemill.calculators.jit.cache import cache_folder; print(cache_folder().name)"
 
 
@@ -219,7 +285,7 @@ def test_what_root_prepared_is_copied_to_where_the_user_can_write(monkeypatch, t
     image, home = tmp_path / "image", tmp_path / "home"
     first = _run(image)
     prepared = Path(first["folder"])
-    monkeypatch.setattr(cache, "_is_writable", lambda folder: image not in folder.parents)
+    _make_read_only(monkeypatch, image)
     monkeypatch.setattr(cache, "_key", lambda: prepared.name)
     (home / ".cache" / "tidemill" / prepared.name).mkdir(parents=True)
     found = _folder(monkeypatch, TIDEMILL_CACHE_DIR=image, HOME=home)
@@ -227,6 +293,16 @@ def test_what_root_prepared_is_copied_to_where_the_user_can_write(monkeypatch, t
     assert _files(found) == _files(prepared)
     second = _run(home / ".cache" / "tidemill")
     assert (second["hits"], second["misses"]) == (2, 0)
+
+
+def _make_read_only(monkeypatch, image):
+    """Let a folder refuse to be written, which it does not do for root."""
+    problem = cache._problem
+    monkeypatch.setattr(
+        cache,
+        "_problem",
+        lambda folder: "read-only" if image in folder.parents else problem(folder),
+    )
 
 
 def _files(folder):
@@ -243,7 +319,7 @@ def test_what_others_may_write_is_not_copied(monkeypatch, tmp_path):
     prepared = image / cache._key()
     prepared.mkdir(parents=True)
     (prepared / "kernel.ready").touch()
-    monkeypatch.setattr(cache, "_is_writable", lambda folder: image not in folder.parents)
+    _make_read_only(monkeypatch, image)
     target = home / ".cache" / "tidemill" / prepared.name
     target.mkdir(parents=True)
     for open_one in (prepared, image):
@@ -297,9 +373,51 @@ def test_a_folder_that_cannot_be_written_is_passed_over(monkeypatch, tmp_path):
 
 
 def test_a_folder_of_somebody_else_is_passed_over(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "_is_mine", lambda folder: folder.parent == tmp_path / "mine")
+    monkeypatch.setattr(cache, "_is_mine", lambda folder: tmp_path / "other" not in folder.parents)
     found = _folder(monkeypatch, TIDEMILL_CACHE_DIR=tmp_path / "other", HOME=tmp_path)
-    assert tmp_path / "other" not in found.parents
+    assert found.parent == tmp_path / ".cache" / "tidemill"
+
+
+@pytest.mark.parametrize("how", ["open", "owned", "linked"])
+def test_a_folder_whose_parent_others_can_swap_is_passed_over(how, monkeypatch, tmp_path, caplog):
+    """The leaf may belong to the user: who owns a parent puts another folder in its place."""
+    parent = tmp_path / "parent"
+    (parent / "cache").mkdir(parents=True)
+    named = parent / "cache"
+    if how == "open":
+        parent.chmod(0o777)
+    elif os.getuid() != 0:
+        pytest.skip("needs root, to make a folder of another user")
+    elif how == "owned":
+        os.chown(parent, 4711, 4711)
+    else:
+        os.chown(parent, 4711, 4711)
+        named = tmp_path / "link"
+        named.symlink_to(parent / "cache")
+    found = _folder(monkeypatch, TIDEMILL_CACHE_DIR=named, HOME=tmp_path / "home")
+    assert found.parent == tmp_path / "home" / ".cache" / "tidemill"
+    assert not list((parent / "cache").iterdir())
+    assert [record.message for record in caplog.records] == [
+        f"a folder for compiled kernels is not used, because {parent} "
+        + ("can be written by other users" if how == "open" else "belongs to another user")
+    ]
+
+
+def test_without_a_folder_kernels_are_compiled_in_memory(tmp_path):
+    """Each folder that could hold them is open to others: nothing is kept, and nothing fails."""
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    parent.chmod(0o777)
+    places = ("TIDEMILL_CACHE_DIR", "HOME", "XDG_CACHE_HOME", "TMPDIR")
+    for name in places:
+        (parent / name).mkdir()
+    environment = {**os.environ, **{name: str(parent / name) for name in places}}
+    command = [sys.executable, "-c", "import logging; logging.basicConfig()\n" + SCRIPT]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout)
+    assert (found["sum"], found["misses"], found["folder"]) == (7, 2, "None")
+    assert done.stderr.count("compiled kernels are not kept") == 1
+    assert not [path for name in places for path in (parent / name).rglob("*.nb?")]
 
 
 def test_kernels_never_compile_at_a_call():

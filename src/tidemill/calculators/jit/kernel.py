@@ -14,10 +14,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from tidemill.calculators.jit.cache import LOCK, cache_folder, numba_cache
+from tidemill.calculators.jit.cache import cache_folder, give_up, numba_cache
+from tidemill.calculators.jit.fill_lock import filling
 from tidemill.calculators.jit.loops import declare_loop, loop_signature
+from tidemill.calculators.jit.ready_files import discard, is_ready, mark_ready
 
 __all__ = ["Kernel", "compiled_here", "kernel", "load_kernel", "note_compiled"]
 
@@ -46,32 +46,73 @@ class Kernel:
     def is_ready(self, inputs: Sequence[str], parameters: Sequence[str]) -> bool:
         """Whether the loop is loaded, or on disk."""
         key = (tuple(inputs), tuple(parameters))
-        return key in self._compiled or self._ready(*key).exists()
+        if key in self._compiled:
+            return True
+        folder = cache_folder()
+        return folder is not None and is_ready(folder, self._label(*key))
 
     def compile(self, inputs: tuple[str, ...], parameters: tuple[str, ...]) -> None:
-        """Compile the loop into the cache; the caller holds the lock of the cache's folder."""
-        self._compiled[inputs, parameters] = self._build(inputs, parameters)
-        self._ready(inputs, parameters).touch()
+        """Compile the loop into the cache; the caller works under :func:`filling`."""
+        folder, label = cache_folder(), self._label(inputs, parameters)
+        if folder is None:
+            self._compiled[inputs, parameters] = self._build(inputs, parameters, None)
+            return
+        stored = is_ready(folder, label)
+        if not stored:
+            discard(folder, label)  # half of it may be there
+        loop = self._compiled[inputs, parameters] = self._build(inputs, parameters, folder)
+        if stored or loop.stats.cache_path is None:
+            return
+        try:
+            mark_ready(folder, label, Path(loop.stats.cache_path))
+        except OSError as error:
+            give_up(folder, error)
 
-    def _ready(self, inputs: tuple[str, ...], parameters: tuple[str, ...]) -> Path:
-        return cache_folder() / f"{self.name}-{'-'.join(inputs + parameters)}.ready"
+    def _label(self, inputs: tuple[str, ...], parameters: tuple[str, ...]) -> str:
+        """The name of the loop's files."""
+        return f"{self.name}-{'-'.join(inputs + parameters)}"
 
     def _load(self, inputs: tuple[str, ...], parameters: tuple[str, ...]) -> None:
-        if not self._ready(inputs, parameters).exists():
-            with FileLock(cache_folder() / LOCK):
-                self.compile(inputs, parameters)
-            if self._compiled[inputs, parameters].stats.cache_misses:
-                note_compiled(1)
-        else:
-            self._compiled[inputs, parameters] = self._build(inputs, parameters)
+        folder = cache_folder()
+        if folder is not None and is_ready(folder, self._label(inputs, parameters)):
+            self._compiled[inputs, parameters] = self._build(inputs, parameters, folder)
+            return
+        with filling(folder):
+            self.compile(inputs, parameters)
+        if self._compiled[inputs, parameters].stats.cache_misses:
+            note_compiled(1)
 
-    def _build(self, inputs: tuple[str, ...], parameters: tuple[str, ...]) -> Callable[..., None]:
-        """The loop, from the cache if it is there."""
-        with numba_cache():
-            dispatcher = declare_loop(self.function, self.name, len(inputs))
-        dispatcher.compile(loop_signature(inputs, parameters))
+    def _build(
+        self, inputs: tuple[str, ...], parameters: tuple[str, ...], folder: Path | None
+    ) -> Any:
+        """The loop, from the cache in ``folder`` if it is there."""
+        label = self._label(inputs, parameters)
+        dispatcher = self._declare(label, len(inputs), folder)
+        try:
+            dispatcher.compile(loop_signature(inputs, parameters))
+        except Exception as error:
+            if folder is None:
+                raise
+            if not dispatcher.signatures:  # what is stored cannot be loaded
+                discard(folder, label)
+                return self._build(inputs, parameters, None)
+            give_up(folder, error)  # compiled, but not stored
         dispatcher.disable_compile()
-        return dispatcher  # type: ignore[no-any-return]
+        return dispatcher
+
+    def _declare(self, label: str, n_inputs: int, folder: Path | None) -> Any:
+        """The dispatcher. Where numba cannot write to ``folder``, it would take another one."""
+        if folder is not None:
+            try:
+                with numba_cache(folder):
+                    dispatcher = declare_loop(self.function, label, n_inputs)
+            except (OSError, RuntimeError) as error:
+                give_up(folder, error)
+            else:
+                if folder in Path(dispatcher.stats.cache_path).parents:
+                    return dispatcher
+                give_up(folder, OSError("no file can be made there"))
+        return declare_loop(self.function, label, n_inputs, cached=False)
 
 
 def kernel(function: Callable[..., Any]) -> Kernel:

@@ -19,8 +19,10 @@ from tidemill.calculators.jit.decorators import OPTIONS, pasted
 __all__ = ["declare_loop", "loop_signature"]
 
 
-def declare_loop(kernel: Callable[..., Any], name: str, n_inputs: int) -> Any:
-    """The dispatcher of a kernel's loop, which numba caches under the kernel's ``name``."""
+def declare_loop(
+    kernel: Callable[..., Any], name: str, n_inputs: int, *, cached: bool = True
+) -> Any:
+    """The dispatcher of a kernel's loop, which numba caches under ``name``."""
     template = _LOOPS[n_inputs - 1]
     scope = {"kernel_": pasted(kernel), "nan": math.nan, "range": range, "len": len}
     function = FunctionType(template.__code__, scope, template.__name__)
@@ -28,7 +30,7 @@ def declare_loop(kernel: Callable[..., Any], name: str, n_inputs: int) -> Any:
     # over the kernel would not do: its pickled form changes from start to start.)
     function.__qualname__ = f"{name}.{template.__name__}"
     function.__module__ = __name__
-    return numba.njit(cache=True, **OPTIONS)(function)
+    return numba.njit(cache=cached, **OPTIONS)(function)
 
 
 def loop_signature(inputs: tuple[str, ...], parameters: tuple[str, ...]) -> Any:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock
-
-from tidemill.calculators.jit.cache import CACHE_VARIABLE, LOCK, cache_folder
+from tidemill.calculators.jit.cache import CACHE_VARIABLE, cache_folder, has_room
+from tidemill.calculators.jit.fill_lock import filling, stalled
 from tidemill.calculators.jit.kernel import load_kernel, note_compiled
 from tidemill.calculators.jit.own_folders import own_folder
 
@@ -25,6 +26,7 @@ __all__ = ["CompileJob", "fill"]
 
 _WORTH = 8  # kernels for which a helper is started: its own start takes as long as four
 _MOST_HELPERS = 3
+_log = logging.getLogger(__name__)
 
 
 class CompileJob(NamedTuple):
@@ -43,12 +45,17 @@ def fill(jobs: Sequence[CompileJob]) -> int:
     int
         How many kernels were missing, and are compiled now.
     """
-    if _helpers(_missing(jobs)) == 0:
+    folder = cache_folder()
+    if folder is None or _helpers(_missing(jobs)) == 0 or not has_room(folder):
         return 0
-    with FileLock(cache_folder() / LOCK):
+    with filling(folder):
         missing = _missing(jobs)  # another process may have done it meanwhile
-        with _claims() as claims, _started(missing, claims, _helpers(missing)):
-            _work_off(missing, Path(claims))
+        try:
+            with _claims() as claims, _started(folder, missing, claims, _helpers(missing)):
+                _work_off(missing, Path(claims))
+        except OSError as error:  # a full disk: what is missing is compiled at its first use
+            _log.warning("kernels are compiled one by one: %s", error)
+            return 0
     note_compiled(len(missing))
     return len(missing)
 
@@ -70,9 +77,11 @@ def _helpers(missing: Sequence[CompileJob]) -> int:
 
 
 @contextlib.contextmanager
-def _started(missing: Sequence[CompileJob], claims: str, count: int) -> Iterator[None]:
+def _started(
+    folder: Path, missing: Sequence[CompileJob], claims: str, count: int
+) -> Iterator[None]:
     """Helpers at work while the block runs; what one that dies has claimed is compiled later."""
-    environment = {**os.environ, CACHE_VARIABLE: str(cache_folder().parent)}
+    environment = {**os.environ, CACHE_VARIABLE: str(folder.parent)}
     command = [sys.executable, "-m", __name__, claims]
     (Path(claims) / "jobs.json").write_text(json.dumps(missing), "utf-8")
     helpers = [
@@ -83,12 +92,17 @@ def _started(missing: Sequence[CompileJob], claims: str, count: int) -> Iterator
     ]
     try:
         yield
-        for helper in helpers:
-            helper.wait()
+        _wait(helpers, stalled(folder))
     finally:
         for helper in helpers:
             helper.kill()
             helper.wait()
+
+
+def _wait(helpers: Sequence[subprocess.Popen[bytes]], stands_still: Callable[[], bool]) -> None:
+    """Wait until all have ended, or none of them stores anything any more."""
+    while any(helper.poll() is None for helper in helpers) and not stands_still():
+        time.sleep(0.05)
 
 
 def _work_off(missing: Sequence[CompileJob], claims: Path) -> None:
