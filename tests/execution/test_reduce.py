@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 import tidemill
-from tidemill.errors import (
-    SinkError,
-)
+from tidemill.errors import LeaseLostError, SinkError
+from tidemill.execution import reduce as last_step
 from tidemill.execution.chunk import run_chunk
 from tidemill.execution.reduce import reduce
+from tidemill.storage.layout import SinkLayout
+from tidemill.storage.lease_files import generation_path, read_current
 
-from ..support.daily import (
-    DAYS,
-    run,
-)
+from ..support.daily import DAYS, NAMES, known, look, run
 from ..support.inputs import make_input
 from ..support.jobs import opened
 from ..support.sinks import records
@@ -42,6 +42,25 @@ def test_ids_of_another_type_are_refused_where_other_intervals_have_theirs(days,
         run(files[second], table, second)
     assert len(tidemill.read_matrix(table)) == 5
     run(files[first], table, first, recalculates="again")
+
+
+def test_a_late_owner_leaves_the_record_of_an_interval_alone(source, table, monkeypatch):
+    run(source, table, DAYS[0])
+    store = SinkLayout.of(table).lease_of(NAMES[0])
+    before, publish = known(table), last_step.publish
+
+    def publish_and_be_replaced(*arguments, **options):
+        published = publish(*arguments, **options)
+        holder = read_current(store)
+        later = replace(holder, released="it has ended since")
+        assert store.create(generation_path(holder.generation + 1), later.to_json())
+        return published
+
+    monkeypatch.setattr(last_step, "publish", publish_and_be_replaced)
+    with pytest.raises(LeaseLostError, match="no longer owns interval"):
+        run(source, table, DAYS[0], recalculates="again")
+    assert known(table) == before
+    assert look(source, table, DAYS[0]).is_due
 
 
 FACTS = {"cluster": "none", "threads": 1, "task_runs": 0, "seconds": {}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict, replace
 
@@ -133,3 +134,14 @@ def test_the_error_names_sink_or_interval_and_what_to_do(layout):
         message = str(lease_lost(lease, "it was removed"))
         assert message.startswith(f"this run no longer owns {subject}: it was removed; ")
         assert "finished parts are kept, start a new run" in message
+
+
+@pytest.mark.parametrize(
+    "edit", [{"generation": 1}, {"renew_seconds": 1e9}, {"renew_seconds": "x"}, {"process": 7}]
+)
+def test_an_edited_lease_keeps_nobody_waiting_for_ever(edit, folder):
+    raw = json.loads(holder().to_json()) | edit
+    folder.write(generation_path(3), json.dumps(raw).encode())
+    found = read_generation(folder, 3)
+    assert found.generation == 3
+    assert found.stale_seconds <= 60.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
+import pytest
+
 from tidemill.model.series import Quarantined
 from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.record import RunRecord, cpu_features, history, write_record
@@ -48,3 +50,12 @@ def test_cpu_features_are_sorted_names():
     found = cpu_features()
     assert found == tuple(sorted(found))
     assert all(isinstance(name, str) for name in found)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"run_id": "b", "st', b"\xff\x00\x9c", b"[]", b"null"])
+def test_a_damaged_record_is_left_out_and_named(content, layout, caplog):
+    for day in (1, 2, 3):
+        write_record(layout, RunRecord(f"run{day}", f"2030-01-0{day}T10:00:00Z"))
+    layout.records.write(history(layout)[1].path, content)
+    assert [one.run_id for one in history(layout, 2)] == ["run3", "run1"]
+    assert "run2.json is damaged and left out" in caplog.text

@@ -16,7 +16,7 @@ from tidemill.execution.records import RunSummary
 from tidemill.planning.check_limits import parse_checks
 from tidemill.planning.request import Request, make_request
 from tidemill.recurring.calendars import Calendar
-from tidemill.recurring.examine import Finding, examine, update_file_list
+from tidemill.recurring.examine import Finding, examine_all, update_file_list
 from tidemill.recurring.intervals import find_interval
 from tidemill.storage.intervals import IntervalRecord, interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
@@ -83,7 +83,7 @@ def look(
 ) -> Finding:
     """Examine a day, and update its file list as a run does."""
     about = request(source, table, day, **options)
-    found = examine(about, known(table).get(about.interval.name), recalculate=recalculate)
+    (found,) = examine_all(about, [about.interval], [about.interval] if recalculate else ())
     update_file_list(about, found)
     return found
 

@@ -138,17 +138,21 @@ def costs(sample: int | None, as_json: bool, **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the run records as JSON.")
 def inspect(output: str, runs: int, storage_options: tuple[str, ...], as_json: bool) -> None:
     """Show the last run record of OUTPUT and its history."""
-    from tidemill.reports.text import history_text
+    from tidemill.reports.text import faults_text, history_text
     from tidemill.storage.layout import SinkLayout
     from tidemill.storage.record import history
+    from tidemill.storage.table_faults import unshown_intervals
 
-    records = history(SinkLayout.of(output, pairs(storage_options)), runs)
+    layout = SinkLayout.of(output, pairs(storage_options))
+    records = history(layout, runs)
     if not records:
         raise ArgumentError(f"{output!r} has no run record; nothing was extracted into it yet")
     if as_json:
         click.echo(json.dumps([record.to_json() for record in records], indent=2))
     else:
         click.echo(history_text(output, records))
+        for line in faults_text(unshown_intervals(layout)):
+            click.echo(line)
 
 
 @cli.command()

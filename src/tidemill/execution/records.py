@@ -16,7 +16,12 @@ from tidemill.model.series import Quarantined
 from tidemill.sources.files.cautions import caution_of
 from tidemill.sources.files.schema import time_zone
 from tidemill.storage.failures import FailedSeries, FailureCount
-from tidemill.storage.intervals import IntervalRecord, file_identities, named_bad_files
+from tidemill.storage.intervals import (
+    IntervalRecord,
+    PartFile,
+    file_identities,
+    named_bad_files,
+)
 from tidemill.storage.markers import Marker
 from tidemill.storage.publish import Published
 from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
@@ -219,7 +224,7 @@ def summary_of(
 
 
 def interval_record(
-    run: Run, plan: Plan, published: Published, accepted: Acceptance
+    run: Run, plan: Plan, published: Published, accepted: Acceptance, markers: Sequence[Marker]
 ) -> IntervalRecord:
     """The record of what an interval's published rows were made from."""
     assert plan.interval is not None, "the plan is for an interval"
@@ -243,6 +248,7 @@ def interval_record(
         time_zone_of_input=time_zone(plan.source),
         timezone=plan.interval.timezone,
         every=plan.interval.every,
+        parts=tuple(PartFile.of(marker) for marker in markers if marker.rows),
     )
 
 

@@ -27,7 +27,12 @@ from tidemill.execution.verify import check_parts, check_rows, discard_parts_on_
 from tidemill.model.digests import RowSum, content_digest
 from tidemill.model.plan import Plan
 from tidemill.sources.files.open import check_unchanged
-from tidemill.storage.intervals import write_coverage, write_figures, write_interval
+from tidemill.storage.intervals import (
+    IntervalRecord,
+    write_coverage,
+    write_figures,
+    write_interval,
+)
 from tidemill.storage.lease import acquire
 from tidemill.storage.markers import Marker, committed
 from tidemill.storage.part_writer import part_schema
@@ -90,13 +95,27 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
             check=check,
             interval=run.interval,
         )
-    if accepted is not None:
-        record = interval_record(run, plan, published, accepted)
-        write_figures(run.layout, record.name, accepted.figures.to_bytes())
-        coverage = accepted.coverage
-        write_coverage(run.layout, record.name, coverage.to_bytes() if coverage else None)
-        write_interval(run.layout, record)
+        if accepted is not None:
+            record = interval_record(run, plan, published, accepted, ordered)
+            _write_interval(run, record, accepted, check)
     return _finish(run, plan, published, totals, facts, began, accepted)
+
+
+def _write_interval(
+    run: Run, record: IntervalRecord, accepted: Acceptance, check: Callable[[], None]
+) -> None:
+    """Write the record of an interval and what belongs to it, while the lease is held.
+
+    A run that stops between a check and its write cannot be fenced off. What it writes late names
+    files and checksums that are not those of the table, so the interval is calculated again.
+    """
+    figures = accepted.figures.to_bytes()
+    coverage = accepted.coverage.to_bytes() if accepted.coverage else None
+    check()
+    checksums = write_figures(run.layout, record.name, figures)
+    checksums |= write_coverage(run.layout, record.name, coverage)
+    check()
+    write_interval(run.layout, replace(record, checksums=checksums))
 
 
 @contextmanager

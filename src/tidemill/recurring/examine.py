@@ -29,6 +29,7 @@ from tidemill.storage.intervals import (
     write_interval,
 )
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.table_faults import read_with_faults
 
 __all__ = ["REMEDY", "Finding", "examine", "examine_all", "update_file_list"]
 
@@ -61,7 +62,9 @@ class Finding:
         return self.state in {"missing", "changed", "recalculated", "extended"}
 
 
-def examine(request: Request, record: IntervalRecord | None, *, recalculate: bool) -> Finding:
+def examine(
+    request: Request, record: IntervalRecord | None, *, recalculate: bool, fault: str = ""
+) -> Finding:
     """Examine one interval, its rows and the settings it was built with; writes nothing.
 
     Parameters
@@ -69,13 +72,14 @@ def examine(request: Request, record: IntervalRecord | None, *, recalculate: boo
     request : for the interval
     record : of its published rows; None if there are none
     recalculate : calculate it even if nothing has changed
+    fault : why the table does not show what the record says, see ``IntervalRecord.fault``
 
     Raises
     ------
     InputError
         If files or columns cannot be used.
     """
-    finding = _examine_rows(request, record, recalculate=recalculate)
+    finding = _examine_rows(request, record, recalculate=recalculate, fault=fault)
     if record is None or finding.state == "empty":
         return finding
     asked = request.settings.canonical(), request.policies
@@ -91,13 +95,17 @@ def examine_all(
     recalculate: Collection[Interval] = (),
     concurrency: int = 1,
 ) -> list[Finding]:
-    """Examine several intervals; those in ``recalculate`` are due even if unchanged."""
+    """Examine several intervals; those in ``recalculate`` are due even if unchanged.
+
+    So are those whose rows the table lacks or shows from other files than their records name.
+    """
     layout = SinkLayout.of(request.sink, request.storage_options)
-    known = read_intervals(layout, (interval.name for interval in intervals))
+    known, faults = read_with_faults(layout, [interval.name for interval in intervals])
 
     def look(interval: Interval, _turn: Turn) -> Finding:
         about, record = replace(request, interval=interval), known.get(interval.name)
-        return examine(about, record, recalculate=interval in recalculate)
+        fault = faults.get(interval.name, "")
+        return examine(about, record, recalculate=interval in recalculate, fault=fault)
 
     return in_turns(look, intervals, concurrency)
 
@@ -123,25 +131,29 @@ def _with_settings_change(
     return replace(finding, reason=f"{finding.reason}; {why}")
 
 
-def _examine_rows(request: Request, record: IntervalRecord | None, *, recalculate: bool) -> Finding:
+def _examine_rows(
+    request: Request, record: IntervalRecord | None, *, recalculate: bool, fault: str
+) -> Finding:
     """What to do about an interval, judged by its rows alone."""
     interval = request.interval
     assert interval is not None, "the request is for an interval"
     if reads_database(request):
-        return _examine_database(request, record, recalculate=recalculate)
+        return _examine_database(request, record, recalculate=recalculate, fault=fault)
     found = find_interval_files(request)
     same_roles = record is not None and found.columns == record.columns
     if (
         record is not None
         and same_roles
         and not recalculate
+        and not fault
         and file_identities(found) == record.files
     ):
         same = "the files that touch its window are the same"
         return Finding(interval, "unchanged", same, bad_files=record.bad_files)
     source = read_window(found)
     bad = tuple((one["path"], one["reason"]) for one in named_bad_files(source))
-    finding = _judged(interval, source, record, recalculate=recalculate, same_roles=same_roles)
+    asked = {"recalculate": recalculate, "same_roles": same_roles}
+    finding = _judged(interval, source, record, **asked, fault=fault)
     if finding.state == "unchanged" and record is not None:
         files = file_identities(source)
         updated = replace(record, files=files, columns=found.columns, bad_files=bad)
@@ -150,15 +162,14 @@ def _examine_rows(request: Request, record: IntervalRecord | None, *, recalculat
 
 
 def _examine_database(
-    request: Request, record: IntervalRecord | None, *, recalculate: bool
+    request: Request, record: IntervalRecord | None, *, recalculate: bool, fault: str
 ) -> Finding:
     """As :func:`_examine_rows`: the snapshot is kept if it is going to be calculated."""
     assert request.interval is not None, "the request is for an interval"
     source = take_snapshot(request)
     same_roles = record is not None and source.columns == record.columns
-    finding = _judged(
-        request.interval, source, record, recalculate=recalculate, same_roles=same_roles
-    )
+    asked = {"recalculate": recalculate, "same_roles": same_roles}
+    finding = _judged(request.interval, source, record, **asked, fault=fault)
     if finding.source is not None:
         return finding
     drop_source(source)
@@ -174,6 +185,7 @@ def _judged(
     *,
     recalculate: bool,
     same_roles: bool,
+    fault: str,
 ) -> Finding:
     """What to do about an interval whose rows were read."""
     if not source.rows:
@@ -186,6 +198,8 @@ def _judged(
     if source.fingerprint != record.fingerprint:
         why = "rows of its window changed" if same_roles else "other columns are read"
         return Finding(interval, "changed", why, record.run_id, source)
+    if fault:
+        return Finding(interval, "changed", fault, record.run_id, source)
     if recalculate:
         return Finding(interval, "recalculated", "as was asked for", record.run_id, source)
     return Finding(interval, "unchanged", "the same rows lie in other files")

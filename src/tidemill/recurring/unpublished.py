@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tidemill.model.interval import Interval
+from tidemill.model.interval import Interval, start_of_name
 from tidemill.planning.request import Request
 from tidemill.planning.settings_change import settings_change
 from tidemill.recurring.backfill_command import fill_commands
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import interval_at, missing
+from tidemill.storage.delta import files_by_interval
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 
@@ -71,6 +72,11 @@ def outdated_intervals(
 def unpublished_intervals(
     request: Request, calendar: Calendar, looked_at: Sequence[Interval]
 ) -> list[Interval]:
-    """Intervals that were never published and are older than those examined."""
+    """Older intervals than those examined that were never published or are gone from the table."""
     layout = SinkLayout.of(request.sink, request.storage_options)
-    return missing(calendar, interval_names(layout), looked_at[0])
+    oldest, names = looked_at[0], interval_names(layout)
+    shown = files_by_interval(layout).keys() if names else set()
+    gone = [name for name in names if name < oldest.name and name not in shown]
+    starts = (start_of_name(name) for name in gone)
+    lost = [interval_at(calendar, start) for start in starts if start is not None]
+    return sorted([*lost, *missing(calendar, names, oldest)], key=lambda one: one.start)

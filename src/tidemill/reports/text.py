@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "costs_text",
+    "faults_text",
     "history_text",
     "progress_bar",
     "summary_text",
@@ -23,6 +24,8 @@ __all__ = [
 
 #: Calculators named in a summary.
 SLOWEST = 5
+#: Intervals named that a table does not show as recorded.
+FAULTS = 10
 
 
 def seconds_text(seconds: float) -> str:
@@ -117,6 +120,16 @@ def _errors_text(errors: Sequence[Mapping[str, Any]]) -> str:
         ),
         limit=3,
     )
+
+
+def faults_text(faults: Mapping[str, str]) -> Iterator[str]:
+    """What to say of intervals that a table does not show as their records say."""
+    for label, fault in list(faults.items())[:FAULTS]:
+        yield f"Interval {label}: {fault}"
+    if len(faults) > FAULTS:
+        yield f"... and {len(faults) - FAULTS:,} more intervals"
+    if faults:
+        yield "The next run calculates them again; those older than its lookback need a backfill"
 
 
 def history_text(sink: str, records: Sequence[RunRecord]) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "commit_files",
     "delta_url",
     "file_bounds",
+    "files_by_interval",
     "open_table",
     "table_files",
 ]
@@ -82,7 +83,13 @@ def delta_url(layout: SinkLayout) -> str:
 
 
 def open_table(layout: SinkLayout) -> DeltaTable | None:
-    """The table in the sink's folder; None if there is none."""
+    """The table in the sink's folder; None if there is none.
+
+    Raises
+    ------
+    SinkError
+        If the table's log is damaged.
+    """
     if layout.home.local_path() is not None and not layout.home.folder("_delta_log")[0]:
         return None
     try:
@@ -91,6 +98,36 @@ def open_table(layout: SinkLayout) -> DeltaTable | None:
         )
     except TableNotFoundError:
         return None
+    except DeltaError as error:
+        if is_transient(error):
+            raise
+        raise _damaged_log(layout, error) from error
+
+
+def _damaged_log(layout: SinkLayout, error: DeltaError) -> SinkError:
+    told = str(error).splitlines()[0][:160]
+    return SinkError(
+        f"the log of the table {layout.url} cannot be read ({told}): a file in its _delta_log was "
+        "lost, cut short or edited. Restore _delta_log from a backup; or, if only its last file is "
+        "damaged, delete that one, and the next run publishes again what is missing; or move the "
+        "table away and calculate it again with tidemill extract or backfill"
+    )
+
+
+def files_by_interval(layout: SinkLayout) -> dict[str, dict[str, int]]:
+    """Interval to path to size of the files that a table shows, by one look; empty: no table.
+
+    A thousand intervals of a file each take 50 ms on a local disk, on a busy machine.
+    """
+    table = open_table(layout)
+    if table is None or INTERVAL not in table.metadata().partition_columns:
+        return {}
+    actions = pa.table(table.get_add_actions(flatten=True))
+    columns = ("path", "size_bytes", f"partition.{INTERVAL}")
+    found: dict[str, dict[str, int]] = {}
+    for path, size, interval in zip(*(actions[one].to_pylist() for one in columns), strict=True):
+        found.setdefault(interval, {})[path] = size
+    return found
 
 
 def table_files(table: DeltaTable, interval: str | None = None) -> dict[str, int]:
@@ -179,7 +216,9 @@ def commit_files(
             f"the table {layout.url} was not changed: {str(error).splitlines()[0]} If another "
             "process wrote it meanwhile, run again: finished parts are kept and published at once"
         ) from error
-    return Commit(0 if table is None else table.version() + 1, is_new=True)
+    version = 0 if table is None else table.version() + 1
+    layout.home.sync(f"_delta_log/{version:020d}.json")
+    return Commit(version, is_new=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ and kind, lie in files of their own, which are read only when later intervals ar
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +16,11 @@ from typing import Any, Self
 from tidemill.model.interval import Interval, interval_label, start_of_name
 from tidemill.model.source import ColumnRoles, Source
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.markers import Marker
 
 __all__ = [
     "IntervalRecord",
+    "PartFile",
     "file_identities",
     "interval_names",
     "label_of_name",
@@ -32,6 +35,21 @@ __all__ = [
 ]
 
 _READERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PartFile:
+    """A file of an interval's published rows."""
+
+    path: str  # below the table's folder
+    bytes: int
+    rows: int
+    checksum: str  # SHA-256
+
+    @classmethod
+    def of(cls, marker: Marker) -> Self:
+        """The file of a part that was published."""
+        return cls(marker.path, marker.bytes, marker.rows, marker.checksum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +75,26 @@ class IntervalRecord:
     time_zone_of_input: str = ""  # of the sort column; says so if it has none and counts as UTC
     timezone: str = "UTC"  # of the calendar
     every: str = ""  # of the calendar; "": recorded by an older version
+    parts: tuple[PartFile, ...] = ()  # of its rows; empty: recorded by an older version
+    checksums: Mapping[str, str] = field(default_factory=dict)  # of its "figures" and "coverage"
+
+    def fault(self, layout: SinkLayout, shown: Mapping[str, int]) -> str:
+        """Why the table does not show what this record says; "" if it does.
+
+        Parameters
+        ----------
+        layout
+            The sink.
+        shown
+            Path to size of the files that the table shows of the interval.
+        """
+        if not shown:
+            return "its rows are gone from the table"
+        if self.parts:
+            same = {one.path: one.bytes for one in self.parts} == dict(shown)
+        else:
+            same = all(layout.key(self.result_key).is_part(path) for path in shown)
+        return "" if same else "the table shows other files than its record names"
 
     @property
     def label(self) -> str:
@@ -70,6 +108,7 @@ class IntervalRecord:
         raw["files"] = tuple((path, size, digest) for path, size, digest in raw["files"])
         raw["kinds"] = tuple(raw.get("kinds", ()))
         raw["bad_files"] = tuple((path, reason) for path, reason in raw.get("bad_files", ()))
+        raw["parts"] = tuple(PartFile(**one) for one in raw.get("parts", ()))
         roles: dict[str, Any] = dict(raw["columns"])
         roles |= {name: tuple(v) for name, v in roles.items() if isinstance(v, list)}
         return cls(**{**raw, "columns": ColumnRoles(**roles)})
@@ -106,7 +145,9 @@ def write_interval(layout: SinkLayout, record: IntervalRecord) -> None:
     >>> [record.files for record in read_intervals(layout, interval_names(layout)).values()]
     [(('a.parquet', 9, 'x'),)]
     """
-    layout.intervals.write(f"{record.name}.json", json.dumps(asdict(record)).encode())
+    path = f"{record.name}.json"
+    layout.intervals.write(path, json.dumps(asdict(record)).encode())
+    layout.intervals.sync(path)
 
 
 def interval_names(layout: SinkLayout) -> list[str]:
@@ -157,9 +198,10 @@ def label_of_name(layout: SinkLayout, name: str) -> str:
     return interval_label(start, start + known.end - known.start, known.timezone)
 
 
-def write_figures(layout: SinkLayout, interval: str, figures: bytes) -> None:
-    """Write the figures of an interval's columns, over earlier ones."""
+def write_figures(layout: SinkLayout, interval: str, figures: bytes) -> dict[str, str]:
+    """Write the figures of an interval's columns, over earlier ones; their checksum by name."""
     layout.figures.write(f"{interval}.npz", figures)
+    return {"figures": hashlib.sha256(figures).hexdigest()}
 
 
 def read_figures(layout: SinkLayout, interval: str) -> bytes | None:
@@ -170,12 +212,16 @@ def read_figures(layout: SinkLayout, interval: str) -> bytes | None:
         return None
 
 
-def write_coverage(layout: SinkLayout, interval: str, coverage: bytes | None) -> None:
-    """Write an interval's values per id and kind, over earlier ones; None: they are not known."""
+def write_coverage(layout: SinkLayout, interval: str, coverage: bytes | None) -> dict[str, str]:
+    """Write an interval's values per id and kind, over earlier ones; their checksum by name.
+
+    None: they are not known.
+    """
     if coverage is None:
         layout.coverage.delete(f"{interval}.arrow")
-    else:
-        layout.coverage.write(f"{interval}.arrow", coverage)
+        return {}
+    layout.coverage.write(f"{interval}.arrow", coverage)
+    return {"coverage": hashlib.sha256(coverage).hexdigest()}
 
 
 def read_coverages(layout: SinkLayout, names: Iterable[str]) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -16,6 +16,7 @@ from tidemill.errors import LeaseLostError
 from tidemill.storage.intervals import label_of_name
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.processes import Process
+from tidemill.storage.sealed import built
 from tidemill.storage.stores import Store
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
 
 #: Seconds between two renewals.
 RENEW_SECONDS = 10.0
+#: No lease is renewed less often: others would wait six times as long for a dead owner.
+MOST_RENEW_SECONDS = 60.0
 #: A lease is stale when its sequence does not advance for this many renewal intervals.
 STALE_RENEWALS = 6
 
@@ -62,9 +65,12 @@ class Holder:
         """Read back what :meth:`to_json` wrote; ``ValueError`` if it is damaged."""
         try:
             raw = json.loads(data)
-            return cls(**{**raw, "process": Process(**raw["process"])})
+            found = built(cls, {**raw, "process": built(Process, raw["process"])})
         except (TypeError, KeyError) as error:
             raise ValueError(f"not a lease: {data[:80]!r}") from error
+        if not 0 < found.renew_seconds <= MOST_RENEW_SECONDS:
+            raise ValueError(f"not a lease: it is renewed every {found.renew_seconds} s")
+        return found
 
     @property
     def stale_seconds(self) -> float:
@@ -129,8 +135,8 @@ def read_generation(store: Store, generation: int) -> Holder:
     """The holder of one generation; ``FileNotFoundError`` if it has no file."""
     data = store.read(generation_path(generation))
     try:
-        return Holder.from_json(data)
-    except ValueError:  # cut short by a power failure: watched, and stale if nobody renews it
+        return replace(Holder.from_json(data), generation=generation)  # the file's name counts
+    except ValueError:  # cut short or edited: watched, and stale if nobody renews it
         return Holder(generation, "", "", "", Process("", 0, 0.0), 0.0, 0, 0.0, RENEW_SECONDS)
 
 

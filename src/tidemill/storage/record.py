@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,11 @@ from typing import Any, Self
 from tidemill.model.series import Quarantined
 from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.stores import Store
 
 __all__ = ["CASES", "RunRecord", "cpu_features", "history", "write_record"]
+
+log = logging.getLogger(__name__)
 
 #: Failed series, and quarantined ids, that a record lists; the others are only counted.
 CASES = 1000
@@ -106,15 +110,35 @@ def write_record(layout: SinkLayout, record: RunRecord) -> None:
     """
     text = json.dumps(record.to_json(), separators=(",", ":"))
     layout.records.write(record.path, text.encode())
+    layout.records.sync(record.path)
 
 
 def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:
-    """The records of a sink's runs, newest first, at most ``n``."""
+    """The records of a sink's runs, newest first, at most ``n``; damaged ones are left out."""
     store = layout.records
     paths = [entry.path for entry in store.folder()[0] if entry.path.endswith(".json")][::-1]
+    found: list[RunRecord] = []
     with ThreadPoolExecutor(_READERS, "tidemill-records") as pool:
-        raw = list(pool.map(store.read, paths[:n]))
-    return [RunRecord.from_json(json.loads(data)) for data in raw]
+        for first in range(0, len(paths), _READERS):
+            records = pool.map(lambda path: _read(store, path), paths[first : first + _READERS])
+            found += [record for record in records if record is not None]
+            if n is not None and len(found) >= n:
+                break
+    return found[:n]
+
+
+def _read(store: Store, path: str) -> RunRecord | None:
+    """A record; None, with a warning that names the file, if it is damaged."""
+    try:
+        return RunRecord.from_json(json.loads(store.read(path)))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        log.warning(
+            "the run record %s is damaged and left out; nothing depends on it, delete it",
+            store.url_of(path),
+        )
+        return None
 
 
 def cpu_features() -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from tidemill.errors import ArgumentError
 from tidemill.storage.options import check_options, resolve_options
-from tidemill.storage.streams import RangeReader, local_output, remote_output
+from tidemill.storage.streams import RangeReader, local_output, remote_output, sync_file
 from tidemill.storage.transient import translated
 
 __all__ = ["Entry", "Store", "local_folder"]
@@ -160,6 +160,13 @@ class Store:
             except AlreadyExistsError:
                 return False
             return True
+
+    def sync(self, path: str) -> None:
+        """Bring a file that was written to disk, with its name; object stores have done so."""
+        local = self.local_path(path)
+        if local is not None:
+            with translated(self.url_of(path)):
+                sync_file(local)
 
     def delete(self, path: str) -> None:
         """Delete a file if it exists."""

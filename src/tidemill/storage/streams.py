@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 import obstore
 from obstore.store import ObjectStore
 
-__all__ = ["RangeReader", "drop_unfinished", "local_output", "remote_output"]
+__all__ = ["RangeReader", "drop_unfinished", "local_output", "remote_output", "sync_file"]
 
 #: Bytes per request of an upload; smaller objects take one request.
 UPLOAD_BYTES = 8 * 1024 * 1024
@@ -87,7 +87,7 @@ def local_output(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         hidden.replace(path)
-        _sync_folder(path.parent)
+        _sync(path.parent)
     finally:
         hidden.unlink(missing_ok=True)
 
@@ -98,8 +98,14 @@ def drop_unfinished(folder: Path, pattern: str) -> None:
         hidden.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_file(path: Path) -> None:
+    """Bring a file's content and its name to disk: after a power failure both are there."""
+    for one in (path, path.parent):
+        _sync(one)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
