@@ -97,11 +97,18 @@ def prefect_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _resource_tracker() -> None:
-    """Start the process that Python keeps for its worker processes, so that it is no remains."""
+def _lasting_processes() -> None:
+    """Start the processes that last as long as this one, so that they are no remains.
+
+    They are the one that Python keeps for its worker processes, and the guard of runs.
+    """
     from multiprocessing import resource_tracker
 
+    from tidemill.execution.guard import guarded
+
     resource_tracker.ensure_running()
+    with guarded():
+        pass
 
 
 @pytest.fixture(scope="session")

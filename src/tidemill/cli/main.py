@@ -35,10 +35,12 @@ def main() -> None:
     before = engine.level
     try:
         cli(standalone_mode=False)
-    except click.exceptions.Abort:
+    except click.exceptions.Abort as error:
+        from tidemill.cli.stopping import exit_status
+
         told = "stopped; what was finished is kept, the same command goes on from there"
         click.secho(told, fg="yellow", err=True)
-        sys.exit(130)
+        sys.exit(exit_status(error.__cause__))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -27,6 +27,7 @@ def run_extraction(
     verbose : show the log of Prefect and of the engine
     quiet : show no progress bar
     """
+    from tidemill.cli.stopping import stoppable
     from tidemill.model.progress import subscribe
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.prepare import validate_request
@@ -36,7 +37,7 @@ def run_extraction(
     quieten(verbose=verbose)
     spec = parse_cluster(given["cluster"])
     request = validate_request(make_request(**given))
-    with progress_bar(visible=not quiet) as listener, subscribe(listener):
+    with stoppable(), progress_bar(visible=not quiet) as listener, subscribe(listener):
         if spec.kind == "none":
             from tidemill.execution.in_process import extract_here
 
@@ -61,6 +62,7 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
     given : all of its values, by name
     verbose : show the log of Prefect and of the engine
     """
+    from tidemill.cli.stopping import stoppable
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.request import make_request
     from tidemill.recurring.calendars import calendar_of
@@ -74,8 +76,8 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
     from tidemill.orchestration.handover import HandedOver, hand_over
     from tidemill.orchestration.server import start_server
 
-    start_server()
-    with hand_over(HandedOver(door, given, request), spec):
+    with stoppable(), hand_over(HandedOver(door, given, request), spec):
+        start_server()
         report: dict[str, Any] = flow(**given)
     return report
 

@@ -11,12 +11,13 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
 from tidemill.execution.chunk import clear_attempts_of_stopped
+from tidemill.execution.guard import at_forced_end, guarded
 from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.plans import missing_of_plan, record_plan
 from tidemill.execution.records import write_failure
@@ -74,6 +75,13 @@ class Job:
         ResourceError
             If the matrix does not fit onto the disk.
         """
+        with guarded():
+            yield from cls._open(request, wait_for_sink, cluster, turn)
+
+    @classmethod
+    def _open(
+        cls, request: Request, wait_for_sink: float, cluster: str, turn: Turn | None
+    ) -> Iterator[Self]:
         now = datetime.now(UTC)
         emit(Progress("plan"))
         layout = SinkLayout.of(request.sink, request.storage_options)
@@ -151,6 +159,16 @@ def stop_jobs(sink: str, reason: str) -> None:
             job.lease.release(reason)
         except Exception:  # the others must still be stopped
             log.exception("the lease of run %s could not be released", job.run.run_id)
+
+
+def _give_leases_back() -> None:
+    """Let others write at once to what this process wrote to."""
+    for job in list(_OPEN.values()):
+        with suppress(Exception):
+            job.lease.release("the process was ended by force")
+
+
+at_forced_end(_give_leases_back)
 
 
 def wait_to_publish(run: Run) -> None:

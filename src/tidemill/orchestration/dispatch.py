@@ -126,7 +126,16 @@ def _interrupt_afterwards() -> Iterator[None]:
         for one, handler in before.items():
             signal.signal(one, handler)
     if held:
-        signal.raise_signal(held[0])
+        _stop_as(held[0])
+
+
+def _stop_as(number: int) -> None:
+    """Do what the signal does; not by another signal, which would count as a second request."""
+    handler = signal.getsignal(number)
+    if callable(handler):
+        handler(number, None)
+    else:
+        signal.raise_signal(number)
 
 
 def _dask(future: Any) -> distributed.Future[Any]:

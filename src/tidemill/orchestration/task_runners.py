@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import dask
@@ -15,7 +15,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
 
+from tidemill.calculators.jit.own_folders import own_folder
 from tidemill.errors import ClusterError
+from tidemill.execution.guard import register_folder
 from tidemill.orchestration.cluster import ClusterSpec, check_scheduler
 from tidemill.orchestration.server import api_url
 
@@ -69,12 +71,9 @@ def shared_cluster(spec: ClusterSpec) -> Iterator[ClusterSpec]:
 def _own_scratch() -> Iterator[None]:
     """A folder for Dask that goes with the run; it would leave one behind for good."""
     option = "temporary-directory"
-    with (
-        TemporaryDirectory(
-            prefix="tidemill-dask-", dir=dask.config.get(option), ignore_cleanup_errors=True
-        ) as folder,
-        dask.config.set({option: folder}),
-    ):
+    parent = dask.config.get(option) or tempfile.gettempdir()
+    register_folder(parent)
+    with own_folder("tidemill-dask-", parent) as folder, dask.config.set({option: folder}):
         yield
 
 

@@ -12,7 +12,6 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from tidemill.calculators.jit.cache import CACHE_VARIABLE, cache_folder, has_room
 from tidemill.calculators.jit.fill_lock import filling, stalled
 from tidemill.calculators.jit.kernel import load_kernel, note_compiled
+from tidemill.calculators.jit.own_folders import own_folder
 
 __all__ = ["CompileJob", "fill"]
 
@@ -60,9 +60,9 @@ def fill(jobs: Sequence[CompileJob]) -> int:
     return len(missing)
 
 
-def _claims() -> tempfile.TemporaryDirectory[str]:
+def _claims() -> contextlib.AbstractContextManager[str]:
     """A folder with one file for each kernel that somebody compiles."""
-    return tempfile.TemporaryDirectory(prefix="tidemill-compile-")
+    return own_folder("tidemill-compile-")
 
 
 def _missing(jobs: Sequence[CompileJob]) -> list[CompileJob]:
