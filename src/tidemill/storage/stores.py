@@ -42,8 +42,8 @@ _CLIENT_OPTIONS = frozenset(
 )
 # Seconds for each request, and for its retries. obstore's own three minutes are longer than anybody
 # should wait for a message; and a lease is stale after one, so its requests end much earlier.
-_PATIENT = (25, 25)
-_IMPATIENT = (8, 12)
+_PATIENT = (15, 20)
+_IMPATIENT = (6, 10)
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
@@ -133,7 +133,7 @@ class Store:
         return found
 
     def impatient(self) -> Store:
-        """The same store, whose requests to an object store fail within 20 s."""
+        """The same store, whose requests to an object store fail within 16 s."""
         found = Store(self.url, self.storage_options)
         found._limits = _IMPATIENT
         return found
@@ -155,11 +155,15 @@ class Store:
             obstore.put(backend, key, data)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write a file unless it exists; of several callers exactly one gets True."""
+        """Write a file unless it exists; of several callers at most one gets True.
+
+        A request whose answer is lost is repeated, and then finds the file that it made: who gets
+        False compares what the file holds with ``data``.
+        """
         with translated(self.url_of(path), len(data)):
             backend, key = self._backend(path)
             try:
-                obstore.put(backend, key, data, mode="create")
+                _twice(lambda: obstore.put(backend, key, data, mode="create"))
             except AlreadyExistsError:
                 return False
             return True
@@ -367,6 +371,16 @@ def _repeated(ask: Callable[[], T]) -> T:
             if not is_transient(error) or time.monotonic() - began > pause * 5:
                 raise
         time.sleep(pause)
+    return ask()
+
+
+def _twice(ask: Callable[[], T]) -> T:
+    """What a request gives that obstore does not repeat by itself after a time-out."""
+    try:
+        return ask()
+    except BaseError as error:
+        if not is_transient(error):
+            raise
     return ask()
 
 

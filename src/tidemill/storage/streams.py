@@ -20,7 +20,7 @@ __all__ = ["RangeReader", "drop_unfinished", "local_output", "remote_output"]
 #: Bytes per request of an upload; smaller objects take one request.
 UPLOAD_BYTES = 8 * 1024 * 1024
 #: Bytes per request of a read.
-DOWNLOAD_BYTES = 16 * 1024 * 1024
+DOWNLOAD_BYTES = 8 * 1024 * 1024
 
 
 class RangeReader(io.RawIOBase):
