@@ -89,14 +89,16 @@ def acquire(
     """
     deadline = time.monotonic() + wait_seconds
     watch: _Watch | None = None
+    seen = 1  # a generation that may exist
     while True:
         asked = time.monotonic()  # the answer may be late, and is as old as the question
-        current = read_current(store)
+        current = read_current(store, seen)
         stale = watch is not None and current is not None and watch.is_stale(current, asked)
         if current is None or current.is_free or stale:
             lease = _take(store, current, owner, run_id, renew_seconds)
             if lease is not None:
                 return lease
+            seen = current.generation + 1 if current else 1
             continue  # somebody was faster: look again
         renewed = watch is not None and not watch.covers(current)
         if time.monotonic() >= deadline and (renewed or current.looks_fresh):

@@ -19,6 +19,8 @@ __all__ = ["RangeReader", "drop_unfinished", "local_output", "remote_output"]
 
 #: Bytes per request of an upload; smaller objects take one request.
 UPLOAD_BYTES = 8 * 1024 * 1024
+#: Bytes per request of a read.
+DOWNLOAD_BYTES = 8 * 1024 * 1024
 
 
 class RangeReader(io.RawIOBase):
@@ -58,11 +60,16 @@ class RangeReader(io.RawIOBase):
         length = left if size is None or size < 0 else min(size, left)
         if length == 0:
             return b""
-        data = bytes(
-            obstore.get_range(self._store, self._path, start=self._position, length=length)
-        )
-        self._position += len(data)
-        return data
+        end = self._position + length
+        pieces = []
+        while self._position < end:  # a request for all of it may take longer than requests may
+            wanted = min(DOWNLOAD_BYTES, end - self._position)
+            piece = bytes(
+                obstore.get_range(self._store, self._path, start=self._position, length=wanted)
+            )
+            pieces.append(piece)
+            self._position += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def readall(self) -> bytes:
         """Read all remaining bytes."""
