@@ -34,7 +34,7 @@ from tidemill.storage.intervals import (
     write_interval,
 )
 from tidemill.storage.lease import acquire
-from tidemill.storage.markers import Marker, committed
+from tidemill.storage.markers import Marker, committed, find_unlisted
 from tidemill.storage.part_writer import part_schema
 from tidemill.storage.publish import Published, last_published, publish
 from tidemill.storage.record import write_record
@@ -67,6 +67,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     plan = load_plan(run)
     shown = last_published(run.layout)
     markers = committed(run.key)
+    markers |= find_unlisted(run.key, [p.index for p in plan.parts if p.index not in markers])
     missing = [part.index for part in plan.parts if part.index not in markers]
     if missing and shown is not None and already_published(run.layout, run.result_key, shown):
         return _finish(run, plan, shown, earlier_totals(run), facts, began)
