@@ -16,6 +16,7 @@ from tidemill.flows.on_dask import runner_on
 from tidemill.orchestration import signatures
 from tidemill.orchestration.artifacts import live_progress, show_report
 from tidemill.orchestration.dead_runs import end_dead_runs
+from tidemill.orchestration.flow_guard import guarded_flow
 from tidemill.orchestration.handover import requested
 from tidemill.orchestration.parameters import takes
 from tidemill.orchestration.scripts import run_as_command
@@ -44,7 +45,7 @@ def backfill(given: dict[str, Any]) -> dict[str, Any]:
     span = given["start"], given["end"], given["order"]
     chosen = chosen_intervals(calendar, *span, datetime.now(UTC))
     open_runner = runner_on(spec, given["wait_for_sink"])
-    with engine_logs(), live_progress(request.sink) as board:
+    with guarded_flow(), engine_logs(), live_progress(request.sink) as board:
         end_dead_runs()
         report = BackfillRun(request, calendar, chosen, open_runner, board, given).carry_out()
         show_report(backfill_page(report.to_json()), request.sink)

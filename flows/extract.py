@@ -14,6 +14,7 @@ from tidemill.flows.on_dask import carry_out
 from tidemill.orchestration import signatures
 from tidemill.orchestration.artifacts import live_progress, show_report
 from tidemill.orchestration.dead_runs import end_dead_runs
+from tidemill.orchestration.flow_guard import guarded_flow
 from tidemill.orchestration.handover import requested
 from tidemill.orchestration.parameters import takes
 from tidemill.orchestration.scripts import run_as_command
@@ -33,7 +34,7 @@ def extract(given: dict[str, Any]) -> dict[str, Any]:
         The summary of the run: sink, rows, columns, parts, seconds per step, errors, digest.
     """
     request, spec = requested(EXTRACT, given)
-    with engine_logs():
+    with guarded_flow(), engine_logs():
         end_dead_runs()
         with live_progress(request.sink) as board:
             board.expect([""])

@@ -19,6 +19,7 @@ from tidemill.model.interval import Interval
 from tidemill.orchestration import signatures
 from tidemill.orchestration.artifacts import live_progress, show_failure, show_report
 from tidemill.orchestration.dead_runs import end_dead_runs
+from tidemill.orchestration.flow_guard import guarded_flow
 from tidemill.orchestration.handover import requested
 from tidemill.orchestration.parameters import takes
 from tidemill.orchestration.scripts import run_as_command
@@ -68,7 +69,7 @@ def extract_interval(given: dict[str, Any]) -> dict[str, Any]:
     calendar = calendar_of(given)
     request, spec = requested(EXTRACT_INTERVAL, given)
     open_runner = runner_on(spec, given["wait_for_sink"])
-    with engine_logs(), live_progress(request.sink) as board:
+    with guarded_flow(), engine_logs(), live_progress(request.sink) as board:
         end_dead_runs()
         last = _last(calendar, given)
         run = LatestRun(request, calendar, last, open_runner, board, given)

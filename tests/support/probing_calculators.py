@@ -3,7 +3,8 @@
 A test writes commands for one id to ``<folder>/<id>.do`` (``all.do``: for every id), separated by
 semicolons: ``sleep SECONDS``, ``wait NAME`` (until the file ``<folder>/NAME`` exists), ``kill``
 (the own process, with SIGKILL), ``fault N`` (ConnectionError in the first N calls), ``wrong``
-(ValueError). Not part of the input or settings: what a series does may change between attempts.
+(ValueError), ``lock`` (keeps the interpreter's lock for hours). Not part of the input or settings:
+what a series does may change between attempts.
 
 Workers import this module by its name, so its folder has to be on their PYTHONPATH.
 """
@@ -51,6 +52,8 @@ def _obey(folder, series, verb, argument=""):
         case "fault":
             if _count(folder, series) <= int(argument):
                 raise ConnectionError("a fault that passes")
+        case "lock":
+            sum(range(10**14))
         case "wrong":
             raise ValueError("a fault that stays")
         case _:

@@ -29,7 +29,7 @@ from tidemill.model.plan import Plan
 from tidemill.sources.files.open import check_unchanged
 from tidemill.storage.intervals import write_coverage, write_figures, write_interval
 from tidemill.storage.lease import acquire
-from tidemill.storage.markers import Marker, committed
+from tidemill.storage.markers import Marker, committed, find_unlisted
 from tidemill.storage.part_writer import part_schema
 from tidemill.storage.publish import Published, last_published, publish
 from tidemill.storage.record import write_record
@@ -62,6 +62,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     plan = load_plan(run)
     shown = last_published(run.layout)
     markers = committed(run.key)
+    markers |= find_unlisted(run.key, [p.index for p in plan.parts if p.index not in markers])
     missing = [part.index for part in plan.parts if part.index not in markers]
     if missing and shown is not None and already_published(run.layout, run.result_key, shown):
         return _finish(run, plan, shown, earlier_totals(run), facts, began)

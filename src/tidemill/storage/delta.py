@@ -20,7 +20,7 @@ from tidemill.model.ids import decode, id_fields
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.options import resolve_options
-from tidemill.storage.transient import is_transient
+from tidemill.storage.transient import is_transient, translated
 
 __all__ = [
     "DESCRIPTION",
@@ -86,9 +86,10 @@ def open_table(layout: SinkLayout) -> DeltaTable | None:
     if layout.home.local_path() is not None and not layout.home.folder("_delta_log")[0]:
         return None
     try:
-        return DeltaTable(
-            delta_url(layout), storage_options=resolve_options(layout.home.storage_options)
-        )
+        with translated(layout.url):
+            return DeltaTable(
+                delta_url(layout), storage_options=resolve_options(layout.home.storage_options)
+            )
     except TableNotFoundError:
         return None
 
@@ -165,14 +166,17 @@ def commit_files(
     if check is not None:
         check()
     try:
-        if table is None:
-            transaction.create(actions)
-        else:
-            transaction.replace(table, actions)
-    except (CommitFailedError, DeltaError) as error:
+        with translated(layout.url):
+            if table is None:
+                transaction.create(actions)
+            else:
+                transaction.replace(table, actions)
+    except (CommitFailedError, DeltaError, OSError) as error:
         now = open_table(layout)
         if now is not None and _shows(now, wanted, schema, interval):
             return Commit(now.version(), is_new=True)  # it succeeded, only the answer was lost
+        if isinstance(error, OSError):
+            raise
         if is_transient(error):
             raise ConnectionError(str(error)) from error
         raise SinkError(

@@ -105,13 +105,18 @@ def generations(store: Store) -> list[int]:
     return sorted(int(stem) for stem in stems if stem.isdigit())
 
 
-def read_current(store: Store) -> Holder | None:
-    """The holder of the highest generation; None if nobody has ever held the lease."""
-    while found := generations(store):
-        if current := _newest(store, found[-1]):
+def read_current(store: Store, at_least: int = 1) -> Holder | None:
+    """The holder of the highest generation; None if nobody has ever held the lease.
+
+    ``at_least`` is a generation that is known to exist, should the listing lag behind.
+    """
+    while True:
+        found = generations(store)
+        if current := _newest(store, max([*found[-1:], at_least])):
             return current
+        if not found:
+            return None
         time.sleep(0.01)  # cleaned up since the listing, so a newer one exists
-    return None
 
 
 def _newest(store: Store, generation: int) -> Holder | None:

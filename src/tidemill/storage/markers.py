@@ -28,6 +28,7 @@ __all__ = [
     "commit_part",
     "committed",
     "end_attempt",
+    "find_unlisted",
 ]
 
 Content = bytes  # the type, by a name that Marker.bytes does not shadow
@@ -138,6 +139,18 @@ def committed(layout: KeyLayout, indices: Iterable[int] | None = None) -> dict[i
         markers = list(pool.map(lambda path: _read(layout, path), paths))
     found = (marker for marker in markers if marker is not None)
     return {marker.index: marker for marker in found if sizes.get(marker.path) == marker.bytes}
+
+
+def find_unlisted(layout: KeyLayout, indices: Iterable[int]) -> dict[int, Marker]:
+    """The finished ones of parts that no listing shows, as one may lag behind; by single reads."""
+    found = {}
+    for index in indices:
+        n, marker = 0, None
+        while (later := _read(layout, layout.marker(index, n))) is not None:
+            n, marker = n + 1, later
+        if marker is not None and file_matches_marker(layout, marker):
+            found[index] = marker
+    return found
 
 
 def _latest(layout: KeyLayout, wanted: frozenset[int] | None) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -21,9 +22,11 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from tidemill.errors import ArgumentError
 from tidemill.storage.options import check_options, resolve_options
 from tidemill.storage.streams import RangeReader, local_output, remote_output
-from tidemill.storage.transient import translated
+from tidemill.storage.transient import is_transient, translated
 
 __all__ = ["Entry", "Store", "local_folder"]
+
+T = TypeVar("T")
 
 SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
 _CLIENT_OPTIONS = frozenset(
@@ -39,8 +42,8 @@ _CLIENT_OPTIONS = frozenset(
 )
 # Seconds for each request, and for its retries. obstore's own three minutes are longer than anybody
 # should wait for a message; and a lease is stale after one, so its requests end much earlier.
-_PATIENT = (60, 45)
-_IMPATIENT = (8, 12)
+_PATIENT = (15, 20)
+_IMPATIENT = (6, 10)
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
@@ -130,7 +133,7 @@ class Store:
         return found
 
     def impatient(self) -> Store:
-        """The same store, whose requests to an object store fail within 20 s."""
+        """The same store, whose requests to an object store fail within 16 s."""
         found = Store(self.url, self.storage_options)
         found._limits = _IMPATIENT
         return found
@@ -152,11 +155,15 @@ class Store:
             obstore.put(backend, key, data)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write a file unless it exists; of several callers exactly one gets True."""
+        """Write a file unless it exists; of several callers at most one gets True.
+
+        A request whose answer is lost is repeated, and then finds the file that it made: who gets
+        False compares what the file holds with ``data``.
+        """
         with translated(self.url_of(path), len(data)):
             backend, key = self._backend(path)
             try:
-                obstore.put(backend, key, data, mode="create")
+                _twice(lambda: obstore.put(backend, key, data, mode="create"))
             except AlreadyExistsError:
                 return False
             return True
@@ -187,7 +194,7 @@ class Store:
             return []
         with translated(self.url_of(prefix)):
             backend, key = self._backend(prefix)
-            found = obstore.list(backend, key or None).collect()
+            found = _repeated(lambda: obstore.list(backend, key or None).collect())
         return sorted((self._entry(meta) for meta in found), key=lambda entry: entry.path)
 
     def folder(self, prefix: str = "") -> tuple[tuple[Entry, ...], tuple[str, ...]]:
@@ -196,7 +203,7 @@ class Store:
             return (), ()
         with translated(self.url_of(prefix)):
             backend, key = self._backend(prefix)
-            found = obstore.list_with_delimiter(backend, key or None)
+            found = _repeated(lambda: obstore.list_with_delimiter(backend, key or None))
         files = sorted((self._entry(meta) for meta in found["objects"]), key=lambda e: e.path)
         folders = sorted(self._relative(path) for path in found["common_prefixes"])
         return tuple(files), tuple(folders)
@@ -337,7 +344,7 @@ def _remote_backend(
         "connect_timeout": f"{min(request_seconds, 10)}s",
         "timeout": f"{request_seconds}s",
     }
-    retries: Any = {"max_retries": 6, "retry_timeout": timedelta(seconds=retry_seconds)}
+    retries: Any = {"max_retries": 10, "retry_timeout": timedelta(seconds=retry_seconds)}
     if os.environ.get("AWS_ALLOW_HTTP", "").lower() in _TRUE:
         client["allow_http"] = True  # as deltalake does, so that one environment serves both
     for option, value in options:
@@ -352,6 +359,29 @@ def _remote_backend(
         return from_url(root, config=config, client_options=client, retry_config=retries)  # type: ignore[call-overload, no-any-return]
     except (BaseError, ValueError) as error:
         raise ArgumentError(f"cannot use {root} with these storage_options: {error}") from error
+
+
+def _repeated(ask: Callable[[], T]) -> T:
+    """What a listing gives; asked again after a cut connection, which obstore passes on."""
+    for pause in (0.2, 1.0, 3.0):
+        began = time.monotonic()
+        try:
+            return ask()
+        except BaseError as error:
+            if not is_transient(error) or time.monotonic() - began > pause * 5:
+                raise
+        time.sleep(pause)
+    return ask()
+
+
+def _twice(ask: Callable[[], T]) -> T:
+    """What a request gives that obstore does not repeat by itself after a time-out."""
+    try:
+        return ask()
+    except BaseError as error:
+        if not is_transient(error):
+            raise
+    return ask()
 
 
 def _remove_tree(folder: Path) -> None:

@@ -89,23 +89,42 @@ def translated(url: str, needed: int | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise disk_full(url, needed) from error
+        if (found := _unwritable(error.errno, url, needed)) is not None:
+            raise found from error
         if error.errno is None and isinstance(error, FileNotFoundError):
             raise _missing(url, str(error)) from error
+        if error.errno is None and type(error) is OSError:  # of deltalake
+            raise _from_text(str(error), url, needed) from error
         raise
     except BaseError as error:
         raise _as_os_error(error, url, needed) from error
 
 
+def _unwritable(number: int | None, url: str, needed: int | None) -> Exception | None:
+    """The error for a full, read-only or forbidden folder; None for any other number."""
+    if number in _FULL:
+        return disk_full(url, needed)
+    if number == errno.EROFS:
+        return ResourceError(
+            f"{url} cannot be written, because its file system is read-only; make it writable or "
+            "choose another place, then run again (finished parts are kept)"
+        )
+    return None
+
+
 def disk_full(url: str, needed: int | None) -> ResourceError:
-    """The error for a full disk, with the folder and the bytes needed and free."""
+    """The error for a full disk, with the folder and what is free: bytes, inodes or the quota."""
     folder = _existing_folder(url)
     usage = shutil.disk_usage(folder)
     wanted = f"{needed:,} bytes were to be written" if needed else "a file was being written"
+    free = f"{usage.free:,} of {usage.total:,} bytes are free"
+    if hasattr(os, "statvfs") and (found := os.statvfs(folder)).f_files and not found.f_favail:
+        free = f"all of its {found.f_files:,} inodes are used, so no file can be made"
+    elif usage.free > 2 * (needed or 0) + 2**20:
+        free += ", so a quota or the largest size of a file may be reached"
     return ResourceError(
-        f"no space left in {folder}: {wanted} to {url}, {usage.free:,} of {usage.total:,} bytes "
-        "are free; make room or choose another sink, then run again (finished parts are kept)"
+        f"no space left in {folder}: {wanted} to {url}, {free}; make room or choose another place, "
+        "then run again (finished parts are kept)"
     )
 
 
@@ -127,11 +146,34 @@ def _as_os_error(error: BaseError, url: str, needed: int | None) -> Exception:
         )
     if _NO_BUCKET.search(text):
         return _missing(url, text)
+    return _from_text(text, url, needed)
+
+
+def _from_text(text: str, url: str, needed: int | None) -> Exception:
     if found := _OS_ERROR.search(text):
         number = int(found[1])
-        known = OSError(number, os.strerror(number), url)
-        return disk_full(url, needed) if number in _FULL else known
-    return ConnectionError(text) if _text_is_transient(text) else OSError(text)
+        return _unwritable(number, url, needed) or OSError(number, os.strerror(number), url)
+    flat = _flat(text)
+    return ConnectionError(_unanswered(flat, url)) if _text_is_transient(flat) else OSError(flat)
+
+
+def _flat(text: str) -> str:
+    """A message of deltalake, which colours it and draws arrows, on one line."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m|\u21b3", " ", text).split())
+
+
+def _unanswered(text: str, url: str) -> str:
+    """The sentence for a storage that does not answer, or with an error of its own."""
+    server = re.search(r"https?://([^/\s]+)", text)
+    status = re.search(r"status code:? (\d{3}[^:<]*)", text)
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    tries = re.search(r"after (\d+) retries", text)
+    why = status[1].strip() if status else text.rpartition(" - ")[2].removeprefix("HTTP error: ")
+    return (
+        f"the storage{f' at {server[1]}' if server else ''} gave no good answer for {url}: {why}"
+        f"{f' ({code[1]})' if code else ''}{f', after {tries[1]} retries' if tries else ''}; "
+        "finished parts are kept, so run again once it answers"
+    )
 
 
 def _missing(url: str, text: str) -> FileNotFoundError:
