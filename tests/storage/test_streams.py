@@ -15,7 +15,13 @@ import pytest
 
 from tidemill.errors import ResourceError
 from tidemill.storage.stores import Store
-from tidemill.storage.streams import UPLOAD_BYTES, drop_unfinished, local_output
+from tidemill.storage.streams import (
+    DOWNLOAD_BYTES,
+    UPLOAD_BYTES,
+    drop_staged,
+    drop_unfinished,
+    local_output,
+)
 
 
 @pytest.mark.parametrize("size", [10, UPLOAD_BYTES * 3 + 17])
@@ -162,3 +168,23 @@ def test_a_name_of_any_length_that_the_disk_takes_can_be_written(tmp_path):
     with local_output(path) as file:
         file.write(b"1")
     assert path.read_bytes() == b"1"
+
+
+def test_what_killed_writers_staged_goes_once_it_is_old(tmp_path):
+    (tmp_path / "keys").mkdir()
+    old, young, named = (tmp_path / "keys" / name for name in ("a.json#1", "b.json#12", "c#d.json"))
+    for path in (old, young, named):
+        path.write_bytes(b"")
+    for path in (old, named):
+        os.utime(path, (1e9, 1e9))
+    drop_staged(tmp_path)
+    assert [path.exists() for path in (old, young, named)] == [False, True, True]
+
+
+def test_a_large_read_takes_several_requests(s3_options):
+    store = Store.open(f"s3://matrices/{uuid.uuid4().hex}", s3_options)
+    data = np.random.default_rng(3).bytes(DOWNLOAD_BYTES * 2 + 5)
+    store.write("x", data)
+    with store.open_input("x") as file:
+        file.seek(1)
+        assert file.read() == data[1:]

@@ -13,9 +13,17 @@ from tidemill.storage.markers import attempts, clear_attempts, committed
 from tidemill.storage.publish import drop_parts
 from tidemill.storage.run_address import Run
 from tidemill.storage.stores import Store
-from tidemill.storage.streams import drop_unfinished
+from tidemill.storage.streams import drop_staged, drop_unfinished
 
-__all__ = ["tidy"]
+__all__ = ["sweep", "tidy"]
+
+
+def sweep(run: Run) -> None:
+    """Remove unfinished files of killed processes before a run writes its own: they take room."""
+    _drop_unfinished(run, "part-*.parquet" if run.interval is None else run.key.part_pattern)
+    state = run.layout.state.local_path()
+    if state is not None:
+        drop_staged(state)
 
 
 def tidy(run: Run, plan: Plan) -> None:
@@ -74,7 +82,11 @@ def _drop_uncommitted(run: Run, pattern: str) -> None:
     for entry in key.data.folder()[0]:
         if key.is_part(entry.path) and entry.path not in named:
             key.data.delete(entry.path)
-    for store, names in ((run.layout.home, run.layout.name), (key.data, pattern)):
+    _drop_unfinished(run, pattern)
+
+
+def _drop_unfinished(run: Run, pattern: str) -> None:
+    for store, names in ((run.layout.home, run.layout.name), (run.key.data, pattern)):
         folder = store.local_path()
         if folder is not None and names:
             drop_unfinished(folder, names)

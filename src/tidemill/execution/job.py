@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from tidemill.execution.chunk import clear_attempts_of_stopped
+from tidemill.execution.cleanup import sweep
 from tidemill.execution.guard import at_forced_end, guarded
 from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.plans import missing_of_plan, record_plan
@@ -118,6 +119,7 @@ class Job:
                 isolation_seconds=request.isolation_seconds,
                 reason=request.reason,
             )
+            sweep(run)
             plan = record_plan(run, plan)
             job = cls(request, run, lease, turn)
             _OPEN[run_id] = job

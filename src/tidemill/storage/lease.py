@@ -18,7 +18,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from tidemill.errors import SinkBusyError
+from tidemill.errors import ResourceError, SinkBusyError
 from tidemill.storage.lease_files import (
     RENEW_SECONDS,
     Holder,
@@ -37,6 +37,7 @@ from tidemill.storage.transient import is_transient
 
 __all__ = ["Lease", "acquire"]
 
+_RELEASED: set[str] = set()  # tokens of this process, should the storage not have heard of it
 _KEPT = 3  # generations that stay, for those who still look at an old one
 _log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def acquire(
         asked = time.monotonic()  # the answer may be late, and is as old as the question
         current = read_current(store, seen)
         stale = watch is not None and current is not None and watch.is_stale(current, asked)
-        if current is None or current.is_free or stale:
+        if current is None or current.is_free or current.token in _RELEASED or stale:
             lease = _take(store, current, owner, run_id, renew_seconds)
             if lease is not None:
                 return lease
@@ -263,17 +264,31 @@ class Lease:
             if self._holder.released or self._lost:
                 return
             self._holder = replace(self._holder, released=reason or "finished")
+            _RELEASED.add(self._holder.token)
             try:
-                self.store.write(generation_path(self.generation), self._holder.to_json())
-            except Exception as error:
-                if not is_transient(error):
-                    raise
+                if self.store.exists(generation_path(self.generation)):  # else the sink is gone
+                    self._write()
+            except Exception as error:  # noqa: BLE001  must not hide why, or that, the run ended
                 _log.warning(
-                    "could not release %s (%s); it is free after %.0f s",
+                    "could not release %s (%s); it is free once this process has ended, and for "
+                    "other hosts after %.0f s",
                     lease_subject(self.store),
                     error,
                     self._holder.stale_seconds,
                 )
+
+    def _write(self) -> None:
+        """Write the holder; on a full disk into the old file, which needs no new block or inode."""
+        data, path = self._holder.to_json(), generation_path(self.generation)
+        try:
+            self.store.write(path, data)
+        except ResourceError:
+            local = self.store.local_path(path)
+            if local is None:
+                raise
+            with local.open("r+b", buffering=0) as file:
+                file.write(data)
+                file.truncate()
 
     def renew(self) -> None:
         """Advance the sequence unless the lease is lost; called by the background thread."""
@@ -288,7 +303,7 @@ class Lease:
             self._holder = replace(
                 self._holder, sequence=self._holder.sequence + 1, written=time.time()
             )
-            self.store.write(generation_path(self.generation), self._holder.to_json())
+            self._write()
             self.renewed = before
 
     def _run(self) -> None:

@@ -6,21 +6,24 @@ import io
 import os
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import obstore
 from obstore.store import ObjectStore
 
-__all__ = ["RangeReader", "drop_unfinished", "local_output", "remote_output"]
+__all__ = ["RangeReader", "drop_staged", "drop_unfinished", "local_output", "remote_output"]
 
 #: Bytes per request of an upload; smaller objects take one request.
 UPLOAD_BYTES = 8 * 1024 * 1024
 #: Bytes per request of a read.
 DOWNLOAD_BYTES = 8 * 1024 * 1024
+#: No small file takes as long to write.
+STAGED_SECONDS = 3600.0
 
 
 class RangeReader(io.RawIOBase):
@@ -103,6 +106,15 @@ def drop_unfinished(folder: Path, pattern: str) -> None:
     """Delete unfinished files of a pattern that killed processes left behind."""
     for hidden in folder.glob(f".{pattern}.{'[0-9a-f]' * 12}"):
         hidden.unlink(missing_ok=True)
+
+
+def drop_staged(folder: Path) -> None:
+    """Delete what killed processes left of small files: obstore writes them as ``name#1`` first."""
+    for path in folder.rglob("*#*"):
+        staged = path.name.rpartition("#")[2].isdigit() and path.is_file()
+        with suppress(FileNotFoundError):
+            if staged and time.time() - path.stat().st_mtime > STAGED_SECONDS:
+                path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -89,8 +89,8 @@ def translated(url: str, needed: int | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise disk_full(url, needed) from error
+        if (found := _unwritable(error.errno, url, needed)) is not None:
+            raise found from error
         if error.errno is None and isinstance(error, FileNotFoundError):
             raise _missing(url, str(error)) from error
         if error.errno is None and type(error) is OSError:  # of deltalake
@@ -98,6 +98,18 @@ def translated(url: str, needed: int | None = None) -> Iterator[None]:
         raise
     except BaseError as error:
         raise _as_os_error(error, url, needed) from error
+
+
+def _unwritable(number: int | None, url: str, needed: int | None) -> Exception | None:
+    """The error for a full, read-only or forbidden folder; None for any other number."""
+    if number in _FULL:
+        return disk_full(url, needed)
+    if number == errno.EROFS:
+        return ResourceError(
+            f"{url} cannot be written, because its file system is read-only; make it writable or "
+            "choose another place, then run again (finished parts are kept)"
+        )
+    return None
 
 
 def disk_full(url: str, needed: int | None) -> ResourceError:
@@ -140,8 +152,7 @@ def _as_os_error(error: BaseError, url: str, needed: int | None) -> Exception:
 def _from_text(text: str, url: str, needed: int | None) -> Exception:
     if found := _OS_ERROR.search(text):
         number = int(found[1])
-        known = OSError(number, os.strerror(number), url)
-        return disk_full(url, needed) if number in _FULL else known
+        return _unwritable(number, url, needed) or OSError(number, os.strerror(number), url)
     flat = _flat(text)
     return ConnectionError(_unanswered(flat, url)) if _text_is_transient(flat) else OSError(flat)
 
