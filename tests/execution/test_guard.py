@@ -20,7 +20,7 @@ from tidemill.execution.guard import at_forced_end, guarded, register_folder, re
 from ..support import programs
 from ..support.waiting import until
 
-#: After SIGINT or SIGTERM; the guard needs 10 s where nothing else ends the run.
+#: After SIGINT or SIGTERM; the guard needs 12 s where nothing else ends the run.
 SECONDS_TO_STOP = 30.0
 HEAD = """
 import os, signal, subprocess, sys, threading, time
@@ -175,7 +175,7 @@ OWN_HANDLER = """
 signal.signal(signal.SIGTERM, lambda *_: ready("own"))
 with guarded():
     ready("run")
-    ends = time.monotonic() + 13
+    ends = time.monotonic() + 14
     while time.monotonic() < ends:
         time.sleep(0.1)
 print("done", flush=True)
@@ -186,7 +186,7 @@ try:
         ready("run")
         time.sleep(600)
 except KeyboardInterrupt:
-    time.sleep(13)
+    time.sleep(14)
     print("done", flush=True)
 """
 FORKS = """
@@ -198,7 +198,7 @@ with guarded():
         time.sleep(600)
     ready("run")
     os.waitpid(child, 0)
-    time.sleep(13)
+    time.sleep(14)
 print("done", flush=True)
 """
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 #: Seconds from the signal until the run's process is told to end itself at once.
-SOFT_SECONDS = 9.0
+SOFT_SECONDS = 11.0
 #: Seconds that it has for that, before it is killed.
 HARD_SECONDS = 1.0
 #: Seconds that all else gets after a second Ctrl-C.
