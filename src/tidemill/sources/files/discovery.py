@@ -22,6 +22,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from tidemill.errors import SourceError, shorten
+from tidemill.sources.files.fingerprint import state_of
 from tidemill.sources.files.formats import SUFFIXES, format_of, is_any_text
 from tidemill.sources.files.path_columns import Constants, PathPattern, folder_columns
 from tidemill.storage.options import resolve_options
@@ -47,6 +48,7 @@ class FoundFile:
     size: int  # bytes
     version: str  # etag, or modification time in nanoseconds
     constants: Constants = ()  # columns of one value each
+    state: str = ""  # of a local file: see :func:`state_of`
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,8 @@ def _stat(path: str) -> FoundFile:
         raise SourceError(f"{path!r} is a link to nothing, or was just deleted") from None
     if not stat.S_ISREG(info.st_mode):  # opening it might wait for a writer, and reading never end
         raise SourceError(f"{path!r} {NOT_A_FILE}")
-    return FoundFile(path, info.st_size, str(info.st_mtime_ns), folder_columns(path))
+    version = str(info.st_mtime_ns)
+    return FoundFile(path, info.st_size, version, folder_columns(path), state_of(info))
 
 
 def _walk(folder: Path, *, hidden: bool = False) -> Iterator[FoundFile]:
