@@ -90,3 +90,8 @@ def test_a_required_option_is_named(values):
 def test_a_choice_is_refused_with_what_there_is(values):
     refused = values(EXTRACT, "in", "out", "--column-id=id", "--on-nan=drop")
     assert "'drop' is not one of 'raise', 'omit', 'quarantine'" in refused
+
+
+def test_a_storage_option_given_twice_is_refused():
+    with pytest.raises(click.BadParameter, match=r"--storage-option region=\.\.\. is given twice"):
+        pairs(["region=ONE", "region=OTHER"])

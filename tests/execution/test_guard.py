@@ -20,7 +20,7 @@ from tidemill.execution.guard import at_forced_end, guarded, register_folder, re
 from ..support import programs
 from ..support.waiting import until
 
-#: After SIGINT or SIGTERM; the guard needs 10 s where nothing else ends the run.
+#: After SIGINT or SIGTERM; the guard needs 12 s where nothing else ends the run.
 SECONDS_TO_STOP = 30.0
 HEAD = """
 import os, signal, subprocess, sys, threading, time
@@ -49,6 +49,12 @@ def guard_of(pid: int) -> psutil.Process:
     ]
     assert len(found) == 1
     return found[0]
+
+
+def let_it_look(guard: psutil.Process) -> None:
+    """Wait until the guard has surely listed the processes; it sleeps in between."""
+    before = guard.num_ctx_switches().voluntary
+    until(lambda: guard.num_ctx_switches().voluntary > before + 12, 60, "the guard to look")
 
 
 def is_gone(pid: int) -> bool:
@@ -80,7 +86,7 @@ def test_a_signal_ends_what_hangs_and_its_children(hang, number, status, tmp_pat
     with script(text, tmp_path) as running:
         child = int(running.says(r"ready (\d+)")[1])
         guard = guard_of(running.pid)
-        time.sleep(1.0)  # it is in the call that hangs, and the guard has looked
+        let_it_look(guard)  # and the process is in the call that hangs
         os.kill(running.pid, getattr(signal, number))
         ended = running.wait(SECONDS_TO_STOP)
         assert ended == (-signal.SIGTERM if status is None else status), running.output
@@ -119,7 +125,7 @@ def test_what_a_killed_run_has_started_ends_with_it_and_nothing_else(tmp_path):
         before, child = int(pids[1]), int(pids[2])
         try:
             guard = guard_of(running.pid)
-            time.sleep(1.0)
+            let_it_look(guard)
             running.kill()
             until(lambda: is_gone(child) and is_gone(guard.pid), 30, "child and guard to end")
             assert not is_gone(before)
@@ -144,7 +150,6 @@ def test_a_registered_process_and_folders_end_with_a_killed_one_also_between_run
         pids = running.says(r"ready (\d+) (\d+)")
         other, server = int(pids[1]), int(pids[2])
         try:
-            time.sleep(0.5)
             running.kill()
             until(lambda: is_gone(server), 30, "the server to end")
             until(lambda: not list(tmp_path.glob("tidemill-dask-*")), 30, "the folder to go")
@@ -156,26 +161,26 @@ def test_a_registered_process_and_folders_end_with_a_killed_one_also_between_run
 def test_no_sign_of_life_within_the_limit_ends_the_process_with_a_sentence(tmp_path):
     text = f"""
     with guarded():
-        sign_of_life(3.0, "series 7 keeps the interpreter for more than 3 s")
+        sign_of_life(5.0, "series 7 keeps the interpreter for more than 5 s")
         ready()
         {HOLD_THE_LOCK}
     """
     with script(text, tmp_path) as running:
         running.says("ready")
         os.kill(running.pid, signal.SIGSTOP)
-        time.sleep(5.0)
+        time.sleep(7.0)
         os.kill(running.pid, signal.SIGCONT)
         time.sleep(0.2)
         assert not running.done(), "a stopped process is not silent"
         assert running.wait(SECONDS_TO_STOP) == -signal.SIGKILL
-        assert "series 7 keeps the interpreter for more than 3 s" in running.output
+        assert "series 7 keeps the interpreter for more than 5 s" in running.output
 
 
 OWN_HANDLER = """
 signal.signal(signal.SIGTERM, lambda *_: ready("own"))
 with guarded():
     ready("run")
-    ends = time.monotonic() + 13
+    ends = time.monotonic() + 14
     while time.monotonic() < ends:
         time.sleep(0.1)
 print("done", flush=True)
@@ -186,7 +191,7 @@ try:
         ready("run")
         time.sleep(600)
 except KeyboardInterrupt:
-    time.sleep(13)
+    time.sleep(14)
     print("done", flush=True)
 """
 FORKS = """
@@ -198,7 +203,7 @@ with guarded():
         time.sleep(600)
     ready("run")
     os.waitpid(child, 0)
-    time.sleep(13)
+    time.sleep(14)
 print("done", flush=True)
 """
 

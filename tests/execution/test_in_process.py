@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import tidemill
@@ -48,3 +51,27 @@ def test_the_first_error_stops_the_others_and_is_the_one_raised(series, sink, pr
     assert len(probe.calls) <= 4
     (record,) = records(sink)
     assert (record["state"], record["parts"]["total"]) == ("failed", 6)
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+@pytest.mark.parametrize("row_group_size", [20, 1000])
+def test_ids_that_differ_only_in_nuls_at_their_end(tmp_path, sink, is_sorted, row_group_size):
+    ids, rng = ["a", "a\0", "a\0\0", "b", "b\0"], np.random.default_rng(7)
+    values = rng.normal(size=(len(ids), 40))
+    columns = {"id": [one for one in ids for _ in range(40)], "x": values.ravel()}
+    table = pa.table({**columns, "time": np.arange(values.size)})
+    rows = table if is_sorted else table.take(rng.permutation(table.num_rows))
+    pq.write_table(rows, tmp_path / "in.parquet", row_group_size=row_group_size)
+    extract_here(
+        make_request(
+            tmp_path / "in.parquet",
+            sink,
+            column_id="id",
+            column_sort="time",
+            settings="minimal",
+            part_bytes=300,
+        )
+    )
+    matrix = tidemill.read_matrix(sink)
+    assert list(matrix.index) == ids
+    np.testing.assert_allclose(matrix["x__mean"].to_numpy(), values.mean(axis=1))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import struct
 
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 import tidemill
@@ -13,7 +18,9 @@ from tidemill.execution.in_process import extract_here
 from tidemill.execution.plans import missing_parts
 from tidemill.execution.reduce import reduce
 from tidemill.planning.request import make_request
+from tidemill.sources.files import open as files
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.markers import committed
 from tidemill.storage.record import history
 
 from ..support.inputs import make_input, write_input
@@ -140,3 +147,26 @@ def test_sinks_that_share_a_work_dir_leave_each_others_spill_alone(series, tmp_p
         (spill / "spill").mkdir()
         go(series, tmp_path / "three", work_dir=work)
         assert (spill / "spill").is_dir()
+
+
+def test_parts_of_an_input_that_was_replaced_with_its_size_and_times_are_not_used(
+    series, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(files, "DIGEST_BYTES", 0)  # as for large inputs: the content is not read
+    sink, plain = tmp_path / "matrix", {"use_dictionary": False, "compression": "none"}
+    pq.write_table(pq.read_table(series.path), series.path, row_group_size=series.length, **plain)
+    key = interrupted(series, sink, [0, 1, 2])
+    before, data = series.path.stat(), bytearray(series.path.read_bytes())
+    place = data.index(struct.pack("<d", 1.0))  # the first value of id 1
+    data[place : place + 8] = struct.pack("<d", 0.5)
+    other = tmp_path / "other"
+    other.write_bytes(data)
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.rename(series.path)
+    summary = go(series, sink)
+    assert (summary.parts["calculated"], summary.parts["reused"]) == (6, 0)
+    frame = pd.read_parquet(series.path)
+    wanted = frame.groupby("id")["value"].mean()
+    assert (frame["value"] == 0.5).sum() == 1
+    assert len(committed(key)) == 6  # under the same key
+    np.testing.assert_allclose(tidemill.read_matrix(sink)["value__mean"], wanted)

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from tidemill.calculators.budget import fit
 from tidemill.calculators.registry import PRESETS, find
 from tidemill.calculators.settings_formats import (
@@ -24,6 +22,7 @@ from tidemill.calculators.settings_formats import (
 )
 from tidemill.errors import SettingsError, shorten
 from tidemill.model.aliases import Feature
+from tidemill.model.documents import parse_json, parse_yaml, read_document
 from tidemill.model.feature_names import check_kinds, check_width, feature_name, parse
 
 __all__ = ["Settings", "WithinBudget"]
@@ -283,7 +282,7 @@ class Settings:
         >>> Settings.from_json('{"quantile": [{"q": 0.5}]}').features_for("x")
         [('quantile', {'q': 0.5})]
         """
-        return _parsed(cls, json.loads, text, "JSON")
+        return _parsed(cls, parse_json, text, "JSON")
 
     @classmethod
     def from_yaml(cls, text: str | bytes) -> Settings:
@@ -299,7 +298,7 @@ class Settings:
         >>> Settings.from_yaml("mean:").features_for("x")
         [('mean', {})]
         """
-        return _parsed(cls, yaml.safe_load, text, "YAML")
+        return _parsed(cls, parse_yaml, text, "YAML")
 
     @classmethod
     def from_columns(cls, columns: Iterable[str], ignore: Iterable[str] = ()) -> Settings:
@@ -346,9 +345,18 @@ def _read(cls: type[Settings], given: Any) -> Settings:
     if isinstance(given, Path) or (isinstance(given, str) and given not in PRESETS):
         return _read_file(cls, Path(given))
     if isinstance(given, Mapping) and is_canonical(given):
-        by_kind = {str(kind): read_features(features) for kind, features in given.items()}
+        by_kind = _by_kind(given)
         return cls(by_kind.pop(EVERY_KIND, ()), by_kind)
     return cls(read_features(given))
+
+
+def _by_kind(given: Mapping[Any, Any]) -> dict[str, tuple[Feature, ...]]:
+    by_kind: dict[str, tuple[Feature, ...]] = {}
+    for kind, features in given.items():
+        if str(kind) in by_kind:  # in YAML, 1 and "1" are two keys
+            raise SettingsError(f"kind {str(kind)!r} is given twice; keep one of the two")
+        by_kind[str(kind)] = read_features(features)
+    return by_kind
 
 
 def _read_file(cls: type[Settings], path: Path) -> Settings:
@@ -360,7 +368,7 @@ def _read_file(cls: type[Settings], path: Path) -> Settings:
             f"nor a file that ends in {shorten(readers)}"
         )
     try:
-        text = path.read_bytes()
+        text = read_document(path)
     except OSError as error:
         raise SettingsError(f"settings file {str(path)!r} cannot be read: {error}") from None
     return reader(text)
@@ -371,7 +379,7 @@ def _parsed(
 ) -> Settings:
     try:
         raw = reader(text)
-    except (ValueError, yaml.YAMLError) as error:
+    except ValueError as error:
         raise SettingsError(f"the settings are not valid {form}: {error}") from None
     if not isinstance(raw, Mapping) and raw not in PRESETS:
         raise SettingsError(

@@ -117,13 +117,15 @@ def plan(as_json: bool, **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def costs(sample: int | None, as_json: bool, **options: Any) -> None:
     """Measure what every calculator costs on some of the time series in INPUT."""
+    from tidemill.cli.stopping import stoppable
     from tidemill.frames.feature_costs import file_costs
     from tidemill.planning.request import make_request
     from tidemill.reports.text import costs_text
 
     # Nothing is written, so the sink does not matter.
-    request = make_request(**given_of(COSTS, options), sink="nowhere")
-    rows, measured = file_costs(request, sample)
+    with stoppable():
+        request = make_request(**given_of(COSTS, options), sink="nowhere")
+        rows, measured = file_costs(request, sample)
     click.echo(
         json.dumps([asdict(row) for row in rows], indent=2)
         if as_json
@@ -175,10 +177,12 @@ def warmup(settings: str | None, modules: tuple[str, ...]) -> None:
     """Compile the kernels that settings need, as when an image is made, and say where they lie."""
     from tidemill.calculators.custom import import_modules
     from tidemill.calculators.warming import warm
+    from tidemill.cli.stopping import stoppable
     from tidemill.reports.text import seconds_text
 
-    import_modules(modules)
-    done = warm(settings)
+    with stoppable():
+        import_modules(modules)
+        done = warm(settings)
     click.echo(f"{'Compiled':<15} {done.compiled} kernels in {seconds_text(done.seconds)}")
     click.echo(f"{'Folder':<15} {done.folder}")
 

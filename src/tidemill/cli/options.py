@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
+from tidemill.model.documents import parse_json
 from tidemill.planning.doors import Door
 from tidemill.planning.parameters import PARAMETERS, FlowParameter
 
@@ -96,7 +96,7 @@ def _from_json(name: str, text: Any) -> Any:
     if not (may_be and isinstance(text, str) and text.lstrip().startswith("{")):
         return text
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError as error:
         flag = PARAMETERS[name].flag
         raise click.BadParameter(f"{flag} {text!r} is not valid JSON: {error}") from None
@@ -108,12 +108,14 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     click.BadParameter
-        If a text is of another form.
+        If a text is of another form, or a key is given twice.
     """
     found = {}
     for text in given:
         key, equals, variable = text.partition("=")
         if not (equals and key and variable):
             raise click.BadParameter(f"--storage-option {text!r} is not of the form KEY=VARIABLE")
+        if key in found:
+            raise click.BadParameter(f"--storage-option {key}=... is given twice; keep one of them")
         found[key] = variable
     return found

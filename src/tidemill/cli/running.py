@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from tidemill.planning.doors import EXTRACT, Door
 
 __all__ = ["quieten", "run_extraction", "run_on_table"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _STARTED = time.perf_counter()
 #: Modules of the flows over tables, each with a flow of the door's name.
 _FLOWS = {"extract-interval": "tidemill.flows.recurring", "backfill": "tidemill.flows.backfill"}
 
 
+def _until_stopped(work: Callable[P, T]) -> Callable[P, T]:
+    """Let Ctrl-C and SIGTERM end the function, whatever hangs in it."""
+
+    @wraps(work)
+    def stopped_on_request(*arguments: P.args, **named: P.kwargs) -> T:
+        from tidemill.cli.stopping import stoppable
+
+        with stoppable():
+            return work(*arguments, **named)
+
+    return stopped_on_request
+
+
+@_until_stopped
 def run_extraction(
     given: dict[str, Any], *, verbose: bool = False, quiet: bool = False
 ) -> dict[str, Any]:
@@ -27,7 +46,6 @@ def run_extraction(
     verbose : show the log of Prefect and of the engine
     quiet : show no progress bar
     """
-    from tidemill.cli.stopping import stoppable
     from tidemill.model.progress import subscribe
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.prepare import validate_request
@@ -37,7 +55,7 @@ def run_extraction(
     quieten(verbose=verbose)
     spec = parse_cluster(given["cluster"])
     request = validate_request(make_request(**given))
-    with stoppable(), progress_bar(visible=not quiet) as listener, subscribe(listener):
+    with progress_bar(visible=not quiet) as listener, subscribe(listener):
         if spec.kind == "none":
             from tidemill.execution.in_process import extract_here
 
@@ -53,6 +71,7 @@ def run_extraction(
     return {**summary, "seconds_in_all": time.perf_counter() - _STARTED}
 
 
+@_until_stopped
 def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) -> dict[str, Any]:
     """Run a flow over intervals; what is wrong is reported before a server is started.
 
@@ -62,7 +81,6 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
     given : all of its values, by name
     verbose : show the log of Prefect and of the engine
     """
-    from tidemill.cli.stopping import stoppable
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.request import make_request
     from tidemill.recurring.calendars import calendar_of
@@ -76,8 +94,8 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
     from tidemill.orchestration.handover import HandedOver, hand_over
     from tidemill.orchestration.server import start_server
 
-    with stoppable(), hand_over(HandedOver(door, given, request), spec):
-        start_server()
+    start_server()
+    with hand_over(HandedOver(door, given, request), spec):
         report: dict[str, Any] = flow(**given)
     return report
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 #: Seconds from the signal until the run's process is told to end itself at once.
-SOFT_SECONDS = 9.0
+SOFT_SECONDS = 11.0
 #: Seconds that it has for that, before it is killed.
 HARD_SECONDS = 1.0
 #: Seconds that all else gets after a second Ctrl-C.
@@ -42,7 +42,7 @@ LOOK_SECONDS = 0.25
 #: The same while there is no run.
 IDLE_SECONDS = 5.0
 #: The processes of the machine are listed for at most this share of the time.
-LISTING_SHARE = 0.02
+LISTING_SHARE = 0.005
 KILL_SECONDS = 10.0
 #: Part of the command of a process that ends with those that use it.
 TRACKER = b"multiprocessing.resource_tracker"
@@ -183,7 +183,7 @@ def look(run: Watched, now: float) -> None:
     for pid in below - run.owned.keys():
         run.owned[pid] = table[pid].started
     run.owned = {pid: started for pid, started in run.owned.items() if is_same(table, pid, started)}
-    run.next_listing = now + (time.monotonic() - now) / LISTING_SHARE
+    run.next_listing = now + max(LOOK_SECONDS, (time.monotonic() - now) / LISTING_SHARE)
 
 
 def is_same(table: dict[int, ProcessEntry], pid: int, started: int) -> bool:
@@ -238,9 +238,19 @@ def watch(run: Watched) -> None:
         if run.is_open:
             look(run, now)
         if is_overdue(run, now):
+            run.next_listing = 0.0
+            look(run, now)  # once it is gone, its children are another's
             kill(run.pid)
             break
+    hear_the_rest(run)
     end_all(run)
+
+
+def hear_the_rest(run: Watched) -> None:
+    """Take what the run's process still said before its end."""
+    with contextlib.suppress(OSError):
+        while message := run.line.recv(65536, socket.MSG_DONTWAIT):
+            take(run, message, time.monotonic())
 
 
 def kill(pid: int) -> None:

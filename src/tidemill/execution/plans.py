@@ -11,6 +11,7 @@ from tidemill.calculators.custom import import_modules
 from tidemill.model.plan import Plan
 from tidemill.model.source import Source
 from tidemill.planning.plan_json import modules_of_plan, plan_from_json, plan_to_json
+from tidemill.sources.files.fingerprint import is_by_content, is_other_state
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import Published, last_published
@@ -62,6 +63,10 @@ def record_plan(run: Run, plan: Plan) -> Plan:
     """
     key = run.key
     recorded = _recorded_plan(key)
+    if recorded is not None and _was_replaced(recorded.source, plan.source):
+        log.warning("the input was replaced since the last attempt; all parts are calculated again")
+        recorded = None
+        key.work.delete_all("")
     if recorded is None:
         key.state.delete_all(key.markers)
     elif committed(key):
@@ -87,6 +92,19 @@ def record_plan(run: Run, plan: Plan) -> Plan:
 def _files(plan: Plan) -> list[tuple[str, int, str]]:
     """What identifies the input's files; the fingerprint of a window only covers its rows."""
     return [(file.path, file.size, file.digest) for file in plan.source.files]
+
+
+def _was_replaced(before: Source, now: Source) -> bool:
+    """Whether a file took the place of one with its size and times, which the key cannot tell.
+
+    The digest of a content or of a window's rows can.
+    """
+    if now.window is not None:
+        return False
+    states = {file.path: file.state for file in before.files if not is_by_content(file)}
+    return before.url == now.url and any(
+        is_other_state(states.get(file.path, ""), file.state) for file in now.files
+    )
 
 
 def _recorded_plan(key: KeyLayout) -> Plan | None:

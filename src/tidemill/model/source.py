@@ -96,6 +96,7 @@ class SourceFile:
     groups: int  # row groups (Parquet) or record batches (Arrow IPC)
     # Columns of one value each, as text: from the names of folders, a table's log, or the path.
     constants: tuple[tuple[str, str | None], ...] = ()
+    state: str = ""  # host, inode and ctime of a local file: for this run, not for its result
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ a YAML or JSON file     keywords of prefect_dask.DaskTaskRunner, as they are
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -24,9 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from tidemill.errors import ArgumentError, ClusterError, UnfitWorkerError, shorten
+from tidemill.model.documents import parse_json, parse_yaml, read_document
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
@@ -157,16 +155,17 @@ def _local_keywords(kind: str, size: int | None) -> dict[str, Any]:
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text()
+        text = read_document(path)
     except OSError as error:
-        raise ArgumentError(f"cluster={str(path)!r} cannot be read: {error.strerror}") from error
+        reason = error.strerror or error
+        raise ArgumentError(f"cluster={str(path)!r} cannot be read: {reason}") from error
     try:
-        raw = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        raw = parse_json(text) if path.suffix == ".json" else parse_yaml(text)
+    except ValueError as error:
         raise ArgumentError(f"cluster={str(path)!r} does not parse: {error}") from error
     if not isinstance(raw, dict):
         raise ArgumentError(f"cluster={str(path)!r} holds no keywords; allowed: {_allowed()}")
-    if unknown := sorted(set(raw) - _KEYWORDS):
+    if unknown := sorted(map(str, set(raw) - _KEYWORDS)):
         message = f"cluster={str(path)!r} has unknown keywords {shorten(unknown)}"
         raise ArgumentError(f"{message}; allowed: {_allowed()}")
     return raw

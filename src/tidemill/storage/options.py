@@ -37,7 +37,8 @@ def check_options(options: Mapping[str, str] | None) -> dict[str, str]:
     Traceback (most recent call last):
     tidemill.errors.ArgumentError: storage_options['aws_secret_access_key'] must be the name of an \
 environment variable in capitals, such as 'AWS_SECRET_ACCESS_KEY', never the value itself; \
-set that variable on every machine that uses it
+set that variable on every machine that uses it. If it was a secret, rotate it: a server that \
+started this run has stored the parameters
     """
     checked = dict(options or {})
     for option, variable in checked.items():
@@ -45,7 +46,8 @@ set that variable on every machine that uses it
             raise ArgumentError(
                 f"storage_options[{option!r}] must be the name of an environment variable in "
                 f"capitals, such as {str(option).upper()!r}, never the value itself; set that "
-                "variable on every machine that uses it"
+                "variable on every machine that uses it. If it was a secret, rotate it: a server "
+                "that started this run has stored the parameters"
             )
     return checked
 

@@ -1,5 +1,7 @@
 """Files of an input: the same ones, in the same order, however the input is named."""
 
+import os
+
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
@@ -117,3 +119,37 @@ def test_text_files_are_input_if_there_is_no_other(tmp_path, folder):
     (alone / "a.txt").write_text("id,x\n")
     (alone / "b.txt.gz").write_text("id,x\n")
     assert names(alone) == ["a.txt", "b.txt.gz"]
+
+
+def test_pipes_sockets_and_devices_are_refused_at_once(tmp_path):
+    pipe = tmp_path / "x.csv"
+    os.mkfifo(pipe)
+    for location in (pipe, tmp_path, tmp_path / "*.csv", [pipe], "/dev/zero"):
+        with pytest.raises(SourceError, match="no regular file, but a pipe"):
+            discover(location)
+
+
+def test_what_is_no_input_may_be_anything(tmp_path):
+    (tmp_path / "a.csv").write_text("id,value")
+    os.mkfifo(tmp_path / "control")
+    (tmp_path / "lock").symlink_to("host.1234")
+    assert [file.path for file in discover(tmp_path).files] == ["a.csv"]
+
+
+def test_a_link_to_nothing_is_named(tmp_path):
+    (tmp_path / "a.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(SourceError, match=r"a\.csv' is a link to nothing"):
+        discover(tmp_path)
+
+
+def test_folders_that_link_to_each_other_are_walked_once(tmp_path):
+    for one, other in (("a", "b"), ("b", "a")):
+        (tmp_path / one).mkdir()
+        (tmp_path / one / "x.csv").write_text("id,value")
+        for n in range(3):  # three ways at each step: without an end, 3**40 of them
+            (tmp_path / one / f"link{n}").symlink_to(tmp_path / other)
+    found = [file.path for file in discover(tmp_path).files]
+    assert found == sorted(
+        [f"{one}/x.csv" for one in "ab"]
+        + [f"{one}/link{n}/x.csv" for one in "ab" for n in range(3)]
+    )

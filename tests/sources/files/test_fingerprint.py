@@ -1,6 +1,8 @@
 """An input file that changes while it is read is never part of a result; a touch is harmless."""
 
 import os
+import shutil
+from dataclasses import replace
 
 import boto3
 import numpy as np
@@ -227,3 +229,50 @@ def test_a_row_group_that_gives_other_rows_than_its_footer_says(tmp_path):
     assert list(access.check_row_count(iter(batches), 3, "a.parquet")) == batches
     with pytest.raises(SourceError, match=r"a\.parquet gave 3 rows instead of 4"):
         list(access.check_row_count(iter(batches), 4, "a.parquet"))
+
+
+def replaced(path, seed):
+    """Another file in the place of one, with the size and the times of that."""
+    before = path.stat()
+    write(path.with_suffix(".new"), 1000, seed)
+    os.utime(path.with_suffix(".new"), ns=(before.st_atime_ns, before.st_mtime_ns))
+    path.with_suffix(".new").rename(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+def overwritten(path, seed):
+    """Other values in the same file, with its size and times."""
+    before = path.stat()
+    write(path, 1000, seed)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+
+
+@pytest.mark.parametrize("change", [replaced, overwritten])
+def test_another_file_with_the_same_size_and_times_is_refused(tmp_path, digest_bytes, change):
+    plan = plan_of(tmp_path / "in", "clustered")
+    change(tmp_path / "in/1.parquet", seed=9)
+    with pytest.raises(SourceChangedError, match=r"in/1\.parquet was rewritten after the run"):
+        list(read_part(plan, plan.parts[1], needs_times=False))
+    with pytest.raises(SourceChangedError, match=r"1 of 3 input files .*\(1\.parquet\)"):
+        check_unchanged(plan.source)
+
+
+def test_new_permissions_and_links_of_a_file_whose_content_is_known_are_harmless(tmp_path):
+    plan = plan_of(tmp_path / "in", "clustered")
+    (tmp_path / "in/1.parquet").chmod(0o600)
+    (tmp_path / "link").hardlink_to(tmp_path / "in/2.parquet")
+    check_unchanged(plan.source)
+
+
+def test_a_copy_with_its_times_is_the_same_input(tmp_path, digest_bytes):
+    first = plan_of(tmp_path / "in", "clustered").source
+    shutil.copytree(tmp_path / "in", tmp_path / "copy")  # as cp -a and rsync -a do
+    copy = open_source(tmp_path / "copy", column_id="id", column_sort="time")
+    assert copy.fingerprint == first.fingerprint
+
+
+def test_the_state_of_another_host_is_not_compared(tmp_path, digest_bytes):
+    source = plan_of(tmp_path / "in", "clustered").source
+    elsewhere = [replace(file, state="elsewhere/boot/1/1") for file in source.files]
+    check_unchanged(replace(source, files=tuple(elsewhere)))

@@ -62,3 +62,13 @@ def test_sums_of_places_that_do_not_occur_are_zero():
 def test_null_ids_are_refused():
     with pytest.raises(DataError, match="column 'id' is null in 1 of 2 rows"):
         read_keys(pa.array([1, None]), "id")
+
+
+@pytest.mark.parametrize("is_coded", [False, True])
+def test_text_that_ends_in_nul_is_itself(is_coded):
+    ids = pa.array(["a", "a\0", "a\0\0", "b", "b\0"])
+    keys = read_keys(ids.dictionary_encode() if is_coded else ids, "id")
+    assert keys.within("a\0", "b\0").tolist() == [False, True, True, True, False]
+    assert keys.last()[0] == "b\0"
+    assert keys.last()[1].tolist() == [False] * 4 + [True]
+    assert keys.counts()[0].tolist() == ids.to_pylist()

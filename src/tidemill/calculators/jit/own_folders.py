@@ -9,16 +9,17 @@ guard of a run loads this file without the package.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: folders are removed by their owners alone
-    fcntl = None  # type: ignore[assignment]
+#: None where there is no such module: folders are removed by their owners alone.
+fcntl: Any = import_module("fcntl") if os.name == "posix" else None
 
 __all__ = ["PREFIXES", "own_folder", "sweep"]
 

@@ -13,7 +13,6 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from prefect.client.schemas import objects, schedules
 from prefect.types import Name
 from pydantic import (
@@ -29,6 +28,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticUseDefault
 
 from tidemill.errors import ArgumentError, shorten
+from tidemill.model.documents import parse_yaml, read_document
 from tidemill.orchestration.deploy.new_project import FILE, PACKAGED
 
 __all__ = ["Deployment", "Project", "check_name", "project_file", "read_project"]
@@ -227,27 +227,17 @@ def read_project(file: Path) -> Project:
         raise ArgumentError("\n".join(wrong)) from None
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key given twice: YAML's own rule, which PyYAML does not enforce."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 (PyYAML's own)
-        keys = [one.value for one, _ in node.value if one.value != "<<"]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
 def _parsed(file: Path) -> Any:
     try:
-        return yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+        return parse_yaml(read_document(file))
     except FileNotFoundError:
         raise ArgumentError(
             f"{str(file)!r} does not exist; `tidemill init DIR` writes a project with one"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        reason = error.strerror or error
+        raise ArgumentError(f"{str(file)!r} cannot be read: {reason}") from None
+    except ValueError as error:
         raise ArgumentError(f"{file} is not YAML: {error}") from None
 
 

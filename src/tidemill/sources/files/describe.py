@@ -116,6 +116,7 @@ class Files:
                 rows=description.rows,
                 groups=description.groups,
                 constants=file.constants,
+                state=file.state,
             )
             return InputFile(identified, description, name)
 

@@ -11,6 +11,7 @@ import fnmatch
 import glob
 import logging
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,6 +22,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from tidemill.errors import SourceError, shorten
+from tidemill.sources.files.fingerprint import state_of
 from tidemill.sources.files.formats import SUFFIXES, format_of, is_any_text
 from tidemill.sources.files.path_columns import Constants, PathPattern, folder_columns
 from tidemill.storage.options import resolve_options
@@ -33,6 +35,8 @@ __all__ = ["FoundFile", "FoundInput", "InputLocation", "discover"]
 
 log = logging.getLogger(__name__)
 
+NOT_A_FILE = "is no regular file, but a pipe, a socket or a device; write its content to a file"
+
 InputLocation = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -44,6 +48,7 @@ class FoundFile:
     size: int  # bytes
     version: str  # etag, or modification time in nanoseconds
     constants: Constants = ()  # columns of one value each
+    state: str = ""  # of a local file: see :func:`state_of`
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +165,10 @@ def _resolve_local(path: Path, declared: list[pa.Field]) -> list[FoundFile]:
         return _delta_files(str(path), _walk(path, hidden=True), None, declared)
     if path.is_dir():
         return _readable(list(_walk(path)), str(path))
+    if path.exists():
+        raise SourceError(f"{str(path)!r} {NOT_A_FILE}")
     matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  absolute patterns
-    return [_stat(match) for match in matches if Path(match).is_file()]
+    return [_stat(match) for match in matches if not Path(match).is_dir()]
 
 
 def _readable(files: list[FoundFile], where: str) -> list[FoundFile]:
@@ -184,16 +191,30 @@ def _say_once(text: str) -> None:
 
 
 def _stat(path: str) -> FoundFile:
-    info = os.stat(path)  # noqa: PTH116  10,000 files: four times faster than Path.stat
-    return FoundFile(path, info.st_size, str(info.st_mtime_ns), folder_columns(path))
+    try:
+        info = os.stat(path)  # noqa: PTH116  10,000 files: four times faster than Path.stat
+    except FileNotFoundError:
+        raise SourceError(f"{path!r} is a link to nothing, or was just deleted") from None
+    if not stat.S_ISREG(info.st_mode):  # opening it might wait for a writer, and reading never end
+        raise SourceError(f"{path!r} {NOT_A_FILE}")
+    version = str(info.st_mtime_ns)
+    return FoundFile(path, info.st_size, version, folder_columns(path), state_of(info))
 
 
 def _walk(folder: Path, *, hidden: bool = False) -> Iterator[FoundFile]:
+    above = {str(folder): frozenset[tuple[int, int]]()}
     for place, folders, names in os.walk(folder, followlinks=True):
+        about = os.stat(place)  # noqa: PTH116
+        trail = above.pop(place, frozenset())
+        if (about.st_dev, about.st_ino) in trail:  # a link to a folder that this one lies in
+            folders.clear()
+            continue
         if not hidden:
             folders[:] = [name for name in folders if not _is_hidden(name)]
-        kept = (name for name in names if hidden or not _is_hidden(name))
-        yield from (_stat(f"{place}/{name}") for name in kept)
+        here = trail | {(about.st_dev, about.st_ino)}
+        above.update((os.path.join(place, name), here) for name in folders)  # noqa: PTH118
+        paths = (f"{place}/{name}" for name in names if hidden or not _is_hidden(name))
+        yield from (_stat(path) for path in paths if format_of(path) or Path(path).is_file())
 
 
 # Object storage

@@ -90,9 +90,10 @@ def unite(
         If the types of a column do not fit its role or each other; the message names the files.
     """
     fields, lacking = [], []
+    values = frozenset(columns.values)
     for name in input_columns(columns):
         found = _types(name, files, declared)
-        if name in columns.values:
+        if name in values:
             partial = _lacks(name, files)
             fields.append(pa.field(name, _value_type(name, found, is_partial=partial)))
             lacking += [name] if partial else []
@@ -142,7 +143,9 @@ def _lacks(name: str, files: Sequence[FileSchema]) -> bool:
 
 
 def _has(file: FileSchema, name: str) -> bool:
-    return name in file.schema.names or any(name == constant for constant, _ in file.constants)
+    # ``schema.names`` would list all columns, for each of them.
+    is_column = bool(file.schema.get_all_field_indices(name))
+    return is_column or any(name == constant for constant, _ in file.constants)
 
 
 def _check_everywhere(name: str, files: Sequence[FileSchema]) -> None:

@@ -37,9 +37,9 @@ class Keys:
             return None
         inside = np.ones(len(self.values), np.bool_)
         if lower is not None:
-            inside &= np.asarray(self.values >= lower, np.bool_)
+            inside &= np.asarray(self.values >= _operand(lower), np.bool_)
         if upper is not None:
-            inside &= np.asarray(self.values < upper, np.bool_)
+            inside &= np.asarray(self.values < _operand(upper), np.bool_)
         if inside.all():
             return None
         return inside if self.codes is None else inside[self.codes]
@@ -51,7 +51,7 @@ class Keys:
             return key, self.values == key
         present = np.flatnonzero(np.bincount(self.codes, minlength=len(self.values)))
         key = max(self.values[present])
-        return key, (self.values == key)[self.codes]
+        return key, (self.values == _operand(key))[self.codes]
 
     def bounds(self) -> tuple[Any, Any]:
         """The lowest and the highest key. There must be a row."""
@@ -72,6 +72,11 @@ class Keys:
         return merge_counts(
             [counted.field("values").to_numpy()], [counted.field("counts").to_numpy()]
         )
+
+
+def _operand(key: Any) -> Any:
+    """A key to compare arrays with: of bare text, NumPy would drop the NULs at the end."""
+    return np.array(key, dtype=object) if isinstance(key, str) else key
 
 
 def _all_within(values: KeyArray, lower: IdKey, upper: IdKey) -> bool:

@@ -71,7 +71,8 @@ class Address:
         Traceback (most recent call last):
         tidemill.errors.ArgumentError: the URL 'postgresql://host/plant' carries a password, and \
 parameters are stored in clear: leave it out, set it in an environment variable such as \
-PGPASSWORD, and name that in storage_options={'password': 'PGPASSWORD'}
+PGPASSWORD, and name that in storage_options={'password': 'PGPASSWORD'}; rotate it if a server \
+started this run, which has stored the parameters by then
         """
         scheme = url.partition("://")[0].lower()
         _check_no_password(url)
@@ -141,5 +142,6 @@ def _check_no_password(url: str) -> None:
     raise ArgumentError(
         f"the URL '{parts.scheme}://{host}{parts.path}' carries a password, and parameters are "
         "stored in clear: leave it out, set it in an environment variable such as "
-        f"{variable}, and name that in storage_options={{'password': {variable!r}}}"
+        f"{variable}, and name that in storage_options={{'password': {variable!r}}}; rotate it if "
+        "a server started this run, which has stored the parameters by then"
     )
