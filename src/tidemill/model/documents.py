@@ -117,7 +117,7 @@ class _Loader(yaml.SafeLoader):
         own = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         plain = [key for key in own if key.tag != "tag:yaml.org,2002:merge"]
         try:
-            _check_once(self.construct_object(key) for key in plain)  # type: ignore[no-untyped-call]
+            _check_once(self.construct_object(key) for key in plain)
         except ValueError as error:
             raise yaml.MarkedYAMLError(None, None, str(error), node.start_mark) from None
         return node
