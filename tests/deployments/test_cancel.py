@@ -36,7 +36,7 @@ def cancel(run, worker):
     """As the page's button does it."""
     run.propose(Cancelling())
     run.wait(lambda now: now.is_cancelled(), "cancelled", CANCEL_SECONDS)
-    until(lambda: not support.descendants(worker), 10, "all processes of the run to end")
+    until(lambda: not support.descendants(worker), 30, "all processes of the run to end")
     assert {one.state.name for one in run.inner()} <= {"Cancelled", "Completed", "Failed"}
 
 
