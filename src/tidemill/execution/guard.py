@@ -29,7 +29,6 @@ from tidemill.execution import guard_process
 
 __all__ = ["at_forced_end", "guarded", "register_folder", "register_process", "sign_of_life"]
 
-_STOPPED = "stopped by force; what was finished is kept, the same command goes on from there"
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds that last actions get when the process must end.
 _LAST_SECONDS = 0.5
@@ -219,7 +218,7 @@ def _end_by_force(number: int) -> None:
     for one in threads:
         one.join(max(0.0, give_up - time.monotonic()))
     with contextlib.suppress(OSError):
-        os.write(2, f"\n{_STOPPED}\n".encode())
+        os.write(2, f"\n{guard_process.STOPPED}\n".encode())
     os._exit(128 + number)
 
 

@@ -44,6 +44,7 @@ IDLE_SECONDS = 5.0
 #: The processes of the machine are listed for at most this share of the time.
 LISTING_SHARE = 0.005
 KILL_SECONDS = 10.0
+STOPPED = "stopped by force; what was finished is kept, the same command goes on from there"
 #: Part of the command of a process that ends with those that use it.
 TRACKER = b"multiprocessing.resource_tracker"
 
@@ -212,7 +213,7 @@ def is_overdue(run: Watched, now: float) -> bool:
         with contextlib.suppress(OSError):
             run.line.send(str(run.number).encode(), socket.MSG_DONTWAIT)
     if run.told_at is not None and now - run.told_at > HARD_SECONDS:
-        say("stopped by force; what was finished is kept, the same command goes on from there")
+        say(STOPPED)
         return True
     return False
 

@@ -16,6 +16,7 @@ from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import committed
 from tidemill.storage.publish import Published, last_published
 from tidemill.storage.run_address import Run
+from tidemill.storage.stores import Store
 
 __all__ = [
     "already_published",
@@ -66,7 +67,8 @@ def record_plan(run: Run, plan: Plan) -> Plan:
     if recorded is not None and _was_replaced(recorded.source, plan.source):
         log.warning("the input was replaced since the last attempt; all parts are calculated again")
         recorded = None
-        key.work.delete_all("")
+        where = plan.source.storage_options if "://" in run.work_dir else {}
+        Store.open(run.work_dir, where).delete_all()  # what was spilled of the earlier input
     if recorded is None:
         key.state.delete_all(key.markers)
     elif committed(key):
