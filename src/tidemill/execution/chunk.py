@@ -7,7 +7,6 @@ earlier attempt died with its process is calculated in an isolated process.
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from tidemill.execution.carryover import KeptRows
 from tidemill.execution.coverage import CoverageGatherer
 from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.execution.plans import load_plan
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
 from tidemill.sources.files.fingerprint import check_part_unchanged
@@ -38,7 +38,7 @@ from tidemill.storage.run_address import Run
 
 __all__ = ["ChunkResult", "run_chunk"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 Announce = Callable[[int, int], None]
 

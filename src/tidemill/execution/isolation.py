@@ -9,7 +9,6 @@ the part get their rows: a row does not depend on the range it is calculated in.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import queue
 import subprocess
@@ -26,11 +25,12 @@ import pyarrow as pa
 import tidemill.errors
 from tidemill.errors import CalculationError, TidemillError
 from tidemill.model.ids import id_name
+from tidemill.model.logs import engine_log
 from tidemill.model.series import Quarantined
 
 __all__ = ["Selection", "calculate_isolated"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Ids per announced range; a poison costs one more child of this many.
 RANGE_IDS = 256

@@ -11,7 +11,6 @@ a YAML or JSON file     keywords of prefect_dask.DaskTaskRunner, as they are
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import socket
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.errors import ArgumentError, ClusterError, UnfitWorkerError, shorten
 from tidemill.model.documents import parse_json, parse_yaml, read_document
+from tidemill.model.logs import engine_log
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
@@ -40,7 +40,7 @@ __all__ = [
     "wait_for_workers",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: A cluster without any worker for this long is an error, at the start and in mid-run.
 NO_WORKER_SECONDS = 60.0

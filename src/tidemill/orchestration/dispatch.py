@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 import time
@@ -15,12 +14,13 @@ import distributed
 from prefect.client.schemas.objects import State
 
 from tidemill.errors import ClusterError, InputError
+from tidemill.model.logs import engine_log
 from tidemill.orchestration.cluster import NO_WORKER_SECONDS, count_threads
 from tidemill.storage.transient import is_transient
 
 __all__ = ["OTHER_TASK_RUNS", "map_on_workers", "run_chunks"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Submissions of one chunk whose task run was lost with its worker.
 SUBMISSIONS = 4
