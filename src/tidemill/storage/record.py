@@ -16,7 +16,7 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.sealed import seal, unseal
 from tidemill.storage.stores import Store
 
-__all__ = ["CASES", "RunRecord", "cpu_features", "history", "write_record"]
+__all__ = ["CASES", "RunRecord", "cpu_features", "history", "read_record", "write_record"]
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,11 @@ def write_record(layout: SinkLayout, record: RunRecord) -> None:
     """
     layout.records.write(record.path, seal(record.to_json()))
     layout.records.sync(record.path)
+
+
+def read_record(layout: SinkLayout, path: str) -> RunRecord | None:
+    """The record of a name; None if there is none, or it is damaged."""
+    return _read(layout.records, path)
 
 
 def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:
