@@ -6,67 +6,25 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from distributed import Client
 from prefect.states import Completed
 from prefect_dask.task_runners import PrefectDaskFuture
 
 from tidemill.errors import ClusterError
-from tidemill.orchestration import scheduler_calls, worker_watch
+from tidemill.orchestration import scheduler_calls
 from tidemill.orchestration.dispatch import map_on_workers, run_chunks
 from tidemill.orchestration.worker_watch import WorkerWatch
 
-from ..support import programs
+from ..support.grounds import STALL, ground_of
 from ..support.waiting import until
-
-STALL = 8.0  # seconds; workers tell the scheduler twice a second that they live
-
-
-@dataclass(frozen=True)
-class Ground:
-    """A scheduler that no other test uses, a client of it, and where its tasks leave files."""
-
-    scheduler: programs.Program
-    client: Client
-    folder: Path
-
-    def worker(self):
-        return programs.worker(self.client.scheduler.address, threads=1, nanny=False)
-
-    def function(self):
-        """What leaves a file ``<number>-<process>``, and hangs in a process that is to."""
-        folder = self.folder
-
-        def work(number):
-            (folder / f"{number}-{os.getpid()}").touch()
-            while (folder / f"hang.{os.getpid()}").exists():
-                time.sleep(0.02)
-            return number
-
-        return work
-
-    def begun_by(self, program: programs.Program) -> set[int]:
-        names = [path.name.partition("-") for path in self.folder.glob("*-*")]
-        return {int(number) for number, _, pid in names if pid == str(program.pid)}
-
-    def hang(self, program: programs.Program) -> None:
-        (self.folder / f"hang.{program.pid}").touch()
 
 
 @pytest.fixture
-def ground(monkeypatch, tmp_path) -> Iterator[Ground]:
-    monkeypatch.setattr(worker_watch, "LOOK_SECONDS", 0.5)
-    monkeypatch.setattr(worker_watch, "REPLACEMENT_SECONDS", 2.0)
-    monkeypatch.setattr(scheduler_calls, "ANSWER_SECONDS", 2.0)
-    monkeypatch.setattr(scheduler_calls, "SCHEDULER_SECONDS", 4.0)
-    with programs.scheduler_program() as (scheduler, address), Client(address, timeout=5) as client:
-        yield Ground(scheduler, client, tmp_path)
-        os.kill(scheduler.pid, signal.SIGCONT)  # so that the client can take its leave
+def ground(monkeypatch, tmp_path):
+    with ground_of(tmp_path, monkeypatch) as ground:
+        yield ground
 
 
 def test_the_work_of_a_stopped_worker_goes_to_the_other(ground):
@@ -86,7 +44,7 @@ def test_the_work_of_a_stopped_worker_goes_to_the_other(ground):
         assert run.result(60) == 6  # the scheduler itself gives them to the other
         assert ground.begun_by(other) == set(range(6))
         assert ground.client.scheduler_info()["workers"].keys() == watch.live
-        (ground.folder / f"hang.{silent.pid}").unlink()
+        ground.release(silent)
         os.kill(silent.pid, signal.SIGCONT)
         silent.wait(60)  # the scheduler has told it to close
 
@@ -99,7 +57,9 @@ def test_if_all_are_stopped_the_error_names_them(ground):
         until(lambda: ground.begun_by(silent), 60, "work", run)
         (address,) = ground.client.nthreads()
         os.kill(silent.pid, signal.SIGSTOP)
-        with pytest.raises(ClusterError, match=f"worker {address} of .* gave no sign of life for 8"):
+        with pytest.raises(
+            ClusterError, match=f"worker {address} of .* gave no sign of life for 8"
+        ):
             run.result(60)
 
 
@@ -119,7 +79,9 @@ def test_nobody_is_accused_of_a_gap_in_the_watch_itself(ground):
     [(signal.SIGSTOP, "has not answered for"), (signal.SIGKILL, "was lost")],
     ids=["stopped", "killed"],
 )
-def test_a_scheduler_that_is(number, says, ground):
+def test_a_scheduler_that_is(number, says, ground, monkeypatch):
+    monkeypatch.setattr(scheduler_calls, "ANSWER_SECONDS", 3.0)
+    monkeypatch.setattr(scheduler_calls, "SCHEDULER_SECONDS", 8.0)
     address = ground.client.scheduler.address
     with ground.worker() as worker, ThreadPoolExecutor(1) as pool:
         ground.hang(worker)
