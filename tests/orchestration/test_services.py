@@ -13,10 +13,11 @@ from ..support import programs
 SCRIPT = """
 import time
 from prefect.logging.handlers import APILogWorker
+from prefect.settings import PREFECT_API_URL
 from tidemill.orchestration.services import end_with_process
 
 APILogWorker.instance().send({"message": "nobody hears this", "__payload_size__": 20})
-end_with_process()
+end_with_process(PREFECT_API_URL.value())
 time.sleep(3)  # the request has begun
 print("the end of the script")
 """

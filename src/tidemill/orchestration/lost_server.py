@@ -11,20 +11,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas import OrchestrationResult
 from prefect.client.schemas.responses import SetStateStatus, StateAcceptDetails
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import (
-    PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
     get_current_settings,
     temporary_settings,
@@ -32,12 +30,12 @@ from prefect.settings import (
 from prefect.states import State
 
 from tidemill.errors import shown_url
-from tidemill.orchestration.services import end_with_process
+from tidemill.orchestration.services import ANSWER_SECONDS, brief_client, end_with_process
 from tidemill.orchestration.untold import Untold, write_untold
 from tidemill.planning.request import Request
 from tidemill.storage.layout import SinkLayout
 
-__all__ = ["brief_client", "is_silent", "limited", "outlast_server", "untold_lines"]
+__all__ = ["is_silent", "limited", "outlast_server", "untold_lines"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,8 +44,7 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 20.0
 #: The same for a run that was stopped on request, and for what is only shown.
 STOP_SECONDS = 3.0
-#: Seconds for one answer, and the least that a server which was silent gets for it.
-ANSWER_SECONDS = 10.0
+#: The least seconds for one answer.
 LEAST_SECONDS = 3.0
 _PAUSE_SECONDS = 1.0
 
@@ -129,23 +126,13 @@ def is_silent() -> bool:
     return _silence.seconds > 0.0
 
 
-@contextmanager
-def brief_client(url: str, seconds: float = ANSWER_SECONDS) -> Iterator[SyncPrefectClient]:
-    """A client that asks once, and not for long."""
-    with (
-        temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}),
-        get_client(httpx_settings={"timeout": seconds}, sync_client=True) as client,
-    ):
-        yield client
-
-
 def outlast_server(request: Request) -> None:
     """Let the flow that this is called in, and those that it calls, end without the server."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
-    end_with_process()
     client: Any = context.client
+    end_with_process(str(client.api_url))
     teller = getattr(client.set_flow_run_state, "__self__", None)
     if not isinstance(teller, _Teller):
         teller = _Teller(client)
@@ -157,7 +144,7 @@ class _Teller:
 
     def __init__(self, client: Any) -> None:
         self._url = str(client.api_url).rstrip("/")
-        self._set_state = client.set_flow_run_state
+        self._set_state: Callable[..., OrchestrationResult[Any]] = client.set_flow_run_state
         self._create = client.create_flow_run
         self._flows: dict[UUID, SinkLayout] = {}  # called by people
         self._inner: dict[UUID, SinkLayout] = {}  # called by those
@@ -196,7 +183,7 @@ class _Teller:
         except ObjectNotFound:  # another server is in its place, or it has lost its database
             log.warning("the Prefect server at %s does not know this run", shown_url(self._url))
         finally:
-            end_with_process()
+            end_with_process(self._url)
         self._leave_untold(run, state, layout)
         return _accepted(state)
 
