@@ -22,7 +22,7 @@ from tidemill.recurring.intervals import find_interval
 CALENDAR = Calendar("1d", "Europe/Berlin")
 #: What ``tidemill backfill`` takes and a run for one interval has no word for.
 OWN = {
-    "source", "sink", "start", "end", "order", "concurrency", "dry_run", "recalculate", "as_json",
+    "source", "sink", "start", "end", "order", "concurrency", "dry_run", "recalculate", "retry_quarantined", "as_json",
     "debug", "verbose",
 }  # fmt: skip
 

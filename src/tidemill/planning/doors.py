@@ -139,14 +139,16 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "csv_null",
     ),
     "files": ("on_bad_file",),
+    "quarantine": ("retry_quarantined",),
 }
 
 _DATA = ("source", "sink", "id")
 _RUNNING = ("places", "workers", "parts")
 _READING = ("database", "times", "paths", "csv", "files")
+_LAST = ("quarantine",)
 EXTRACT = Door(
     "extract",
-    (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING, *_READING),
+    (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING, *_READING, *_LAST),
     defaults={"wait_for_sink": 0.0},
 )
 _OF_TABLES: dict[str, Any] = {
@@ -157,7 +159,7 @@ EXTRACT_INTERVAL = Door(
     "extract-interval",
     (
         *_DATA, "time", "values", "features", "calendar", "latest", "again", "empty",
-        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING,
+        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING, *_LAST,
     ),
     defaults=_OF_TABLES,
     helps={"sink": _TABLE_SINK},
@@ -166,7 +168,7 @@ BACKFILL = Door(
     "backfill",
     (
         *_DATA, "time", "values", "features", "span", "calendar", "many", "again",
-        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING,
+        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING, *_LAST,
     ),
     defaults=_OF_TABLES,
     helps={

@@ -1,8 +1,9 @@
 """Commit markers name the parts that are done; attempt marks those that were being worked on.
 
 A part is written under a unique name. Then its marker is created exclusively, so that of several
-attempts on one part exactly one counts. A marker is never changed or deleted: once its file is gone
-or cut short, a marker with a higher number overrides it.
+attempts on one part exactly one counts. A marker is never changed: once its file is gone or cut
+short, a marker with a higher number overrides it. Only the owner of the lease deletes markers,
+before its workers start.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ __all__ = [
     "clear_attempts",
     "commit_part",
     "committed",
+    "discard_markers",
     "end_attempt",
     "find_unlisted",
+    "suspect",
 ]
 
 Content = bytes  # the type, by a name that Marker.bytes does not shadow
@@ -55,6 +58,12 @@ class Marker:
     input_rows: int = 0  # that the part was made from, before any policy dropped some
     kept: str = ""  # digest of the published rows that were taken over, if any
     coverage: str = ""  # path below the layout's state: values per id and kind, of an interval
+    made_with: Mapping[str, str] = field(default_factory=dict)  # versions, if it has poison
+
+    @property
+    def poison(self) -> tuple[Quarantined, ...]:
+        """The ids that were quarantined because their process died or hung."""
+        return tuple(one for one in self.quarantined if one.is_poison)
 
     def to_json(self) -> Content:
         """The marker as its file holds it."""
@@ -71,7 +80,7 @@ class Marker:
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """The marker with these JSON values."""
-        quarantined = tuple(Quarantined(**one) for one in values["quarantined"])
+        quarantined = tuple(map(Quarantined.from_json, values["quarantined"]))
         errors = tuple(Failures(**{**one, "ids": tuple(one["ids"])}) for one in values["errors"])
         return cls(**{**values, "quarantined": quarantined, "errors": errors})
 
@@ -153,6 +162,18 @@ def find_unlisted(layout: KeyLayout, indices: Iterable[int]) -> dict[int, Marker
     return found
 
 
+def discard_markers(layout: KeyLayout, indices: Iterable[int]) -> None:
+    """Delete the markers of parts that are to be calculated again; for the lease's owner only.
+
+    Their files stay until something else is published: a table may show them.
+    """
+    unwanted = frozenset(indices)
+    for entry in layout.state.list(layout.markers):
+        name = indexed(entry.path)
+        if name is not None and name[0] in unwanted:
+            layout.state.delete(entry.path)
+
+
 def _latest(layout: KeyLayout, wanted: frozenset[int] | None) -> list[str]:
     """Path of the marker with the highest number of each part, in the order of the parts."""
     latest: dict[int, int] = {}
@@ -212,6 +233,13 @@ def begin_attempt(
     )
     layout.state.write(attempt.path, json.dumps(asdict(attempt)).encode())
     return attempt
+
+
+def suspect(layout: KeyLayout, index: int, *, generation: int, run_id: str) -> None:
+    """Mark a part as if a process had died while it worked on it: it is calculated in isolation."""
+    path, nobody = layout.attempt(index), Process("", 0, 0.0)
+    mark = Attempt(path, index, nobody, generation, run_id, time.time())
+    layout.state.write(path, json.dumps(asdict(mark)).encode())
 
 
 def end_attempt(layout: KeyLayout, attempt: Attempt) -> None:

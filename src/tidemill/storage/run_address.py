@@ -26,6 +26,7 @@ class Run:
     interval_label: str = ""  # the same for people
     isolation_seconds: float = 300.0  # limit for a range of ids in an isolated process
     reason: str = ""  # why the interval is calculated, for the run record
+    again: bool = False  # calculate even if a file sink shows this result
 
     @property
     def layout(self) -> SinkLayout:
