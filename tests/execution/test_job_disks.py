@@ -26,8 +26,8 @@ FRAME = wide(20, 20, "x")
 PARTS = 10  # two ids in each
 SIZE = {"room": "size=3m", "inodes": "size=8m,nr_inodes=300", "read-only": "size=8m"}
 SAYS = {
-    "room": r"no space left in .*: .* 0 of 3,145,728 bytes are free; make room",
-    "inodes": r"no space left in .* all of its 300 inodes are used, so no file can be made; make",
+    "room": r"no space left in .*: .* [\d,]+ of 3,145,728 bytes are free; make room",
+    "inodes": r"no space left in .* \d+ of its 300 inodes are used, so no more files can be made; ",
     "read-only": "cannot be written, because its file system is read-only; make it writable",
 }
 

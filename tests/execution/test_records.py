@@ -7,7 +7,9 @@ import json
 import pandas as pd
 import pytest
 
+from tidemill.execution.chunk import run_chunk
 from tidemill.execution.records import totals_of
+from tidemill.execution.reduce import reduce
 from tidemill.reports.markdown import interval_page
 from tidemill.storage.failures import FailedSeries, FailureCount, Failures
 from tidemill.storage.layout import SinkLayout
@@ -70,6 +72,7 @@ def marker(index, run_id, **more):
     return Marker(index, rows=2, seconds=1.5, run_id=run_id, **file, **more)
 
 
+FACTS = {"cluster": "none", "threads": 1, "task_runs": 0, "seconds": {}}
 ERROR = {"kind": "x", "calculator": "mine", "message": "zero"}
 
 
@@ -124,6 +127,22 @@ def test_a_failure_is_recorded_with_its_error(error, state, series, sink):
     (found,) = history(SinkLayout.of(sink))
     assert (found.state, found.parts) == (state, {"total": 6})
     assert found.message == f"{type(error).__name__}: {error}"
+
+
+def publish_then_raise(series, sink, error):
+    with opened(series, sink) as job:
+        run_chunk(job.run, range(6))
+        reduce(job.run, FACTS)
+        raise error
+
+
+@pytest.mark.parametrize("error", [TimeoutError("no answer"), KeyboardInterrupt()])
+def test_what_fails_after_publishing_leaves_the_run_finished(error, series, sink):
+    with pytest.raises(type(error)):
+        publish_then_raise(series, sink, error)
+    (found,) = history(SinkLayout.of(sink))
+    assert (found.state, found.message, found.rows) == ("finished", "", 6)
+    assert found.notes == (f"after publishing: {type(error).__name__}: {error}",)
 
 
 def test_a_record_that_cannot_be_written_hides_no_error(series, sink, monkeypatch, caplog):

@@ -22,8 +22,8 @@ from tidemill.recurring.intervals import find_interval
 CALENDAR = Calendar("1d", "Europe/Berlin")
 #: What ``tidemill backfill`` takes and a run for one interval has no word for.
 OWN = {
-    "source", "sink", "start", "end", "order", "concurrency", "dry_run", "recalculate", "retry_quarantined", "as_json",
-    "debug", "verbose",
+    "source", "sink", "start", "end", "order", "concurrency", "dry_run", "recalculate", "as_json",
+    "retry_quarantined", "debug", "verbose",
 }  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 
 import obstore
 import pytest
@@ -81,6 +83,23 @@ def test_a_full_disk_names_folder_need_and_remedy(tmp_path):
         for words in (str(tmp_path), "1,234,567 bytes", "are free", "make room"):
             assert words in str(caught.value)
     assert "file was being written" in str(disk_full(str(tmp_path), None))
+
+
+@pytest.mark.parametrize(
+    ("files", "favail", "says"),
+    [
+        (300, 0, "300 of its 300 inodes are used"),
+        (300, 5, "295 of its 300 inodes are used"),  # as threads have deleted unfinished files
+        (300, 200, "so a quota"),
+        (0, 0, "so a quota"),  # a file system that does not count them, such as btrfs
+    ],
+)
+def test_few_inodes_beside_many_bytes_are_the_reason(files, favail, says, tmp_path, monkeypatch):
+    found = os.statvfs(tmp_path)
+    numbers = [*found[:5], files, favail, favail, *found[8:]]
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(2**30, 0, 2**30))
+    monkeypatch.setattr("os.statvfs", lambda _: os.statvfs_result(numbers))
+    assert says in str(disk_full(str(tmp_path / "a"), 10))
 
 
 def test_os_errors_of_the_backend_are_ordinary(tmp_path):

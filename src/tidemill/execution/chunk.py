@@ -18,6 +18,7 @@ from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.execution.carryover import KeptRows
 from tidemill.execution.coverage import CoverageGatherer
 from tidemill.execution.isolation import Selection, calculate_isolated
+from tidemill.execution.kernels import load_kernels
 from tidemill.execution.plans import load_plan
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
@@ -41,7 +42,8 @@ __all__ = ["ChunkResult", "run_chunk"]
 
 log = logging.getLogger(__name__)
 
-Announce = Callable[[int, int], None]
+#: Tells the parent of an isolated process: ``range=[first, last]``, and ``done=True`` after it.
+Announce = Callable[..., None]
 
 
 @dataclass(slots=True)
@@ -162,8 +164,9 @@ def calculate_for_parent(request: dict[str, Any], announce: Announce) -> dict[st
     plan = load_plan(run)
     raw = request["selection"]
     skip = {int(position): reason for position, reason in raw["skip"].items()}
-    selection = Selection(skip, [(first, last) for first, last in raw["solo"]])
+    selection = Selection(skip, [(first, last) for first, last in raw["solo"]], raw.get("only"))
     part = plan.parts[request["part"]]
+    load_kernels(run)
     return calculate_part(
         run,
         plan,
@@ -204,11 +207,13 @@ def calculate_part(
                 coverage.add(lengths.ids, lengths.by_kind)
             for first, last in _ranges(calculator, batch, selection, position, len(plan.columns)):
                 if announce is not None:
-                    announce(position + first, position + last)
+                    announce(range=[position + first, position + last])
                 ids, tile = (
                     batch.ids[first:last],
                     calculator.calculate(batch, first, last, checkpoint),
                 )
+                if announce is not None:
+                    announce(done=True)
                 if kept is not None:
                     ids, tile, missing = kept.join(ids, tile)
                     quarantined += missing

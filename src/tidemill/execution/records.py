@@ -25,7 +25,14 @@ from tidemill.storage.intervals import (
 )
 from tidemill.storage.markers import Marker
 from tidemill.storage.publish import Published
-from tidemill.storage.record import CASES, RunRecord, cpu_features, history, write_record
+from tidemill.storage.record import (
+    CASES,
+    RunRecord,
+    cpu_features,
+    history,
+    read_record,
+    write_record,
+)
 from tidemill.storage.run_address import Run
 
 __all__ = [
@@ -264,17 +271,25 @@ def interval_record(
 
 
 def write_failure(run: Run, plan: Plan, error: BaseException, cluster: str) -> None:
-    """Record a failed run; a failure to do so must not hide the original error."""
+    """Record a failed run; a failure to do so must not hide the original error.
+
+    The record of a run that has published stays that of a finished run: its result is there,
+    whatever went wrong later, such as a server that could not be told.
+    """
     state = "failed" if isinstance(error, Exception) else "cancelled"
+    message = f"{type(error).__name__}: {error}"[:2000]
     record = replace(
         _first_fields(run, plan),
         finished=_now(),
         state=state,
-        message=f"{type(error).__name__}: {error}"[:2000],
+        message=message,
         cluster={"name": cluster},
         parts={"total": len(plan.parts)},
     )
     try:
+        written = read_record(run.layout, record.path)
+        if written is not None and written.state == "finished":
+            record = replace(written, notes=(*written.notes, f"after publishing: {message}"))
         write_record(run.layout, record)
     except Exception:
         log.exception("the record of the failed run %s could not be written", run.run_id)

@@ -307,10 +307,13 @@ def _plugin(check: Callable[[], Report], known: frozenset[str], token: str) -> A
 
     from distributed import Status, WorkerPlugin
 
+    from tidemill.execution.resources import set_worker_memory
+
     class Preflight(WorkerPlugin):
         """Checks a worker that joins while a run is under way."""
 
         async def setup(self, worker: Worker) -> None:
+            set_worker_memory(worker.memory_manager.memory_limit)
             if worker.address in known or not await self.is_wanted(worker):
                 return
             report = await asyncio.to_thread(check)

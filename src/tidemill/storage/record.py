@@ -16,7 +16,15 @@ from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.stores import Store
 
-__all__ = ["CASES", "RunRecord", "cpu_features", "history", "quarantined_by", "write_record"]
+__all__ = [
+    "CASES",
+    "RunRecord",
+    "cpu_features",
+    "history",
+    "quarantined_by",
+    "read_record",
+    "write_record",
+]
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +120,11 @@ def write_record(layout: SinkLayout, record: RunRecord) -> None:
     text = json.dumps(record.to_json(), separators=(",", ":"))
     layout.records.write(record.path, text.encode())
     layout.records.sync(record.path)
+
+
+def read_record(layout: SinkLayout, path: str) -> RunRecord | None:
+    """The record of a name; None if there is none, or it is damaged."""
+    return _read(layout.records, path)
 
 
 def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:

@@ -41,6 +41,8 @@ _PERMANENT = (
     NotADirectoryError,
     PermissionError,
 )
+#: Free inodes of a disk that has run out of them, since each thread may just have freed some.
+_FEW_INODES = 32
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 # Words in messages of object_store and deltalake, which have no error class for these.
 _NETWORK = re.compile(
@@ -118,14 +120,25 @@ def disk_full(url: str, needed: int | None) -> ResourceError:
     usage = shutil.disk_usage(folder)
     wanted = f"{needed:,} bytes were to be written" if needed else "a file was being written"
     free = f"{usage.free:,} of {usage.total:,} bytes are free"
-    if hasattr(os, "statvfs") and (found := os.statvfs(folder)).f_files and not found.f_favail:
-        free = f"all of its {found.f_files:,} inodes are used, so no file can be made"
-    elif usage.free > 2 * (needed or 0) + 2**20:
-        free += ", so a quota or the largest size of a file may be reached"
+    if usage.free > 2 * (needed or 0) + 2**20:
+        quota = f"{free}, so a quota or the largest size of a file may be reached"
+        free = _inodes_used(folder) or quota
     return ResourceError(
         f"no space left in {folder}: {wanted} to {url}, {free}; make room or choose another place, "
         "then run again (finished parts are kept)"
     )
+
+
+def _inodes_used(folder: Path) -> str:
+    """How many inodes are used, if hardly any is free; otherwise nothing.
+
+    A few may be free by now: other threads delete their unfinished files when the disk fails.
+    """
+    found = os.statvfs(folder) if hasattr(os, "statvfs") else None
+    if found is None or not found.f_files or found.f_favail > _FEW_INODES:
+        return ""
+    used = found.f_files - found.f_favail
+    return f"{used:,} of its {found.f_files:,} inodes are used, so no more files can be made"
 
 
 def _existing_folder(url: str) -> Path:
