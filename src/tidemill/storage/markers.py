@@ -2,8 +2,9 @@
 
 A part is written under a unique name. Then its marker is created exclusively, so that of several
 attempts on one part exactly one counts. A marker is never changed: once its file is gone or cut
-short, a marker with a higher number overrides it. Only the owner of the lease deletes markers,
-before its workers start.
+short, a marker with a higher number overrides it. The owner of the lease deletes those whose file
+is damaged, see :mod:`tidemill.storage.part_files`, and those of parts that are to be calculated
+again for their poison.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tidemill.model.series import Quarantined
 from tidemill.storage.failures import Failures
 from tidemill.storage.layout import KeyLayout, indexed
 from tidemill.storage.processes import Process
+from tidemill.storage.sealed import seal, unseal
 
 __all__ = [
     "Attempt",
@@ -31,6 +33,7 @@ __all__ = [
     "discard_markers",
     "end_attempt",
     "find_unlisted",
+    "recorded",
     "suspect",
 ]
 
@@ -58,6 +61,7 @@ class Marker:
     input_rows: int = 0  # that the part was made from, before any policy dropped some
     kept: str = ""  # digest of the published rows that were taken over, if any
     coverage: str = ""  # path below the layout's state: values per id and kind, of an interval
+    coverage_checksum: str = ""  # of that file; "": written by an older version
     made_with: Mapping[str, str] = field(default_factory=dict)  # versions, if it has poison
 
     @property
@@ -67,13 +71,13 @@ class Marker:
 
     def to_json(self) -> Content:
         """The marker as its file holds it."""
-        return json.dumps(asdict(self), separators=(",", ":")).encode()
+        return seal(asdict(self))
 
     @classmethod
     def from_json(cls, data: Content) -> Self:
         """Read back what :meth:`to_json` wrote; ``ValueError`` if it is damaged."""
         try:
-            return cls.from_values(json.loads(data))
+            return cls.from_values(unseal(data))
         except (TypeError, KeyError) as error:
             raise ValueError(f"not a commit marker: {data[:80]!r}") from error
 
@@ -140,14 +144,21 @@ def committed(layout: KeyLayout, indices: Iterable[int] | None = None) -> dict[i
     indices
         Only these parts; all by default.
     """
+    found = recorded(layout, indices)
+    if not found:
+        return {}
+    sizes = {entry.path: entry.size for entry in layout.data.folder()[0]}
+    return {index: one for index, one in found.items() if sizes.get(one.path) == one.bytes}
+
+
+def recorded(layout: KeyLayout, indices: Iterable[int] | None = None) -> dict[int, Marker]:
+    """As :func:`committed`, whatever became of the files."""
     paths = _latest(layout, None if indices is None else frozenset(indices))
     if not paths:
         return {}
-    sizes = {entry.path: entry.size for entry in layout.data.folder()[0]}
     with ThreadPoolExecutor(min(_READERS, len(paths)), "tidemill-markers") as pool:
         markers = list(pool.map(lambda path: _read(layout, path), paths))
-    found = (marker for marker in markers if marker is not None)
-    return {marker.index: marker for marker in found if sizes.get(marker.path) == marker.bytes}
+    return {marker.index: marker for marker in markers if marker is not None}
 
 
 def find_unlisted(layout: KeyLayout, indices: Iterable[int]) -> dict[int, Marker]:
@@ -163,14 +174,11 @@ def find_unlisted(layout: KeyLayout, indices: Iterable[int]) -> dict[int, Marker
 
 
 def discard_markers(layout: KeyLayout, indices: Iterable[int]) -> None:
-    """Delete the markers of parts that are to be calculated again; for the lease's owner only.
-
-    Their files stay until something else is published: a table may show them.
-    """
-    unwanted = frozenset(indices)
+    """Delete the markers of some parts, which then are missing; only the lease's owner may."""
+    gone = frozenset(indices)
     for entry in layout.state.list(layout.markers):
         name = indexed(entry.path)
-        if name is not None and name[0] in unwanted:
+        if name is not None and name[0] in gone:
             layout.state.delete(entry.path)
 
 
