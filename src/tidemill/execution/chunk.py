@@ -37,6 +37,7 @@ from tidemill.storage.markers import (
     end_attempt,
 )
 from tidemill.storage.part_writer import PartWriter
+from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 
 __all__ = ["ChunkResult", "run_chunk"]
@@ -130,13 +131,12 @@ def _calculate_and_commit(
 
 
 def _suspects(run: Run, index: int) -> list[Attempt]:
-    """Attempts on a part that are not known to be alive.
+    """Attempts on a part that other processes left behind.
 
-    Those of another host cannot be checked. Isolating an innocent part costs seconds; not isolating
-    a poison costs another worker.
+    A part is given to two of them only if the first died, or gave no sign of life. Isolating an
+    innocent part costs seconds; not isolating a poison costs another worker.
     """
-    found = attempts(run.key, [index])
-    return [one for one in found if not (one.process.is_here and one.process.is_alive)]
+    return [one for one in attempts(run.key, [index]) if one.process != Process.current()]
 
 
 def clear_attempts_of_stopped(run: Run) -> None:

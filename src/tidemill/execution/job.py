@@ -120,6 +120,7 @@ class Job:
                 interval=interval,
                 interval_label=request.interval.label if request.interval else "",
                 isolation_seconds=request.isolation_seconds,
+                stall_seconds=request.stall_seconds,
                 reason=request.reason,
             )
             sweep(run)

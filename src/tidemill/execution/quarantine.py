@@ -12,7 +12,7 @@ from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
 from tidemill.planning.quarantine import made_with, parts_of_ids, why_again
 from tidemill.storage.intervals import IntervalRecord, latest_interval, read_intervals
-from tidemill.storage.markers import Marker, committed, discard_markers, suspect
+from tidemill.storage.markers import Marker, committed, discard_markers, suspect_next
 from tidemill.storage.publish import last_published
 from tidemill.storage.record import RunRecord, history, quarantined_by
 from tidemill.storage.run_address import Run
@@ -47,7 +47,7 @@ def retry_poison(run: Run, plan: Plan, *, asked: bool) -> Run:
     poison = [one.id for one in _earlier(run, plan).values() if one.is_poison]
     expected = {marker.index for marker in again} | parts_of_ids(plan, map(str, poison))
     for index in sorted(expected & set(missing_parts(run))) if expected else ():
-        suspect(run.key, index, generation=run.generation, run_id=run.run_id)
+        suspect_next(run.key, [index], run.run_id)
     return run
 
 

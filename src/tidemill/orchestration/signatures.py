@@ -58,6 +58,7 @@ def backfill(
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "quarantine",
+    stall_seconds: float = 60.0,
     retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``backfill``."""
@@ -97,6 +98,7 @@ def extract(
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "raise",
+    stall_seconds: float = 60.0,
     retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``extract``."""
@@ -150,6 +152,7 @@ def extract_interval(
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "quarantine",
+    stall_seconds: float = 60.0,
     retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``extract-interval``."""

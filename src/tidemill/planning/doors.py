@@ -139,16 +139,18 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "csv_null",
     ),
     "files": ("on_bad_file",),
+    # Added later: new groups come last, as flows are also called by position.
+    "silence": ("stall_seconds",),
     "quarantine": ("retry_quarantined",),
 }
 
 _DATA = ("source", "sink", "id")
 _RUNNING = ("places", "workers", "parts")
 _READING = ("database", "times", "paths", "csv", "files")
-_LAST = ("quarantine",)
+_LATER = ("silence", "quarantine")
 EXTRACT = Door(
     "extract",
-    (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING, *_READING, *_LAST),
+    (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING, *_READING, *_LATER),
     defaults={"wait_for_sink": 0.0},
 )
 _OF_TABLES: dict[str, Any] = {
@@ -159,7 +161,8 @@ EXTRACT_INTERVAL = Door(
     "extract-interval",
     (
         *_DATA, "time", "values", "features", "calendar", "latest", "again", "empty",
-        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING, *_LAST,
+        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING,
+        *_LATER,
     ),
     defaults=_OF_TABLES,
     helps={"sink": _TABLE_SINK},
@@ -168,7 +171,8 @@ BACKFILL = Door(
     "backfill",
     (
         *_DATA, "time", "values", "features", "span", "calendar", "many", "again",
-        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING, *_LAST,
+        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING,
+        *_LATER,
     ),
     defaults=_OF_TABLES,
     helps={
