@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +20,7 @@ from tidemill.execution.coverage import CoverageGatherer
 from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.execution.kernels import load_kernels
 from tidemill.execution.plans import load_plan
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
 from tidemill.planning.quarantine import made_with
@@ -42,7 +42,7 @@ from tidemill.storage.run_address import Run
 
 __all__ = ["ChunkResult", "run_chunk"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Tells the parent of an isolated process: ``range=[first, last]``, and ``done=True`` after it.
 Announce = Callable[..., None]

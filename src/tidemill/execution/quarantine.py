@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tidemill.execution.carryover import MISSING
 from tidemill.execution.plans import already_published, missing_parts
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
 from tidemill.planning.quarantine import made_with, parts_of_ids, why_again
@@ -19,7 +19,7 @@ from tidemill.storage.run_address import Run
 
 __all__ = ["retry_poison", "with_ages"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Run records among which the last finished one is looked for.
 RECENT = 16
