@@ -77,7 +77,7 @@ types: $(STAMP) $(UNPACKED) ## mypy on the installed wheel, from an empty folder
 
 .PHONY: docs
 docs: $(STAMP) ## run the examples in docstrings and in the documentation's pages
-	$(BIN)/python -m pytest tests/packaging/test_documentation.py --timeout=600
+	$(BIN)/python -m pytest $(PARALLEL:loadfile=load) tests/packaging/test_documentation.py --timeout=600
 
 .PHONY: wheel
 wheel: $(STAMP) ## build dist/*.whl and check what is in it

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -228,7 +231,6 @@ def test_a_combiner_whose_values_are_no_numbers_is_a_failure(value):
         TimeoutError("too slow"),
         FileNotFoundError("nowhere"),
         KeyboardInterrupt(),
-        SystemExit(3),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -246,6 +248,52 @@ def test_errors_that_are_not_of_the_calculator_stop_the_run(error, style, on_err
     if isinstance(error, Exception):
         assert error.__notes__ == ["raised by the calculator 'lookup' for the kind 'x'"]
         del error.__notes__
+
+
+@pytest.mark.parametrize("style", ["simple", "combiner"])
+@pytest.mark.parametrize("error", [SystemExit(0), GeneratorExit(), asyncio.CancelledError()])
+def test_a_function_that_exits_ends_no_run(error, style):
+    def leaving(x, param=None):
+        raise error
+
+    leaving.fctype = style
+    calculator(leaving)
+    with pytest.raises(CalculationError, match=f"leaving failed .*{type(error).__name__}"):
+        _run([("leaving", {})])
+    _, out, failures = _run([("leaving", {}), ("maximum", {})], "nan")
+    np.testing.assert_array_equal(out[:2], [[np.nan, 4], [np.nan, 8]])
+    assert len(failures) == 2
+
+
+def test_ctrl_c_that_a_function_raises_itself_is_its_error_in_a_thread():
+    @calculator
+    def interrupted(x):
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(1) as pool:
+        _, out, failures = pool.submit(_run, [("interrupted", {})], "nan").result()
+    assert np.isnan(out).all()
+    assert [one.message for one in failures] == ["KeyboardInterrupt"] * 2
+
+
+@pytest.mark.parametrize("how", [SystemExit, KeyboardInterrupt])
+def test_a_signal_that_arrives_in_a_function_is_not_its_error(how):
+    """Whoever handles SIGTERM by leaving wants to leave, whatever is calculated just then."""
+
+    @calculator
+    def patient(x):
+        signal.raise_signal(signal.SIGTERM)
+        return 1.0
+
+    def leave(*_):
+        raise how
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        with pytest.raises(how):
+            _run([("patient", {})], "nan")
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_messages_of_failures_are_short():

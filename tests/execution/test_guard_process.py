@@ -74,6 +74,13 @@ def test_after_a_stopped_run_only_the_end_of_the_interpreter_is_bounded(run):
     assert seconds_to_end(run, 102.0) < 12.0
 
 
+def test_a_program_that_went_on_after_a_stopped_run_has_time_to_end(run):
+    send(run, signal.SIGINT, 100.0)
+    tell(run, 101.0, run="stopped")
+    tell(run, 130.0, run="exit")
+    assert 4.0 < seconds_to_end(run, 130.0) < 12.0
+
+
 def test_descendants_are_found_at_any_depth():
     code = "import subprocess, sys; subprocess.run(['sleep', '600'])"
     with subprocess.Popen([sys.executable, "-c", code]) as child:

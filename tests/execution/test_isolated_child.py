@@ -30,7 +30,8 @@ def test_ranges_are_announced_before_the_result(tmp_path):
     with opened(series, tmp_path / "matrix") as job:
         said, code = talk(job.run, job.run.key.part(0), skip={1: "it died"})
     assert code == 0
-    assert [line["range"] for line in said[:-1]] == [[0, 1], [2, 4]]
+    done = {"done": True}
+    assert said[:-1] == [{"range": [0, 1]}, done, {"range": [2, 4]}, done]
     result = said[-1]["result"]
     assert (result["rows"], result["lower"], result["upper"]) == (3, 0, 3)
     assert [(one["id"], one["reason"]) for one in result["quarantined"]] == [("1", "it died")]

@@ -12,7 +12,14 @@ import pytest
 from tidemill.errors import ResourceError
 from tidemill.execution.chunk import run_chunk
 from tidemill.execution.plans import load_plan
-from tidemill.execution.resources import check_memory, check_room, disk_free, output_bytes
+from tidemill.execution.resources import (
+    check_memory,
+    check_room,
+    disk_free,
+    memory_of_child,
+    output_bytes,
+    set_worker_memory,
+)
 from tidemill.planning.parts import part_memory_bytes
 from tidemill.storage.layout import SinkLayout
 
@@ -29,6 +36,18 @@ def job(tmp_path):
 @pytest.fixture
 def plan(job):
     return load_plan(job.run)
+
+
+@pytest.mark.parametrize(("limit", "bytes_"), [(None, 800), (0, 800), (500, 500), (900, 800)])
+def test_an_isolated_process_gets_what_its_worker_may_take_or_most_of_what_is_free(
+    limit, bytes_, monkeypatch
+):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    set_worker_memory(limit)
+    try:
+        assert memory_of_child() == bytes_
+    finally:
+        set_worker_memory(None)
 
 
 def test_threads_get_half_of_the_free_memory(plan, monkeypatch):

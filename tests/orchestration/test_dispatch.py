@@ -85,8 +85,10 @@ def test_poison_ends_alone_in_quarantine(scheduler, tmp_path, sink, probe):
     assert "died of signal 9" in poison["reason"]
     assert records(sink)[-1]["quarantined"] == [poison]
     assert output.count("was killed by signal 9") == 1
-    # On the worker, and in one child: its part holds no other series.
-    assert probe.counts == dict.fromkeys(innocents, 1) | dict.fromkeys(in_flight, 2)
+    # On the worker, and in one child: its part holds no other series. The poison in three, as
+    # somebody else may have sent the signal.
+    expected = dict.fromkeys(innocents, 1) | dict.fromkeys(in_flight, 2) | {4: 4}
+    assert probe.counts == expected
     assert len(runs.task_runs()) == summary["task_runs"]
     chunks = [run.name for run in runs.task_runs() if run.name.startswith("chunk")]
     assert len(set(chunks)) == len(chunks)
@@ -110,7 +112,7 @@ def test_poison_on_threads_costs_the_process_once(tmp_path, sink, probe):
         second.finishes()
     assert_complete(sink, [0, 1, 2, 4, 5])
     (poison,) = records(sink)[-1]["quarantined"]
-    assert (poison["id"], probe.counts[3]) == ("3", 1 + 1)
+    assert (poison["id"], probe.counts[3]) == ("3", 1 + 3)
     assert all(probe.counts[one] <= 2 for one in done), probe.counts
     assert_nothing_left(sink)
 

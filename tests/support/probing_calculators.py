@@ -3,7 +3,8 @@
 A test writes commands for one id to ``<folder>/<id>.do`` (``all.do``: for every id), separated by
 semicolons: ``sleep SECONDS``, ``wait NAME`` (until the file ``<folder>/NAME`` exists), ``kill``
 (the own process, with SIGKILL), ``fault N`` (ConnectionError in the first N calls), ``wrong``
-(ValueError), ``lock`` (keeps the interpreter's lock for hours). Not part of the input or settings:
+(ValueError), ``lock`` (keeps the interpreter's lock for hours), ``crash`` (SIGSEGV), ``take MIB``
+(memory, for good). Not part of the input or settings:
 what a series does may change between attempts.
 
 Workers import this module by its name, so its folder has to be on their PYTHONPATH.
@@ -16,8 +17,11 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
+
 from tidemill.calculators import calculator
 
+TAKEN = []
 LONGEST_WAIT = 300.0  # seconds; no test process outlives its test for long
 
 
@@ -54,6 +58,10 @@ def _obey(folder, series, verb, argument=""):
                 raise ConnectionError("a fault that passes")
         case "lock":
             sum(range(10**14))
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "take":
+            TAKEN.append(np.ones(int(argument) * 2**17))
         case "wrong":
             raise ValueError("a fault that stays")
         case _:

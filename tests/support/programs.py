@@ -134,11 +134,18 @@ def session_members(session: int) -> list[psutil.Process]:
 
 
 @contextmanager
-def scheduler() -> Iterator[str]:
-    """A ``dask scheduler`` on a free port; its address."""
+def scheduler_program() -> Iterator[tuple[Program, str]]:
+    """A ``dask scheduler`` on a free port, and its address."""
     command = [BIN / "dask", "scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard"]
     with program(command) as started:
-        yield started.says(r"Scheduler at:\s+(tcp://\S+)")[1]
+        yield started, started.says(r"Scheduler at:\s+(tcp://\S+)")[1]
+
+
+@contextmanager
+def scheduler() -> Iterator[str]:
+    """The address of a ``dask scheduler`` on a free port."""
+    with scheduler_program() as (_, address):
+        yield address
 
 
 @contextmanager
@@ -148,13 +155,14 @@ def worker(
     *,
     nanny: bool = True,
     environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
     ready: str = r"Registered to:\s+tcp",
 ) -> Iterator[Program]:
     """A ``dask worker`` that knows of no Prefect server; ``ready`` is what it says when it is."""
     command = [
         BIN / "dask", "worker", address, f"--nthreads={threads}", "--no-dashboard",
         "--host=127.0.0.1", "--memory-limit=0", "--nanny" if nanny else "--no-nanny",
-        f"--local-directory={tempfile.gettempdir()}",
+        f"--local-directory={tempfile.gettempdir()}", *options,
     ]  # fmt: skip
     with program(command, {"PREFECT_API_URL": "", **(environment or {})}) as started:
         started.says(ready)

@@ -13,7 +13,10 @@ import inspect
 import json
 import os
 import re
+import signal
+import threading
 import tokenize
+import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
@@ -42,7 +45,7 @@ MESSAGE_LENGTH = 200
 
 Params = Sequence[Mapping[str, Any]]
 #: Called with the series' number, the parameters (None: all of them) and the error.
-OnFailure = Callable[[int, Mapping[str, Any] | None, Exception], None]
+OnFailure = Callable[[int, Mapping[str, Any] | None, BaseException], None]
 
 
 #: Errors that say nothing about the series, and may be gone at the next attempt.
@@ -76,7 +79,7 @@ def calculate_custom(
         raise
 
 
-def failure_message(error: Exception) -> str:
+def failure_message(error: BaseException) -> str:
     r"""Type and first line of an error, cut to :data:`MESSAGE_LENGTH` characters.
 
     Examples
@@ -103,8 +106,26 @@ def _one_by_one(
             slots[j] = _as_float(row.function(*inputs, **values))
         except _PASSED_ON:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever a user's function raises
+        except BaseException as error:  # whatever a user's function raises
+            if not _is_own(error):
+                raise
             on_failure(series, values, error)
+
+
+def _is_own(error: BaseException) -> bool:
+    """Whether the function itself raised an error, and not a signal that came meanwhile.
+
+    ``sys.exit`` in a function ends no run. Signals raise errors in the main thread alone: Python's
+    own handler of Ctrl-C leaves no trace but the error's class, others are in the traceback.
+    """
+    if isinstance(error, Exception) or threading.current_thread() is not threading.main_thread():
+        return True
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    if isinstance(error, KeyboardInterrupt) and signal.default_int_handler in handlers:
+        return False
+    theirs = {getattr(handler, "__code__", None) for handler in handlers}
+    frames = traceback.walk_tb(error.__traceback__)
+    return not any(frame.f_code in theirs for frame, _ in frames)
 
 
 def _by_key(row: Calculator, params: Params) -> dict[str, list[int]]:
@@ -133,7 +154,9 @@ def _combined(
         found = {key: _as_float(value) for key, value in results}
     except _PASSED_ON:
         raise
-    except Exception as error:  # noqa: BLE001  # whatever a user's function raises
+    except BaseException as error:  # as above
+        if not _is_own(error):
+            raise
         on_failure(series, None, error)
         return
     for key, places in by_key.items():

@@ -201,7 +201,7 @@ class Program:
         failures: list[Failure] = []
         name = step.calculator.name
 
-        def on_failure(series: int, params: Mapping[str, Any] | None, error: Exception) -> None:
+        def on_failure(series: int, params: Mapping[str, Any] | None, error: BaseException) -> None:
             message = failure_message(error)
             if self._on_error == "raise":
                 shown = "" if not params else f" with {dict(params)!r}"

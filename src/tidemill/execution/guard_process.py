@@ -169,9 +169,12 @@ def take_signal(run: Watched, number: int, now: float) -> None:
 
 def take_exit(run: Watched, now: float) -> None:
     """The interpreter ends; after a signal that may not take long either."""
-    if run.first_signal is not None:
-        run.is_open = True
-        run.first_signal = min(run.first_signal, now - SOFT_SECONDS / 2)
+    if run.first_signal is None:
+        return
+    went_on = not run.is_open and now - run.first_signal > SOFT_SECONDS
+    latest = now - SOFT_SECONDS / 2
+    run.first_signal = latest if went_on else min(run.first_signal, latest)
+    run.is_open = True
 
 
 def look(run: Watched, now: float) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
+import signal
 import sys
 import threading
 
@@ -13,13 +16,25 @@ from tidemill.storage.transient import is_transient
 __all__ = ["main"]
 
 
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
+
+
 def _exit_with_parent() -> None:
     sys.stdin.read()
     os._exit(1)
 
 
+def _die_with_parent() -> None:
+    """Let the system kill this process when its parent ends, whoever has the interpreter's lock."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
 def main() -> None:
     """Carry out the request on standard input; print announcements and the result as JSON lines."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     output = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # keeps calculators' prints out of the JSON lines
     request = json.loads(sys.stdin.readline())
@@ -29,7 +44,7 @@ def main() -> None:
         output.write(json.dumps(message) + "\n")
 
     try:
-        result = calculate_for_parent(request, lambda first, last: send(range=[first, last]))
+        result = calculate_for_parent(request, send)
         send(result=result)
     except Exception as error:  # noqa: BLE001  only a silent death is a sign of poison
         kind = type(error).__name__

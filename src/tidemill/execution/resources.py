@@ -13,7 +13,31 @@ from tidemill.model.plan import Plan
 from tidemill.planning.parts import part_memory_bytes
 from tidemill.storage.layout import SinkLayout
 
-__all__ = ["check_memory", "check_room", "disk_free", "output_bytes"]
+__all__ = [
+    "check_memory",
+    "check_room",
+    "disk_free",
+    "memory_of_child",
+    "output_bytes",
+    "set_worker_memory",
+]
+
+#: Share of the free memory that an isolated process may take.
+CHILD_SHARE = 0.8
+
+_worker_memory: int | None = None  # bytes that this process may take as a Dask worker
+
+
+def set_worker_memory(limit: int | None) -> None:
+    """Note the limit of a Dask worker in bytes, which holds for its isolated processes too."""
+    global _worker_memory  # noqa: PLW0603  one for each process
+    _worker_memory = limit or None
+
+
+def memory_of_child() -> int:
+    """Bytes that an isolated process may take: those of its worker, or most of what is free."""
+    free = int(CHILD_SHARE * psutil.virtual_memory().available)
+    return free if _worker_memory is None else min(free, _worker_memory)
 
 
 def check_memory(plan: Plan, threads: int) -> None:

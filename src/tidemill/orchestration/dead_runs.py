@@ -6,8 +6,6 @@ run starts again, Prefect would attach it to such an inner run.
 
 from __future__ import annotations
 
-import logging
-
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowFilter,
@@ -23,6 +21,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
 from prefect.states import Crashed
 
+from tidemill.model.logs import engine_log
 from tidemill.orchestration.lost_server import limited
 from tidemill.orchestration.untold import LIVE, PAGE, end_run, tell_untold
 from tidemill.planning.request import Request
@@ -30,7 +29,7 @@ from tidemill.storage.layout import SinkLayout
 
 __all__ = ["INNER", "end_dead_runs"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Name of the flow that runs on a Dask cluster, inside the others.
 INNER = "extract-on-dask"

@@ -8,7 +8,6 @@ run finds it (:mod:`tidemill.orchestration.untold`).
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from prefect.settings import (
 from prefect.states import State
 
 from tidemill.errors import shown_url
+from tidemill.model.logs import engine_log
 from tidemill.orchestration.services import ANSWER_SECONDS, brief_client, end_with_process
 from tidemill.orchestration.untold import Untold, write_untold
 from tidemill.planning.request import Request
@@ -37,7 +37,7 @@ from tidemill.storage.layout import SinkLayout
 
 __all__ = ["is_silent", "limited", "outlast_server", "untold_lines"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 T = TypeVar("T")
 
 #: Seconds for which a silent server is asked again before a run ends without it: a restart.

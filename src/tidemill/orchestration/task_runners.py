@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +20,46 @@ from prefect_dask import DaskTaskRunner
 from tidemill.calculators.jit.own_folders import own_folder
 from tidemill.errors import ClusterError
 from tidemill.execution.guard import register_folder
+from tidemill.model.logs import engine_log
+from tidemill.orchestration.certificates import security_of
 from tidemill.orchestration.cluster import ClusterSpec, check_scheduler
+from tidemill.orchestration.scheduler_calls import within
 from tidemill.orchestration.server import api_url
 
 __all__ = ["one_api", "shared_cluster", "task_runner"]
+
+
+log = engine_log(__name__)
+
+#: Seconds for a client and a cluster to close, before its worker processes are killed.
+CLOSE_SECONDS = 15.0
+
+
+class BoundedTaskRunner(DaskTaskRunner):
+    """A ``DaskTaskRunner`` that closes in a bounded time, whatever hangs."""
+
+    def __exit__(self, *error: object) -> None:
+        """Close client and cluster; what goes wrong then is no error of the run."""
+        if self.performance_report_path:  # bound to this thread
+            super().__exit__(*error)
+            return
+        pids = _worker_processes(self._cluster)
+        try:
+            within(CLOSE_SECONDS, super().__exit__, *error)
+        except TimeoutError:
+            log.warning("the Dask cluster did not close within %.0f s", CLOSE_SECONDS)
+            for pid in pids:
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+        except Exception as failure:  # noqa: BLE001  such as a scheduler that is gone
+            log.debug("the Dask cluster did not close properly: %s", failure)
+
+
+def _worker_processes(cluster: Any) -> list[int]:
+    """Those of a cluster on this machine; empty for any other."""
+    workers = getattr(cluster, "workers", None)
+    found = [getattr(one, "pid", None) for one in workers.values()] if workers else []
+    return [pid for pid in found if isinstance(pid, int) and pid != os.getpid()]
 
 
 @contextmanager
@@ -64,7 +102,10 @@ def shared_cluster(spec: ClusterSpec) -> Iterator[ClusterSpec]:
         client = runner.client
         assert client.scheduler is not None
         # This client is the default of the process: by it the runs' task runners find the cluster.
-        yield replace(spec, keywords={"address": client.scheduler.address})
+        # Certificates made for the cluster live in memory alone, and go on from client to client.
+        client_keywords = {**runner.client_kwargs, "security": client.security}
+        keywords = {"address": client.scheduler.address, "client_kwargs": client_keywords}
+        yield replace(spec, keywords=keywords)
 
 
 @contextmanager
@@ -85,7 +126,10 @@ def task_runner(spec: ClusterSpec, url: str) -> DaskTaskRunner:
     if spec.kind == "processes" and "cluster_kwargs" in keywords:
         environment = {"PREFECT_API_URL": url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
         keywords["cluster_kwargs"] = {**keywords["cluster_kwargs"], "env": environment}
-    return DaskTaskRunner(**keywords)
+    for group in ("cluster_kwargs", "client_kwargs"):  # Dask's clusters take no mapping
+        if isinstance(security := keywords.get(group, {}).get("security"), Mapping):
+            keywords[group] = {**keywords[group], "security": security_of(spec.text, security)}
+    return BoundedTaskRunner(**keywords)
 
 
 def _refuse_ambient_client(spec: ClusterSpec) -> None:

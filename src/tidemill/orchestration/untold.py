@@ -7,7 +7,6 @@ whose parameters name this table, is ended by it.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,11 +24,12 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.states import State
 
+from tidemill.model.logs import engine_log
 from tidemill.storage.layout import SinkLayout
 
 __all__ = ["LIVE", "PAGE", "Untold", "end_run", "tell_untold", "write_untold"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 LIVE = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 PAGE = 200  # the most that a server gives
