@@ -7,10 +7,10 @@ earlier attempt died with its process is calculated in an isolated process.
 from __future__ import annotations
 
 import contextlib
-import logging
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tidemill.calculators.batches import MatrixCalculator
@@ -20,8 +20,10 @@ from tidemill.execution.coverage import CoverageGatherer
 from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.execution.kernels import load_kernels
 from tidemill.execution.plans import load_plan
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
+from tidemill.planning.quarantine import made_with
 from tidemill.sources.files.fingerprint import check_part_unchanged
 from tidemill.sources.files.read import read_part
 from tidemill.storage.markers import (
@@ -35,11 +37,12 @@ from tidemill.storage.markers import (
     end_attempt,
 )
 from tidemill.storage.part_writer import PartWriter
+from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 
 __all__ = ["ChunkResult", "run_chunk"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Tells the parent of an isolated process: ``range=[first, last]``, and ``done=True`` after it.
 Announce = Callable[..., None]
@@ -114,7 +117,8 @@ def _calculate_and_commit(
             written = calculate_part(run, plan, part, name, calculator, checkpoint=checkpoint)
         checkpoint()
         check_part_unchanged(plan.source, part)
-        marker = commit_part(key, Marker.from_values(written))
+        made = Marker.from_values(written)
+        marker = commit_part(key, replace(made, made_with=made_with()) if made.poison else made)
     clear_attempts(key, suspects)
     log.info(
         "part %d of %d: %d rows in %.2f s",
@@ -127,13 +131,12 @@ def _calculate_and_commit(
 
 
 def _suspects(run: Run, index: int) -> list[Attempt]:
-    """Attempts on a part that are not known to be alive.
+    """Attempts on a part that other processes left behind.
 
-    Those of another host cannot be checked. Isolating an innocent part costs seconds; not isolating
-    a poison costs another worker.
+    A part is given to two of them only if the first died, or gave no sign of life. Isolating an
+    innocent part costs seconds; not isolating a poison costs another worker.
     """
-    found = attempts(run.key, [index])
-    return [one for one in found if not (one.process.is_here and one.process.is_alive)]
+    return [one for one in attempts(run.key, [index]) if one.process != Process.current()]
 
 
 def clear_attempts_of_stopped(run: Run) -> None:
@@ -235,15 +238,15 @@ def calculate_part(
         "errors": calculator.take_errors(),
         "run_id": run.run_id,
         "kept": kept.finish() if kept is not None else "",
-        "coverage": _written(run, part, coverage) if plan.interval is not None else "",
+        **(_written(run, part, coverage) if plan.interval is not None else {}),
     }
 
 
-def _written(run: Run, part: Part, coverage: CoverageGatherer) -> str:
-    """Write the values per id and kind of one part; the path of the file."""
-    path = run.key.coverage(part.index)
-    run.key.state.write(path, coverage.coverage().to_bytes())
-    return path
+def _written(run: Run, part: Part, coverage: CoverageGatherer) -> dict[str, str]:
+    """Write the values per id and kind of one part; path and checksum of the file."""
+    path, data = run.key.coverage(part.index), coverage.coverage().to_bytes()
+    run.key.state.write(path, data)
+    return {"coverage": path, "coverage_checksum": hashlib.sha256(data).hexdigest()}
 
 
 def _ranges(

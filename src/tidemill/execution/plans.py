@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from threading import RLock
 
 from tidemill.calculators.custom import import_modules
+from tidemill.errors import SinkError, TidemillError
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.source import Source
 from tidemill.planning.plan_json import modules_of_plan, plan_from_json, plan_to_json
@@ -27,7 +30,7 @@ __all__ = [
     "record_plan",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Plans that a process keeps.
 REMEMBERED = 4
@@ -42,9 +45,24 @@ def load_plan(run: Run) -> Plan:
     with _reading:
         if address not in _loaded:
             text = run.key.state.read(run.key.plan)
-            import_modules(modules_of_plan(text))
-            _remember(address, plan_from_json(text))
+            with _readable(run.key):
+                import_modules(modules_of_plan(text))
+                _remember(address, plan_from_json(text))
         return _loaded[address]
+
+
+@contextmanager
+def _readable(key: KeyLayout) -> Iterator[None]:
+    """Say what to do about a plan that was damaged since it was recorded."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        if isinstance(error, TidemillError):
+            raise
+        raise SinkError(
+            f"{key.state.url_of(key.plan)} is damaged ({error}): run again, which makes the plan "
+            "anew"
+        ) from error
 
 
 def _remember(address: str, plan: Plan) -> None:
@@ -122,12 +140,12 @@ def _recorded_plan(key: KeyLayout) -> Plan | None:
 
 def missing_parts(run: Run) -> list[int]:
     """Indexes of parts without a commit marker; none if a file sink shows the result already."""
-    return missing_of_plan(run.layout, load_plan(run))
+    return missing_of_plan(run.layout, load_plan(run), again=run.again)
 
 
-def missing_of_plan(layout: SinkLayout, plan: Plan) -> list[int]:
+def missing_of_plan(layout: SinkLayout, plan: Plan, *, again: bool = False) -> list[int]:
     """As :func:`missing_parts`, before the plan is recorded."""
-    shown = last_published(layout)
+    shown = None if again else last_published(layout)
     if shown is not None and already_published(layout, plan.result_key, shown):
         return []
     done = committed(layout.key(plan.result_key))

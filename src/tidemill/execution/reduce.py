@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +10,10 @@ from typing import Any
 
 from tidemill.errors import SinkError, shorten
 from tidemill.execution.acceptance import Acceptance, accept
+from tidemill.execution.chunk import run_chunk
 from tidemill.execution.cleanup import tidy
 from tidemill.execution.plans import already_published, load_plan
+from tidemill.execution.quarantine import with_ages
 from tidemill.execution.records import (
     RunSummary,
     Totals,
@@ -25,6 +26,7 @@ from tidemill.execution.records import (
 )
 from tidemill.execution.verify import check_parts, check_rows, discard_parts_on_mismatch
 from tidemill.model.digests import RowSum, content_digest
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.sources.files.open import check_unchanged
 from tidemill.storage.intervals import (
@@ -35,6 +37,7 @@ from tidemill.storage.intervals import (
 )
 from tidemill.storage.lease import acquire
 from tidemill.storage.markers import Marker, committed, find_unlisted
+from tidemill.storage.part_files import discard_damaged
 from tidemill.storage.part_writer import part_schema
 from tidemill.storage.publish import Published, last_published, publish
 from tidemill.storage.record import write_record
@@ -42,7 +45,7 @@ from tidemill.storage.run_address import Run
 
 __all__ = ["reduce"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Seconds to wait while other intervals are published.
 PUBLISH_SECONDS = 600.0
@@ -50,6 +53,9 @@ PUBLISH_SECONDS = 600.0
 
 def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     """Verify that all parts are there and the input is unchanged; publish, record, clean up.
+
+    Every file is read once more before it is published, at about 1 GB/s a core. Parts whose files
+    are not those that were written are calculated again.
 
     Parameters
     ----------
@@ -66,11 +72,15 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     began = time.perf_counter()
     plan = load_plan(run)
     shown = last_published(run.layout)
-    markers = committed(run.key)
-    markers |= find_unlisted(run.key, [p.index for p in plan.parts if p.index not in markers])
-    missing = [part.index for part in plan.parts if part.index not in markers]
-    if missing and shown is not None and already_published(run.layout, run.result_key, shown):
-        return _finish(run, plan, shown, earlier_totals(run), facts, began)
+    markers, missing = _finished_parts(run, plan)
+    is_shown = shown is not None and already_published(run.layout, run.result_key, shown)
+    if missing and shown is not None and is_shown and not run.again:
+        totals = earlier_totals(run)
+        totals.quarantined = with_ages(run, plan, totals.quarantined)
+        return _finish(run, plan, shown, totals, facts, began)
+    if damaged := discard_damaged(run.key):
+        run_chunk(run, damaged)
+        markers, missing = _finished_parts(run, plan)
     with discard_parts_on_mismatch(run):
         check_unchanged(plan.source)
         if missing:
@@ -82,6 +92,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         check_parts(plan, ordered)
     check_rows(ordered)
     totals = totals_of(run, ordered)
+    totals.quarantined = with_ages(run, plan, totals.quarantined)
     accepted = _accept(run, plan, ordered, totals)
     schema = part_schema(plan)
     sums = (RowSum.from_text(marker.digest) for marker in ordered)
@@ -97,9 +108,16 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
             interval=run.interval,
         )
         if accepted is not None:
-            record = interval_record(run, plan, published, accepted, ordered)
+            record = interval_record(run, plan, published, accepted, ordered, totals)
             _write_interval(run, record, accepted, check)
     return _finish(run, plan, published, totals, facts, began, accepted)
+
+
+def _finished_parts(run: Run, plan: Plan) -> tuple[dict[int, Marker], list[int]]:
+    """The markers of the finished parts, and the indexes of the others."""
+    markers = committed(run.key)
+    markers |= find_unlisted(run.key, [p.index for p in plan.parts if p.index not in markers])
+    return markers, [part.index for part in plan.parts if part.index not in markers]
 
 
 def _write_interval(

@@ -58,6 +58,8 @@ def backfill(
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "quarantine",
+    stall_seconds: float = 60.0,
+    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``backfill``."""
     raise NotImplementedError
@@ -96,6 +98,8 @@ def extract(
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "raise",
+    stall_seconds: float = 60.0,
+    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``extract``."""
     raise NotImplementedError
@@ -148,6 +152,8 @@ def extract_interval(
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "quarantine",
+    stall_seconds: float = 60.0,
+    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``extract-interval``."""
     raise NotImplementedError

@@ -490,6 +490,15 @@ _TABLE = (
         short="What to do with input files that cannot be read.",
     ),
     FlowParameter(
+        "retry_quarantined",
+        "Policies",
+        (_YES,),
+        "Also calculate series again that are quarantined because their process died, hung or used "
+        "too much memory.",
+        default=False,
+        short="Calculate series again that were quarantined as poison.",
+    ),
+    FlowParameter(
         "on_settings_change",
         "Policies",
         _choice(OnSettingsChange),
@@ -617,6 +626,15 @@ _TABLE = (
         "hung, above 0.",
         300.0,
         short="Seconds until series in an isolated process are considered hung.",
+    ),
+    FlowParameter(
+        "stall_seconds",
+        "Running",
+        (Form(float, {"minimum": 1}),),
+        "Seconds without a sign of life from a worker until its work is given to others, 1 or "
+        "more.",
+        60.0,
+        short="Seconds without a sign of life until a worker's work is given to others.",
     ),
 )
 #: All parameters by name.

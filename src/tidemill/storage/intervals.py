@@ -7,16 +7,19 @@ and kind, lie in files of their own, which are read only when later intervals ar
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from tidemill.model.interval import Interval, interval_label, start_of_name
+from tidemill.model.logs import engine_log
+from tidemill.model.series import Quarantined
 from tidemill.model.source import ColumnRoles, Source
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
+from tidemill.storage.sealed import seal, unseal
+from tidemill.storage.stores import Store
 
 __all__ = [
     "IntervalRecord",
@@ -33,6 +36,8 @@ __all__ = [
     "write_figures",
     "write_interval",
 ]
+
+log = engine_log(__name__)
 
 _READERS = 8
 
@@ -77,6 +82,8 @@ class IntervalRecord:
     every: str = ""  # of the calendar; "": recorded by an older version
     parts: tuple[PartFile, ...] = ()  # of its rows; empty: recorded by an older version
     checksums: Mapping[str, str] = field(default_factory=dict)  # of its "figures" and "coverage"
+    quarantined: tuple[Quarantined, ...] = ()  # the first thousand, ids as text, oldest first
+    made_with: Mapping[str, str] = field(default_factory=dict)  # see planning.quarantine
 
     def fault(self, layout: SinkLayout, shown: Mapping[str, int]) -> str:
         """Why the table does not show what this record says; "" if it does.
@@ -104,10 +111,11 @@ class IntervalRecord:
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Read back what :func:`write_interval` wrote."""
-        raw = json.loads(data)
+        raw = unseal(data)
         raw["files"] = tuple((path, size, digest) for path, size, digest in raw["files"])
         raw["kinds"] = tuple(raw.get("kinds", ()))
         raw["bad_files"] = tuple((path, reason) for path, reason in raw.get("bad_files", ()))
+        raw["quarantined"] = tuple(map(Quarantined.from_json, raw.get("quarantined", ())))
         raw["parts"] = tuple(PartFile(**one) for one in raw.get("parts", ()))
         roles: dict[str, Any] = dict(raw["columns"])
         roles |= {name: tuple(v) for name, v in roles.items() if isinstance(v, list)}
@@ -146,7 +154,7 @@ def write_interval(layout: SinkLayout, record: IntervalRecord) -> None:
     [(('a.parquet', 9, 'x'),)]
     """
     path = f"{record.name}.json"
-    layout.intervals.write(path, json.dumps(asdict(record)).encode())
+    layout.intervals.write(path, seal(asdict(record)))
     layout.intervals.sync(path)
 
 
@@ -204,12 +212,9 @@ def write_figures(layout: SinkLayout, interval: str, figures: bytes) -> dict[str
     return {"figures": hashlib.sha256(figures).hexdigest()}
 
 
-def read_figures(layout: SinkLayout, interval: str) -> bytes | None:
-    """The figures of an interval's columns; None if there are none."""
-    try:
-        return layout.figures.read(f"{interval}.npz")
-    except FileNotFoundError:
-        return None
+def read_figures(layout: SinkLayout, record: IntervalRecord) -> bytes | None:
+    """The figures of an interval's columns; None if there are none, or other ones."""
+    return _beside(layout.figures, f"{record.name}.npz", record.checksums.get("figures"))
 
 
 def write_coverage(layout: SinkLayout, interval: str, coverage: bytes | None) -> dict[str, str]:
@@ -224,20 +229,32 @@ def write_coverage(layout: SinkLayout, interval: str, coverage: bytes | None) ->
     return {"coverage": hashlib.sha256(coverage).hexdigest()}
 
 
-def read_coverages(layout: SinkLayout, names: Iterable[str]) -> dict[str, bytes]:
+def read_coverages(layout: SinkLayout, records: Iterable[IntervalRecord]) -> dict[str, bytes]:
     """The values per id and kind of those of some intervals that have them, by name."""
-    wanted = list(names)
+    wanted = list(records)
+
+    def read(one: IntervalRecord) -> bytes | None:
+        return _beside(layout.coverage, f"{one.name}.arrow", one.checksums.get("coverage"))
+
     with ThreadPoolExecutor(_READERS, "tidemill-intervals") as pool:
-        found = list(pool.map(lambda name: _coverage(layout, name), wanted))
+        found = list(pool.map(read, wanted))
     pairs = zip(wanted, found, strict=True)
-    return {name: data for name, data in pairs if data is not None}
+    return {record.name: data for record, data in pairs if data is not None}
 
 
-def _coverage(layout: SinkLayout, interval: str) -> bytes | None:
+def _beside(store: Store, path: str, sha256: str | None) -> bytes | None:
+    """A file that belongs to a record; None if it is missing, or not the one that was written."""
     try:
-        return layout.coverage.read(f"{interval}.arrow")
+        data = store.read(path)
     except FileNotFoundError:
         return None
+    if sha256 is None or hashlib.sha256(data).hexdigest() == sha256:
+        return data
+    log.warning(
+        "%s was damaged: nothing is compared with it; recalculate its interval to make it again",
+        store.url_of(path),
+    )
+    return None
 
 
 def _read(layout: SinkLayout, name: str) -> IntervalRecord | None:
