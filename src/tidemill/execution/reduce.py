@@ -53,7 +53,7 @@ PUBLISH_SECONDS = 600.0
 def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     """Verify that all parts are there and the input is unchanged; publish, record, clean up.
 
-    Every file is read once more before it is published, at about 1 GB/s a core. Parts whose files
+    Every file is read once more before it is published, at about 0.7 GB/s a core. Parts whose files
     are not those that were written are calculated again.
 
     Parameters

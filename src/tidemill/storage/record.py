@@ -16,7 +16,15 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.sealed import seal, unseal
 from tidemill.storage.stores import Store
 
-__all__ = ["CASES", "RunRecord", "cpu_features", "history", "read_record", "write_record"]
+__all__ = [
+    "CASES",
+    "RunRecord",
+    "cpu_features",
+    "damaged_records",
+    "history",
+    "read_record",
+    "write_record",
+]
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +32,8 @@ log = logging.getLogger(__name__)
 CASES = 1000
 
 _READERS = 16
+#: What reading a damaged record raises.
+_DAMAGED = (ValueError, TypeError, KeyError, AttributeError)
 #: Fields of a record that hold values of a class of their own.
 _ENTRIES: Mapping[str, Callable[..., Any]] = {
     "quarantined": Quarantined,
@@ -131,18 +141,41 @@ def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:
     return found[:n]
 
 
+def damaged_records(layout: SinkLayout) -> list[str]:
+    """The names of the files that :func:`history` leaves out."""
+    store = layout.records
+    paths = [entry.path for entry in store.folder()[0] if entry.path.endswith(".json")]
+    with ThreadPoolExecutor(_READERS, "tidemill-records") as pool:
+        whole = list(pool.map(lambda path: _is_whole(store, path), paths))
+    return [path for path, is_whole in zip(paths, whole, strict=True) if not is_whole]
+
+
+def _is_whole(store: Store, path: str) -> bool:
+    try:
+        _parsed(store, path)
+    except FileNotFoundError:
+        return True  # deleted just now
+    except _DAMAGED:
+        return False
+    return True
+
+
 def _read(store: Store, path: str) -> RunRecord | None:
     """A record; None, with a warning that names the file, if it is damaged."""
     try:
-        return RunRecord.from_json(unseal(store.read(path)))
+        return _parsed(store, path)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except _DAMAGED:
         log.warning(
             "the run record %s is damaged and left out; nothing depends on it, delete it",
             store.url_of(path),
         )
         return None
+
+
+def _parsed(store: Store, path: str) -> RunRecord:
+    return RunRecord.from_json(unseal(store.read(path)))
 
 
 def cpu_features() -> tuple[str, ...]:
