@@ -35,7 +35,7 @@ from tidemill.storage.intervals import (
     write_interval,
 )
 from tidemill.storage.lease import acquire
-from tidemill.storage.markers import Marker, committed, find_unlisted
+from tidemill.storage.markers import Marker, committed, find_unlisted, recorded
 from tidemill.storage.part_files import discard_damaged
 from tidemill.storage.part_writer import part_schema
 from tidemill.storage.publish import Published, last_published, publish
@@ -74,7 +74,8 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     markers, missing = _finished_parts(run, plan)
     if missing and shown is not None and already_published(run.layout, run.result_key, shown):
         return _finish(run, plan, shown, earlier_totals(run), facts, began)
-    if damaged := discard_damaged(run.key):
+    cut_short = recorded(run.key, missing) if missing else {}
+    if damaged := discard_damaged(run.key, [*markers.values(), *cut_short.values()]):
         run_chunk(run, damaged)
         markers, missing = _finished_parts(run, plan)
     with discard_parts_on_mismatch(run):

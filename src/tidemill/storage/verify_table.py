@@ -27,7 +27,7 @@ from tidemill.storage.record import damaged_records, history
 from tidemill.storage.stores import Store
 from tidemill.storage.table_faults import read_with_faults
 from tidemill.storage.tables import open_whole
-from tidemill.storage.transient import is_transient
+from tidemill.storage.transient import is_transient, translated
 
 __all__ = ["TableFault", "Verified", "verify_table"]
 
@@ -64,7 +64,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _ShownFile:
     """A file that a table shows, and what is recorded of it."""
 
     path: str
@@ -162,7 +162,8 @@ def _file_sink_fault(layout: SinkLayout, shown: Published, size: int, *, deep: b
 def _verify_plain(layout: SinkLayout, table: DeltaTable, result: Verified) -> None:
     checksums = _known_checksums(layout) if result.deep else {}
     files = [
-        _File(path, size, rows, checksums.get(path, "")) for path, size, rows, _ in _shown(table)
+        _ShownFile(path, size, rows, checksums.get(path, ""))
+        for path, size, rows, _ in _shown(table)
     ]
     faults = _compare_files(layout, files, result)
     result.faults += [TableFault(path, fault, EXTRACT) for path, fault in faults.items()]
@@ -190,9 +191,9 @@ def _known_checksums(layout: SinkLayout) -> dict[str, str]:
 
 
 def _verify_intervals(layout: SinkLayout, table: DeltaTable, result: Verified) -> None:
-    shown: dict[str, list[_File]] = {}
+    shown: dict[str, list[_ShownFile]] = {}
     for path, size, rows, interval in _shown(table):
-        shown.setdefault(interval, []).append(_File(path, size, rows))
+        shown.setdefault(interval, []).append(_ShownFile(path, size, rows))
     names = sorted({*shown, *interval_names(layout)})
     known, faults = read_with_faults(layout, names)
     result.intervals = len(names)
@@ -206,7 +207,7 @@ def _verify_intervals(layout: SinkLayout, table: DeltaTable, result: Verified) -
 
 def _interval_faults(
     layout: SinkLayout,
-    files: Sequence[_File],
+    files: Sequence[_ShownFile],
     record: IntervalRecord | None,
     fault: str,
     result: Verified,
@@ -227,9 +228,9 @@ def _interval_faults(
             yield told, RECALCULATE
 
 
-def _as_recorded(file: _File, made: Mapping[str, PartFile]) -> _File:
+def _as_recorded(file: _ShownFile, made: Mapping[str, PartFile]) -> _ShownFile:
     one = made.get(file.path)
-    return file if one is None else _File(one.path, one.bytes, one.rows, one.checksum)
+    return file if one is None else _ShownFile(one.path, one.bytes, one.rows, one.checksum)
 
 
 def _beside_faults(layout: SinkLayout, record: IntervalRecord) -> Iterator[str]:
@@ -258,7 +259,9 @@ def _shown(table: DeltaTable) -> Iterator[tuple[str, int, int | None, str]]:
         yield path, size, rows, interval or ""
 
 
-def _compare_files(layout: SinkLayout, files: Sequence[_File], result: Verified) -> dict[str, str]:
+def _compare_files(
+    layout: SinkLayout, files: Sequence[_ShownFile], result: Verified
+) -> dict[str, str]:
     """Path to what is wrong with a file."""
     with ThreadPoolExecutor(_READERS, "tidemill-verify") as pool:
         faults = list(pool.map(lambda one: _fault(layout.home, one, deep=result.deep), files))
@@ -268,7 +271,7 @@ def _compare_files(layout: SinkLayout, files: Sequence[_File], result: Verified)
     return {one.path: fault for one, fault in zip(files, faults, strict=True) if fault}
 
 
-def _fault(store: Store, file: _File, *, deep: bool) -> str:
+def _fault(store: Store, file: _ShownFile, *, deep: bool) -> str:
     try:
         size = store.info(file.path).size
     except FileNotFoundError:
@@ -283,7 +286,7 @@ def _fault(store: Store, file: _File, *, deep: bool) -> str:
 def _rows_fault(store: Store, path: str, rows: int | None) -> str:
     """What is wrong with the footer of a Parquet file; "" if it names so many rows."""
     try:
-        with store.open_input(path) as file:
+        with translated(store.url_of(path)), store.open_input(path) as file:
             found = pq.read_metadata(file).num_rows
     except (pa.ArrowException, OSError) as error:
         if is_transient(error):
