@@ -22,6 +22,7 @@ __all__ = [
     "cpu_features",
     "damaged_records",
     "history",
+    "quarantined_by",
     "read_record",
     "write_record",
 ]
@@ -36,9 +37,9 @@ _READERS = 16
 _DAMAGED = (ValueError, TypeError, KeyError, AttributeError)
 #: Fields of a record that hold values of a class of their own.
 _ENTRIES: Mapping[str, Callable[..., Any]] = {
-    "quarantined": Quarantined,
-    "errors": FailureCount,
-    "error_cases": FailedSeries,
+    "quarantined": Quarantined.from_json,
+    "errors": lambda values: FailureCount(**values),
+    "error_cases": lambda values: FailedSeries(**values),
 }
 
 
@@ -73,7 +74,8 @@ class RunRecord:
     predicted_seconds: float = 0.0  # of the same parts, by the cost table
     rows: int = 0
     columns: int = 0
-    quarantined: tuple[Quarantined, ...] = ()  # the first thousand, ids as text
+    quarantined: tuple[Quarantined, ...] = ()  # the first thousand, ids as text, oldest first
+    quarantined_since: Mapping[str, int] = field(default_factory=dict)  # day or "new" -> ids, all
     errors: tuple[FailureCount, ...] = ()
     error_cases: tuple[FailedSeries, ...] = ()  # the first thousand
     bad_files: tuple[Mapping[str, str], ...] = ()  # left out of the input: path and reason
@@ -97,7 +99,7 @@ class RunRecord:
         known: dict[str, Any] = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
         known |= {name: tuple(v) for name, v in known.items() if isinstance(v, list)}
         for name, type_ in _ENTRIES.items():
-            known[name] = tuple(type_(**one) for one in known.get(name, ()))
+            known[name] = tuple(map(type_, known.get(name, ())))
         return cls(**known)
 
     @property
@@ -158,6 +160,15 @@ def _is_whole(store: Store, path: str) -> bool:
     except _DAMAGED:
         return False
     return True
+
+
+def quarantined_by(layout: SinkLayout, run_id: str) -> tuple[Quarantined, ...]:
+    """The ids that a run quarantined; none if its record is gone."""
+    end = f"-{_plain(run_id)}.json"
+    for entry in layout.records.folder()[0]:
+        if entry.path.endswith(end) and (record := _read(layout.records, entry.path)) is not None:
+            return record.quarantined
+    return ()
 
 
 def _read(store: Store, path: str) -> RunRecord | None:
