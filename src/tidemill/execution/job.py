@@ -20,6 +20,7 @@ from tidemill.execution.cleanup import sweep
 from tidemill.execution.guard import at_forced_end, guarded
 from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.plans import already_published, missing_of_plan, record_plan
+from tidemill.execution.quarantine import retry_poison
 from tidemill.execution.records import write_failure
 from tidemill.execution.resources import check_room
 from tidemill.model.logs import engine_log
@@ -31,6 +32,7 @@ from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import Lease, acquire
+from tidemill.storage.markers import recorded
 from tidemill.storage.part_files import discard_damaged
 from tidemill.storage.publish import last_published
 from tidemill.storage.run_address import Run
@@ -125,6 +127,7 @@ class Job:
             sweep(run)
             plan = record_plan(run, plan)
             _compare_parts(run)
+            run = retry_poison(run, plan, asked=request.retry_quarantined)
             job = cls(request, run, lease, turn)
             _OPEN[run_id] = job
             try:
@@ -143,7 +146,7 @@ def _compare_parts(run: Run) -> None:
     """Discard the parts of earlier attempts whose files are not those that were written."""
     shown = last_published(run.layout)
     if shown is None or not already_published(run.layout, run.result_key, shown):
-        discard_damaged(run.key)
+        discard_damaged(run.key, recorded(run.key).values())
 
 
 def _publisher(layout: SinkLayout, interval: str | None) -> str | None:

@@ -13,13 +13,17 @@ from tidemill.model.progress import Progress
 if TYPE_CHECKING:
     from tidemill.frames.feature_costs import Cost
     from tidemill.storage.record import RunRecord
+    from tidemill.storage.verify_table import Verified
 
 __all__ = [
+    "ages_text",
     "costs_text",
     "faults_text",
     "history_text",
     "progress_bar",
+    "quarantine_text",
     "summary_text",
+    "verified_text",
 ]
 
 #: Calculators named in a summary.
@@ -88,7 +92,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         slowest = dict(slowest_calculators(summary["seconds_by_calculator"]))
         lines.insert(4, ("Slowest", _joined(slowest)))
     if summary["quarantined"]:
-        lines.append(("Quarantined", _quarantine_text(summary["quarantined"])))
+        lines.append(("Quarantined", quarantine_text(summary)))
     if summary.get("bad_files"):
         lines.append(("Left out", _left_out_text(summary["bad_files"])))
     if summary["errors"]:
@@ -109,8 +113,36 @@ def _joined(seconds: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {seconds_text(value)}" for name, value in seconds.items()) or "none"
 
 
-def _quarantine_text(found: Sequence[Mapping[str, Any]]) -> str:
-    return shorten(f"{one['id']} ({one['reason']})" for one in found)
+def quarantine_text(summary: Mapping[str, Any]) -> str:
+    """The quarantined ids of a summary or record, after how many there are since when.
+
+    Examples
+    --------
+    >>> found = [{"id": "7", "kind": None, "reason": "its process died"}]
+    >>> quarantine_text({"quarantined": found, "quarantined_since": {"2026-11-20": 1}})
+    '1 since 2026-11-20: 7 (its process died)'
+    """
+    named = _named(summary["quarantined"])
+    ages = ages_text(summary)
+    return f"{ages}: {named}" if ages else named
+
+
+def _named(quarantined: Sequence[Mapping[str, Any]], limit: int = 10) -> str:
+    return shorten((f"{one['id']} ({one['reason']})" for one in quarantined), limit)
+
+
+def ages_text(summary: Mapping[str, Any]) -> str:
+    """How many ids are quarantined since when; "" if that was not recorded.
+
+    Examples
+    --------
+    >>> ages_text({"quarantined_since": {"2026-11-20": 5, "new": 3}})
+    '5 since 2026-11-20, 3 new'
+    """
+    ages = summary.get("quarantined_since", {})
+    return ", ".join(
+        f"{count:,} {'' if day == 'new' else 'since '}{day}" for day, count in ages.items()
+    )
 
 
 def _left_out_text(files: Sequence[Mapping[str, str]]) -> str:
@@ -137,6 +169,16 @@ def faults_text(faults: Mapping[str, str]) -> Iterator[str]:
         yield "The next run calculates them again; those older than its lookback need a backfill"
 
 
+def verified_text(found: Verified) -> str:
+    """What was found when a sink was compared with its records: a line for each fault."""
+    how = "checksums and rows" if found.deep else "sizes and numbers of rows"
+    lines = [f"{one.place}: {one.fault}; {one.remedy}" for one in found.faults]
+    size = f"{found.files:,} files, {found.rows:,} rows, {found.bytes / 1e6:,.1f} MB"
+    intervals = f"{found.intervals:,} intervals, " if found.intervals else ""
+    told = f"{len(lines):,} fault{'s' * (len(lines) > 1)}" if lines else "nothing is wrong"
+    return "\n".join([*lines, f"{intervals}{size}, compared by {how}: {told}"])
+
+
 def history_text(sink: str, records: Sequence[RunRecord]) -> str:
     """The newest run record in full, then a line for every record."""
     newest = records[0]
@@ -155,6 +197,10 @@ def _record_lines(record: RunRecord) -> Iterator[tuple[str, str]]:
             yield name, f"{len(value)} entries"
         elif name == "seconds_by_calculator":
             yield name, _joined(dict(slowest_calculators(value)))
+        elif name == "quarantined_since":
+            yield name, ages_text(raw) or "none"
+        elif name == "quarantined":
+            yield name, _named(value, 3) or "none"
         elif name == "acceptance":
             yield name, _acceptance_text(value)
         elif isinstance(value, Mapping):
