@@ -88,7 +88,7 @@ def _key(text: str, id_type: str) -> IdKey:
 
 
 def _is_within(key: Any, lower: Any, upper: Any) -> bool:
-    return (lower is None or lower <= key) and (upper is None or key < upper)
+    return bool((lower is None or lower <= key) and (upper is None or key < upper))
 
 
 def count_by_age(quarantined: Collection[Quarantined], now: str) -> dict[str, int]:
