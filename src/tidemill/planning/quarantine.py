@@ -80,7 +80,7 @@ def parts_of_ids(plan: Plan, ids: Iterable[str]) -> set[int]:
 
 
 def _is_plain(id_type: str) -> bool:
-    return pt.is_integer(parse_type(id_type)) or pt.is_string(parse_type(id_type))
+    return bool(pt.is_integer(parse_type(id_type)) or pt.is_string(parse_type(id_type)))
 
 
 def _key(text: str, id_type: str) -> IdKey:
