@@ -7,6 +7,7 @@ earlier attempt died with its process is calculated in an isolated process.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,7 @@ from tidemill.storage.markers import (
     end_attempt,
 )
 from tidemill.storage.part_writer import PartWriter
+from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 
 __all__ = ["ChunkResult", "run_chunk"]
@@ -127,13 +129,12 @@ def _calculate_and_commit(
 
 
 def _suspects(run: Run, index: int) -> list[Attempt]:
-    """Attempts on a part that are not known to be alive.
+    """Attempts on a part that other processes left behind.
 
-    Those of another host cannot be checked. Isolating an innocent part costs seconds; not isolating
-    a poison costs another worker.
+    A part is given to two of them only if the first died, or gave no sign of life. Isolating an
+    innocent part costs seconds; not isolating a poison costs another worker.
     """
-    found = attempts(run.key, [index])
-    return [one for one in found if not (one.process.is_here and one.process.is_alive)]
+    return [one for one in attempts(run.key, [index]) if one.process != Process.current()]
 
 
 def clear_attempts_of_stopped(run: Run) -> None:
@@ -235,15 +236,15 @@ def calculate_part(
         "errors": calculator.take_errors(),
         "run_id": run.run_id,
         "kept": kept.finish() if kept is not None else "",
-        "coverage": _written(run, part, coverage) if plan.interval is not None else "",
+        **(_written(run, part, coverage) if plan.interval is not None else {}),
     }
 
 
-def _written(run: Run, part: Part, coverage: CoverageGatherer) -> str:
-    """Write the values per id and kind of one part; the path of the file."""
-    path = run.key.coverage(part.index)
-    run.key.state.write(path, coverage.coverage().to_bytes())
-    return path
+def _written(run: Run, part: Part, coverage: CoverageGatherer) -> dict[str, str]:
+    """Write the values per id and kind of one part; path and checksum of the file."""
+    path, data = run.key.coverage(part.index), coverage.coverage().to_bytes()
+    run.key.state.write(path, data)
+    return {"coverage": path, "coverage_checksum": hashlib.sha256(data).hexdigest()}
 
 
 def _ranges(

@@ -618,6 +618,15 @@ _TABLE = (
         300.0,
         short="Seconds until series in an isolated process are considered hung.",
     ),
+    FlowParameter(
+        "stall_seconds",
+        "Running",
+        (Form(float, {"minimum": 1}),),
+        "Seconds without a sign of life from a worker until its work is given to others, 1 or "
+        "more.",
+        60.0,
+        short="Seconds without a sign of life until a worker's work is given to others.",
+    ),
 )
 #: All parameters by name.
 PARAMETERS: Mapping[str, FlowParameter] = {parameter.name: parameter for parameter in _TABLE}
