@@ -61,6 +61,7 @@ def test_runs_listen_on_loopback_only(prefect_server, scheduler, tmp_path):
                 command = [
                     programs.BIN / "tidemill", "extract", series.path, folder / "matrix",
                     *series.options, *probes[cluster].options, f"--cluster={where}",
+                    "--stall-seconds=600",
                 ]  # fmt: skip
             embedded = cluster in {"threads:2", "demo"}
             environment = {"PREFECT_API_URL": "" if embedded else prefect_server}
