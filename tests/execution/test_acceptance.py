@@ -53,7 +53,7 @@ def test_the_figures_of_columns_are_those_of_the_matrix(source, table):
     run(source, table, DAYS[0])
     assert known(table)["20261117T000000Z"].facts["nan_cells"] == 0
     features = run(source, table, DAYS[1], part_bytes=500).acceptance["features"]
-    found = Figures.from_bytes(read_figures(SinkLayout.of(table), "20261118T000000Z"))
+    found = Figures.from_bytes(read_figures(SinkLayout.of(table), known(table)["20261118T000000Z"]))
     old, new = (tidemill.read_matrix(table, f"{day.replace('-', '')}T000000Z") for day in DAYS[:2])
     assert found.columns == tuple(new.columns)
     np.testing.assert_allclose(found.mean, new.mean(), rtol=1e-14)

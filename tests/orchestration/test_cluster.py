@@ -69,6 +69,7 @@ def test_what_is_not_known_is_refused_with_the_remedy(text, message):
     [
         ("{", "does not parse"),
         ("- a list", "holds no keywords"),
+        ("client_kwargs: 5", "client_kwargs holds no keywords: 5"),
         ("clusterclass: x", "unknown keywords clusterclass; allowed: adapt_kwargs, address"),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import subprocess
+import sys
 from pathlib import Path
 
 import dask
@@ -51,7 +52,43 @@ def test_a_cluster_of_our_own_is_started_once_and_has_an_address():
     spec = parse_cluster("threads:1")
     with shared_cluster(spec) as shared:
         assert shared.address is not None
-        assert shared == replace(spec, keywords={"address": shared.address})
+        assert (shared.text, shared.kind, shared.size) == (spec.text, spec.kind, spec.size)
+        assert shared.keywords.keys() == {"address", "client_kwargs"}
+
+
+INTRUDER = """
+import os, sys
+from distributed import Client
+from distributed.security import Security
+own = Security.temporary() if sys.argv[3] == "own" else None
+with Client(sys.argv[1], security=own, timeout=5) as client:
+    client.run_on_scheduler(os.mkdir, sys.argv[2])
+    print("came in")
+"""
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_only_who_has_the_certificate_reaches_a_cluster_of_processes(scheduler, tmp_path, capfd):
+    """Another process with the address, and none of the keys that the runs are given in memory."""
+
+    def intrude(address, keys="none"):
+        command = [sys.executable, "-c", INTRUDER, address, tmp_path / "was_here", keys]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert "came in" in intrude(scheduler).stdout  # as anybody does without certificates
+    (tmp_path / "was_here").rmdir()
+    with shared_cluster(parse_cluster("processes:1")) as shared:
+        assert shared.address.startswith("tls://127.0.0.1:")
+        assert "PRIVATE KEY" not in repr(shared)
+        with one_api(shared) as runner, runner:
+            assert runner.client.submit(sum, [1, 2], pure=False).result(60) == 3
+            assert all(name.startswith("tls://127.0.0.1:") for name in runner.client.nthreads())
+        assert "handshake failed" not in capfd.readouterr().err
+        for scheme, keys in (("tcp", "none"), ("tls", "own")):
+            tried = intrude(shared.address.replace("tls", scheme), keys)
+            assert tried.returncode == 1, tried
+            assert "came in" not in tried.stdout
+    assert not (tmp_path / "was_here").exists()
 
 
 def test_a_scheduler_that_does_not_answer_is_named():

@@ -15,6 +15,7 @@ from tidemill.model.source import ColumnRoles, Source, SourceFile, Window
 from tidemill.planning.features import features_left
 from tidemill.planning.plan_json import interval_of_plan, plan_from_json, plan_to_json
 from tidemill.planning.prepare import prepare
+from tidemill.storage.sealed import unseal
 
 from ..support.daily import DAYS, request
 
@@ -74,7 +75,7 @@ def test_a_prepared_plan_is_the_same_afterwards(source, table):
 
 
 def test_what_follows_from_the_settings_is_not_written():
-    raw = json.loads(plan_to_json(plan_of(kept=KEPT)))
+    raw = unseal(plan_to_json(plan_of(kept=KEPT)))
     assert "features" not in raw
     assert "columns" not in raw["kept"]
     assert raw["columns"] == ["x__mean", "x__maximum"]
@@ -82,7 +83,7 @@ def test_what_follows_from_the_settings_is_not_written():
 
 
 def test_fields_that_older_plans_lack_may_be_missing():
-    raw = json.loads(plan_to_json(plan_of()))
+    raw = unseal(plan_to_json(plan_of()))
     for name in ("interval", "kept", "checks", "versions"):
         del raw[name]
     del raw["source"]["window"]
@@ -97,6 +98,6 @@ def test_a_text_that_is_no_plan_is_refused(text):
 
 
 def test_a_field_that_is_not_known_is_refused():
-    raw = json.loads(plan_to_json(plan_of()))
+    raw = unseal(plan_to_json(plan_of()))
     with pytest.raises(TypeError, match="future"):
         plan_from_json(json.dumps({**raw, "future": 1}))

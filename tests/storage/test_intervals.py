@@ -118,10 +118,13 @@ def test_the_latest_before_another_ends_by_its_start(layout):
 
 
 def test_figures_lie_beside_the_record(layout):
-    assert read_figures(layout, "a") is None
-    write_figures(layout, "a", b"\x00\x01")
-    write_figures(layout, "a", b"\x02")
-    assert read_figures(layout, "a") == b"\x02"
+    record = record_of(2)
+    assert read_figures(layout, record) is None
+    early = write_figures(layout, record.name, b"\x00\x01")
+    late = write_figures(layout, record.name, b"\x02")
+    assert read_figures(layout, record) == b"\x02"
+    assert read_figures(layout, replace(record, checksums=late)) == b"\x02"
+    assert read_figures(layout, replace(record, checksums=early)) is None
     assert interval_names(layout) == []
 
 
@@ -136,10 +139,14 @@ def test_files_are_identified_by_path_size_and_digest():
 
 
 def test_values_per_id_and_kind_lie_beside_the_record(layout):
-    write_coverage(layout, "a", b"\x01")
-    write_coverage(layout, "b", b"\x02")
-    assert read_coverages(layout, ["b", "c", "a"]) == {"b": b"\x02", "a": b"\x01"}
-    write_coverage(layout, "a", None)
-    write_coverage(layout, "c", None)
-    assert read_coverages(layout, ["a", "b", "c"]) == {"b": b"\x02"}
+    a, b, c = (record_of(day) for day in (1, 2, 3))
+    write_coverage(layout, a.name, b"\x01")
+    known = write_coverage(layout, b.name, b"\x02")
+    assert read_coverages(layout, [b, c, a]) == {b.name: b"\x02", a.name: b"\x01"}
+    write_coverage(layout, a.name, None)
+    write_coverage(layout, c.name, None)
+    b = replace(b, checksums=known)
+    assert read_coverages(layout, [a, b, c]) == {b.name: b"\x02"}
+    write_coverage(layout, b.name, b"\x03")
+    assert read_coverages(layout, [b]) == {}
     assert interval_names(layout) == []

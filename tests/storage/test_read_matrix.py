@@ -19,6 +19,7 @@ from tidemill.storage.intervals import IntervalRecord, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
 from tidemill.storage.read_matrix import read_matrix, read_rows
+from tidemill.storage.sealed import seal
 
 from .publishing import go
 
@@ -121,16 +122,28 @@ def test_a_csv_without_its_pointer_is_read_as_it_looks(tmp_path, write_parts):
     assert read_matrix(layout.url).index.tolist() == [1, 7]
 
 
-@pytest.mark.parametrize("pointer", [b"", b"{}", json.dumps({"id_type": "string"}).encode()])
+@pytest.mark.parametrize("pointer", [None, json.dumps({"id_type": "string"}).encode()])
 def test_the_pointer_gives_the_types_of_a_csv_file(tmp_path, pointer):
     layout = SinkLayout.of(tmp_path / "matrix.csv")
     layout.home.write(layout.name, b"id,x__mean\n01,1\n02,\n")
-    layout.state.write(layout.published, pointer)
+    if pointer:
+        layout.state.write(layout.published, pointer)
     frame = read_matrix(layout.url)
-    assert frame.index.tolist() == (["01", "02"] if b"string" in pointer else [1, 2])
+    assert frame.index.tolist() == (["01", "02"] if pointer else [1, 2])
     pd.testing.assert_series_equal(
         frame["x__mean"], pd.Series([1.0, np.nan], frame.index, name="x__mean")
     )
+
+
+@pytest.mark.parametrize(
+    "pointer", [b"", b"{}", seal({"id_type": "string"}).replace(b"string", b"binary")]
+)
+def test_types_of_ids_are_not_guessed_if_the_pointer_is_damaged(tmp_path, pointer):
+    layout = SinkLayout.of(tmp_path / "matrix.csv")
+    layout.home.write(layout.name, b"id,x__mean\n01,1\n02,\n")
+    layout.state.write(layout.published, pointer)
+    with pytest.raises(SinkError, match=r"published\.json is damaged"):
+        read_matrix(layout.url)
 
 
 HOUR = 3_600 * 10**9

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,7 @@ import tidemill
 from tidemill.cli.main import cli
 from tidemill.errors import SinkError
 from tidemill.storage.delta import INTERVAL, files_by_interval
-from tidemill.storage.intervals import write_interval
+from tidemill.storage.intervals import PartFile, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import acquire
 from tidemill.storage.table_faults import read_with_faults, unshown_intervals
@@ -100,9 +99,8 @@ def test_a_difference_counts_only_if_it_lasts_while_another_run_publishes(publis
     layout = SinkLayout.of(table)
     path = table / "_tidemill" / "intervals" / f"{NAMES[1]}.json"
     right = path.read_bytes()
-    path.write_bytes(json.dumps(json.loads(right) | {"parts": [
-        {"path": "part-of-another-run.parquet", "bytes": 1, "rows": 1, "checksum": ""}
-    ]}).encode())  # fmt: skip
+    other = PartFile("part-of-another-run.parquet", 1, 1, "")
+    write_interval(layout, replace(known(table)[NAMES[1]], parts=(other,)))
     with acquire(layout.lease, owner="another run", run_id="r"):
         assert read_with_faults(layout, NAMES)[1] == {NAMES[1]: OTHERS}
     path.write_bytes(right)

@@ -148,13 +148,14 @@ def worker(
     *,
     nanny: bool = True,
     environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
     ready: str = r"Registered to:\s+tcp",
 ) -> Iterator[Program]:
     """A ``dask worker`` that knows of no Prefect server; ``ready`` is what it says when it is."""
     command = [
         BIN / "dask", "worker", address, f"--nthreads={threads}", "--no-dashboard",
         "--host=127.0.0.1", "--memory-limit=0", "--nanny" if nanny else "--no-nanny",
-        f"--local-directory={tempfile.gettempdir()}",
+        f"--local-directory={tempfile.gettempdir()}", *options,
     ]  # fmt: skip
     with program(command, {"PREFECT_API_URL": "", **(environment or {})}) as started:
         started.says(ready)

@@ -47,6 +47,7 @@ def run_extraction(
     quiet : show no progress bar
     """
     from tidemill.model.progress import subscribe
+    from tidemill.orchestration.certificates import check_certificates
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.prepare import validate_request
     from tidemill.planning.request import make_request
@@ -54,6 +55,7 @@ def run_extraction(
 
     quieten(verbose=verbose)
     spec = parse_cluster(given["cluster"])
+    check_certificates(spec.text, spec.keywords)
     request = validate_request(make_request(**given))
     with progress_bar(visible=not quiet) as listener, subscribe(listener):
         if spec.kind == "none":
@@ -81,6 +83,7 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
     given : all of its values, by name
     verbose : show the log of Prefect and of the engine
     """
+    from tidemill.orchestration.certificates import check_certificates
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.request import make_request
     from tidemill.recurring.calendars import calendar_of
@@ -88,6 +91,7 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
 
     quieten(verbose=verbose)
     spec = parse_cluster(given["cluster"])
+    check_certificates(spec.text, spec.keywords)
     calendar = calendar_of(given)
     request = validate_table_request(make_request(**given, door=door), calendar)
     flow = getattr(import_module(_FLOWS[door.name]), door.name.replace("-", "_"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -37,8 +38,11 @@ from tidemill.storage.part_writer import part_schema
 from tidemill.storage.read_matrix import read_rows
 from tidemill.storage.run_address import Run
 from tidemill.storage.tables import open_whole, read_parquets
+from tidemill.storage.transient import is_transient
 
 __all__ = ["Acceptance", "accept"]
+
+log = logging.getLogger(__name__)
 
 #: Changed ids named in a run record.
 NAMED = 1_000
@@ -166,9 +170,10 @@ def _coverage_drop(
     if coverage is None or before is None:
         return None
     names = [name for name in interval_names(run.layout) if name <= before.name][-EARLIER:]
+    records = read_intervals(run.layout, names).values()
     found = {
         name: one
-        for name, data in read_coverages(run.layout, names).items()
+        for name, data in read_coverages(run.layout, records).items()
         if (one := _parsed(data)) is not None
     }
     label = before.label if before.name in found else None
@@ -222,7 +227,7 @@ def _features(run: Run, figures: Figures, before: IntervalRecord | None) -> dict
 
 def _figures_of(run: Run, record: IntervalRecord) -> Figures | None:
     """The figures of a published interval; None if they are missing or damaged."""
-    data = read_figures(run.layout, record.name)
+    data = read_figures(run.layout, record)
     try:
         return None if data is None else Figures.from_bytes(data)
     except ValueError:
@@ -235,6 +240,16 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
         old = read_rows(run.layout, interval)
     except SinkError:
         return {}  # it has a record but no rows
+    except (pa.ArrowException, OSError) as error:
+        if is_transient(error):
+            raise
+        log.warning(
+            "the rows of interval %s that are replaced cannot be read (%s): its ids are not "
+            "compared with them",
+            interval,
+            error,
+        )
+        return {}
     paths = [marker.path for marker in markers if marker.rows]
     table = read_parquets(run.key.data, paths, part_schema(plan))
     new: pd.DataFrame = table.to_pandas().set_index([one.name for one in id_fields(table.schema)])

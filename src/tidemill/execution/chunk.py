@@ -8,6 +8,7 @@ process.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -266,15 +267,15 @@ def calculate_part(
         "errors": calculator.take_errors(),
         "run_id": run.run_id,
         "kept": kept.finish() if kept is not None else "",
-        "coverage": _written(run, part, coverage) if plan.interval is not None else "",
+        **(_written(run, part, coverage) if plan.interval is not None else {}),
     }
 
 
-def _written(run: Run, part: Part, coverage: CoverageGatherer) -> str:
-    """Write the values per id and kind of one part; the path of the file."""
-    path = run.key.coverage(part.index)
-    run.key.state.write(path, coverage.coverage().to_bytes())
-    return path
+def _written(run: Run, part: Part, coverage: CoverageGatherer) -> dict[str, str]:
+    """Write the values per id and kind of one part; path and checksum of the file."""
+    path, data = run.key.coverage(part.index), coverage.coverage().to_bytes()
+    run.key.state.write(path, data)
+    return {"coverage": path, "coverage_checksum": hashlib.sha256(data).hexdigest()}
 
 
 def _ranges(

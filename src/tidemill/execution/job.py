@@ -20,7 +20,7 @@ from tidemill.execution.chunk import clear_attempts_of_stopped
 from tidemill.execution.cleanup import sweep
 from tidemill.execution.guard import at_forced_end, guarded
 from tidemill.execution.ordered_pool import Turn
-from tidemill.execution.plans import missing_of_plan, record_plan
+from tidemill.execution.plans import already_published, missing_of_plan, record_plan
 from tidemill.execution.records import write_failure
 from tidemill.execution.resources import check_room
 from tidemill.model.plan import Plan
@@ -31,6 +31,8 @@ from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import Lease, acquire
+from tidemill.storage.part_files import discard_damaged
+from tidemill.storage.publish import last_published
 from tidemill.storage.run_address import Run
 
 __all__ = ["Job", "stop_jobs", "stop_workers", "wait_to_publish"]
@@ -121,6 +123,7 @@ class Job:
             )
             sweep(run)
             plan = record_plan(run, plan)
+            _compare_parts(run)
             job = cls(request, run, lease, turn)
             _OPEN[run_id] = job
             try:
@@ -133,6 +136,13 @@ class Job:
                 raise
             finally:
                 del _OPEN[run_id]
+
+
+def _compare_parts(run: Run) -> None:
+    """Discard the parts of earlier attempts whose files are not those that were written."""
+    shown = last_published(run.layout)
+    if shown is None or not already_published(run.layout, run.result_key, shown):
+        discard_damaged(run.key)
 
 
 def _publisher(layout: SinkLayout, interval: str | None) -> str | None:

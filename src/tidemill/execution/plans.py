@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from threading import RLock
 
 from tidemill.calculators.custom import import_modules
+from tidemill.errors import SinkError, TidemillError
 from tidemill.model.plan import Plan
 from tidemill.model.source import Source
 from tidemill.planning.plan_json import modules_of_plan, plan_from_json, plan_to_json
@@ -42,9 +45,24 @@ def load_plan(run: Run) -> Plan:
     with _reading:
         if address not in _loaded:
             text = run.key.state.read(run.key.plan)
-            import_modules(modules_of_plan(text))
-            _remember(address, plan_from_json(text))
+            with _readable(run.key):
+                import_modules(modules_of_plan(text))
+                _remember(address, plan_from_json(text))
         return _loaded[address]
+
+
+@contextmanager
+def _readable(key: KeyLayout) -> Iterator[None]:
+    """Say what to do about a plan that was damaged since it was recorded."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        if isinstance(error, TidemillError):
+            raise
+        raise SinkError(
+            f"{key.state.url_of(key.plan)} is damaged ({error}): run again, which makes the plan "
+            "anew"
+        ) from error
 
 
 def _remember(address: str, plan: Plan) -> None:

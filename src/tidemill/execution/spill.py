@@ -8,6 +8,7 @@ resumes where the last one stopped.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import time
 import uuid
@@ -24,6 +25,7 @@ import pyarrow.types as pt
 
 from tidemill.errors import ResourceError, SourceChangedError
 from tidemill.model.aliases import IdKey
+from tidemill.model.digests import HashingFile
 from tidemill.model.id_types import parse_type
 from tidemill.model.plan import GroupSpan, Plan
 from tidemill.model.source import Source
@@ -42,6 +44,7 @@ from tidemill.sources.files.spill_files import (
 )
 from tidemill.sources.rows.casts import normal_ids
 from tidemill.sources.rows.id_keys import KeyArray, read_keys
+from tidemill.storage.part_files import file_fault
 
 __all__ = [
     "check_space",
@@ -51,6 +54,8 @@ __all__ = [
     "spill_bytes",
     "spill_tasks",
 ]
+
+log = logging.getLogger(__name__)
 
 #: Rows are dealt in rounds of this many bytes.
 ROUND_BYTES = 32 * 2**20
@@ -99,18 +104,27 @@ def run_spill_task(plan: Plan, task: int, spill_dir: str) -> dict[str, Any]:
     """
     folder = SpillFolder.of(plan, spill_dir)
     marker = folder.find_marker(task)
-    if marker is not None:
+    if marker is not None and _is_whole(folder, marker):
         return asdict(marker) | {"reused": True}
     started = time.perf_counter()
     name = f"{task:05d}-{uuid.uuid4().hex[:12]}.arrow"
     spans = map_tasks(plan.source)[task]
     with folder.store.open_output(name) as sink:
-        rounds, rows = _deal(plan, folder, spans, sink)
+        file = HashingFile(sink)
+        rounds, rows = _deal(plan, folder, spans, file)
         check_unchanged(plan.source, {span.file for span in spans})  # else nothing becomes visible
-    size = folder.store.info(name).size
     seconds = time.perf_counter() - started
-    written = SpillMarker(task, name, rounds, rows, size, seconds)
+    written = SpillMarker(task, name, rounds, rows, file.size, seconds, file.checksum)
     return asdict(folder.mark(written)) | {"reused": False}
+
+
+def _is_whole(folder: SpillFolder, marker: SpillMarker) -> bool:
+    """Whether the file of an earlier attempt is the one that was written; else it is deleted."""
+    fault = file_fault(folder.store, marker.name, marker.checksum) if marker.checksum else ""
+    if fault:
+        log.warning("%s %s; it is written again", folder.store.url_of(marker.name), fault)
+        folder.store.delete(marker.name)
+    return not fault
 
 
 def check_spill(plan: Plan, spill_dir: str) -> None:

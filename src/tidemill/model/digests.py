@@ -135,7 +135,7 @@ def content_digest(sums: Iterable[RowSum], columns: Sequence[str], id_type: str)
     return digest.hexdigest()
 
 
-def checksum(source: str | Path | BinaryIO | pa.NativeFile) -> str:
+def checksum(source: str | Path | BinaryIO | pa.NativeFile, block_bytes: int = _CHUNK) -> str:
     """The SHA-256 of a file, read block by block.
 
     Examples
@@ -145,9 +145,9 @@ def checksum(source: str | Path | BinaryIO | pa.NativeFile) -> str:
     """
     if isinstance(source, (str, Path)):
         with Path(source).open("rb") as file:
-            return checksum(file)
+            return checksum(file, block_bytes)
     digest = hashlib.sha256()
-    while block := source.read(_CHUNK):
+    while block := source.read(block_bytes):
         digest.update(block)
     return digest.hexdigest()
 

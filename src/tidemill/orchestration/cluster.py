@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.errors import ArgumentError, ClusterError, UnfitWorkerError, shorten
 from tidemill.model.documents import parse_json, parse_yaml, read_document
+from tidemill.orchestration.certificates import shake_hands
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
@@ -150,6 +151,8 @@ def _local_keywords(kind: str, size: int | None) -> dict[str, Any]:
     else:
         host = LOOPBACK.partition(":")[0]
         shape = {"processes": True, "n_workers": n, "threads_per_worker": 1, "host": host}
+        # Without certificates every user of this machine could run code by the scheduler's port.
+        shape["security"] = True
     return {"cluster_class": "distributed.LocalCluster", "cluster_kwargs": {**shared, **shape}}
 
 
@@ -168,6 +171,9 @@ def _read_file(path: Path) -> dict[str, Any]:
     if unknown := sorted(map(str, set(raw) - _KEYWORDS)):
         message = f"cluster={str(path)!r} has unknown keywords {shorten(unknown)}"
         raise ArgumentError(f"{message}; allowed: {_allowed()}")
+    for name in sorted(raw):
+        if name.endswith("_kwargs") and not isinstance(raw[name], dict):
+            raise ArgumentError(f"cluster={str(path)!r}: {name} holds no keywords: {raw[name]!r}")
     return raw
 
 
@@ -176,18 +182,26 @@ def _allowed() -> str:
 
 
 def check_scheduler(spec: ClusterSpec) -> None:
-    """Fail at once if nothing listens at a scheduler's address; Dask's client would keep trying.
+    """Fail at once if no scheduler answers at an address; Dask's client would keep trying.
 
     Raises
     ------
     ClusterError
-        If no connection can be made.
+        If no connection can be made, or none that both sides trust.
     """
     if spec.address is None or not spec.address.startswith(("tcp://", "tls://")):
         return
-    host, _, port = spec.address.rpartition("://")[2].rpartition(":")
+    scheme, _, place = spec.address.partition("://")
+    host, _, port = place.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS) as connection:
+            if scheme == "tls":
+                shake_hands(spec.text, spec.keywords, connection)
+            elif not connection.recv(1):  # a scheduler speaks first
+                raise ConnectionResetError("it closed the connection")
+    except TimeoutError as error:
+        silent = TimeoutError("no answer; with certificates its address begins with tls://")
+        raise unreachable(spec, silent if scheme == "tcp" else error) from error
     except (OSError, ValueError) as error:
         raise unreachable(spec, error) from error
 

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from tidemill.orchestration.certificates import check_certificates
 from tidemill.orchestration.cluster import ClusterSpec, cluster_in_use, using
 from tidemill.orchestration.main_guard import check_main_guard
 from tidemill.planning.doors import Door
@@ -51,6 +52,7 @@ def requested(door: Door, given: Mapping[str, Any]) -> tuple[Request, ClusterSpe
     """
     spec = cluster_in_use(given["cluster"])
     check_main_guard(spec)
+    check_certificates(spec.text, spec.keywords)
     checked = _handed_over.get()
     if checked is not None and (checked.door, checked.given) == (door, given):
         return checked.request, spec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -18,6 +18,7 @@ from prefect_dask import DaskTaskRunner
 from tidemill.calculators.jit.own_folders import own_folder
 from tidemill.errors import ClusterError
 from tidemill.execution.guard import register_folder
+from tidemill.orchestration.certificates import security_of
 from tidemill.orchestration.cluster import ClusterSpec, check_scheduler
 from tidemill.orchestration.server import api_url
 
@@ -64,7 +65,10 @@ def shared_cluster(spec: ClusterSpec) -> Iterator[ClusterSpec]:
         client = runner.client
         assert client.scheduler is not None
         # This client is the default of the process: by it the runs' task runners find the cluster.
-        yield replace(spec, keywords={"address": client.scheduler.address})
+        # Certificates made for the cluster live in memory alone, and go on from client to client.
+        client_keywords = {**runner.client_kwargs, "security": client.security}
+        keywords = {"address": client.scheduler.address, "client_kwargs": client_keywords}
+        yield replace(spec, keywords=keywords)
 
 
 @contextmanager
@@ -85,6 +89,9 @@ def task_runner(spec: ClusterSpec, url: str) -> DaskTaskRunner:
     if spec.kind == "processes" and "cluster_kwargs" in keywords:
         environment = {"PREFECT_API_URL": url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
         keywords["cluster_kwargs"] = {**keywords["cluster_kwargs"], "env": environment}
+    for group in ("cluster_kwargs", "client_kwargs"):  # Dask's clusters take no mapping
+        if isinstance(security := keywords.get(group, {}).get("security"), Mapping):
+            keywords[group] = {**keywords[group], "security": security_of(spec.text, security)}
     return DaskTaskRunner(**keywords)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,10 +16,13 @@ from tidemill.model.policies import Policies
 from tidemill.model.source import Source
 from tidemill.planning.settings_change import settings_change
 from tidemill.storage.delta import file_bounds, open_table
-from tidemill.storage.intervals import read_intervals
+from tidemill.storage.intervals import IntervalRecord, read_intervals
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.part_files import file_fault
 
 __all__ = ["find_kept"]
+
+log = logging.getLogger(__name__)
 
 
 def find_kept(
@@ -42,7 +46,7 @@ def find_kept(
     -------
     Kept or None
         None if rows or policies changed, features are dropped, or the published files are not
-        those of the interval's record.
+        those of the interval's record, or were damaged since.
     """
     record = read_intervals(layout, [interval]).get(interval)
     if record is None or record.fingerprint != source.fingerprint:
@@ -55,9 +59,21 @@ def find_kept(
     known = [layout.key(key) for key in (record.result_key, key_of(record.result_key))]
     if not files or not any(all(key.is_part(file.path) for file in files) for key in known):
         return None
+    if _is_damaged(layout, record):
+        return None
     columns = Settings.from_any(record.settings).columns(source.kinds)
     made_of = record.settings, files, columns, record.facts.get("failed_cells", 0)
     return Kept(record.run_id, record.result_key, record.digest, *made_of)
+
+
+def _is_damaged(layout: SinkLayout, record: IntervalRecord) -> bool:
+    """Whether a published file is not the one that was written; the log names it."""
+    for one in record.parts:
+        if fault := file_fault(layout.home, one.path, one.checksum):
+            url = layout.home.url_of(one.path)
+            log.warning("%s %s; interval %s is calculated whole", url, fault, record.label)
+            return True
+    return False
 
 
 def _published_files(

@@ -6,7 +6,6 @@ of published rows that stay.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -23,17 +22,18 @@ from tidemill.model.source import (
     Window,
 )
 from tidemill.planning.features import features_left
+from tidemill.storage.sealed import seal, unseal
 
 __all__ = ["interval_of_plan", "modules_of_plan", "plan_from_json", "plan_to_json"]
 
 
 def plan_to_json(plan: Plan) -> str:
-    """The plan as JSON text."""
+    """The plan as JSON text, sealed with a checksum."""
     raw = asdict(plan)
     del raw["features"]
     if raw["kept"] is not None:
         del raw["kept"]["columns"]
-    return json.dumps(raw, separators=(",", ":"))
+    return seal(raw).decode()
 
 
 def plan_from_json(text: str | bytes) -> Plan:
@@ -42,11 +42,11 @@ def plan_from_json(text: str | bytes) -> Plan:
     Raises
     ------
     ValueError, TypeError, KeyError
-        If the text is not a plan.
+        If the text is not a plan, or was damaged or edited.
     SettingsError
         If a calculator is not known here.
     """
-    raw = json.loads(text)
+    raw = unseal(text)
     source = raw["source"] = _source(raw["source"])
     raw["policies"] = Policies(**raw["policies"])
     raw["interval"] = Interval(**raw["interval"]) if raw.get("interval") else None
@@ -61,12 +61,12 @@ def plan_from_json(text: str | bytes) -> Plan:
 
 def modules_of_plan(text: str | bytes) -> tuple[str, ...]:
     """Modules that register the custom calculators of a plan; no more of the plan is read."""
-    return tuple(json.loads(text).get("modules", ()))
+    return tuple(unseal(text).get("modules", ()))
 
 
 def interval_of_plan(text: str | bytes) -> Interval | None:
     """The interval of a plan, without reading the rest of it."""
-    raw = json.loads(text).get("interval")
+    raw = unseal(text).get("interval")
     return Interval(**raw) if raw else None
 
 

@@ -72,7 +72,7 @@ def examine(
     request : for the interval
     record : of its published rows; None if there are none
     recalculate : calculate it even if nothing has changed
-    fault : why the table does not show what the record says, see ``IntervalRecord.fault``
+    fault : why the record, or what the table shows of it, cannot be used
 
     Raises
     ------
@@ -97,7 +97,8 @@ def examine_all(
 ) -> list[Finding]:
     """Examine several intervals; those in ``recalculate`` are due even if unchanged.
 
-    So are those whose rows the table lacks or shows from other files than their records name.
+    So are those whose record is damaged, and those whose rows the table lacks or shows from other
+    files than their record names.
     """
     layout = SinkLayout.of(request.sink, request.storage_options)
     known, faults = read_with_faults(layout, [interval.name for interval in intervals])
@@ -194,7 +195,7 @@ def _judged(
             gone += f"; {len(source.bad_files)} files that cannot be read are left out"
         return Finding(interval, "empty", gone, record.run_id if record else "")
     if record is None:
-        return Finding(interval, "missing", "it was not published yet", source=source)
+        return Finding(interval, "missing", fault or "it was not published yet", source=source)
     if source.fingerprint != record.fingerprint:
         why = "rows of its window changed" if same_roles else "other columns are read"
         return Finding(interval, "changed", why, record.run_id, source)

@@ -7,7 +7,7 @@ and kind, lie in files of their own, which are read only when later intervals ar
 from __future__ import annotations
 
 import hashlib
-import json
+import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -17,6 +17,8 @@ from tidemill.model.interval import Interval, interval_label, start_of_name
 from tidemill.model.source import ColumnRoles, Source
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
+from tidemill.storage.sealed import seal, unseal
+from tidemill.storage.stores import Store
 
 __all__ = [
     "IntervalRecord",
@@ -33,6 +35,8 @@ __all__ = [
     "write_figures",
     "write_interval",
 ]
+
+log = logging.getLogger(__name__)
 
 _READERS = 8
 
@@ -104,7 +108,7 @@ class IntervalRecord:
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Read back what :func:`write_interval` wrote."""
-        raw = json.loads(data)
+        raw = unseal(data)
         raw["files"] = tuple((path, size, digest) for path, size, digest in raw["files"])
         raw["kinds"] = tuple(raw.get("kinds", ()))
         raw["bad_files"] = tuple((path, reason) for path, reason in raw.get("bad_files", ()))
@@ -146,7 +150,7 @@ def write_interval(layout: SinkLayout, record: IntervalRecord) -> None:
     [(('a.parquet', 9, 'x'),)]
     """
     path = f"{record.name}.json"
-    layout.intervals.write(path, json.dumps(asdict(record)).encode())
+    layout.intervals.write(path, seal(asdict(record)))
     layout.intervals.sync(path)
 
 
@@ -204,12 +208,9 @@ def write_figures(layout: SinkLayout, interval: str, figures: bytes) -> dict[str
     return {"figures": hashlib.sha256(figures).hexdigest()}
 
 
-def read_figures(layout: SinkLayout, interval: str) -> bytes | None:
-    """The figures of an interval's columns; None if there are none."""
-    try:
-        return layout.figures.read(f"{interval}.npz")
-    except FileNotFoundError:
-        return None
+def read_figures(layout: SinkLayout, record: IntervalRecord) -> bytes | None:
+    """The figures of an interval's columns; None if there are none, or other ones."""
+    return _beside(layout.figures, f"{record.name}.npz", record.checksums.get("figures"))
 
 
 def write_coverage(layout: SinkLayout, interval: str, coverage: bytes | None) -> dict[str, str]:
@@ -224,20 +225,32 @@ def write_coverage(layout: SinkLayout, interval: str, coverage: bytes | None) ->
     return {"coverage": hashlib.sha256(coverage).hexdigest()}
 
 
-def read_coverages(layout: SinkLayout, names: Iterable[str]) -> dict[str, bytes]:
+def read_coverages(layout: SinkLayout, records: Iterable[IntervalRecord]) -> dict[str, bytes]:
     """The values per id and kind of those of some intervals that have them, by name."""
-    wanted = list(names)
+    wanted = list(records)
+
+    def read(one: IntervalRecord) -> bytes | None:
+        return _beside(layout.coverage, f"{one.name}.arrow", one.checksums.get("coverage"))
+
     with ThreadPoolExecutor(_READERS, "tidemill-intervals") as pool:
-        found = list(pool.map(lambda name: _coverage(layout, name), wanted))
+        found = list(pool.map(read, wanted))
     pairs = zip(wanted, found, strict=True)
-    return {name: data for name, data in pairs if data is not None}
+    return {record.name: data for record, data in pairs if data is not None}
 
 
-def _coverage(layout: SinkLayout, interval: str) -> bytes | None:
+def _beside(store: Store, path: str, sha256: str | None) -> bytes | None:
+    """A file that belongs to a record; None if it is missing, or not the one that was written."""
     try:
-        return layout.coverage.read(f"{interval}.arrow")
+        data = store.read(path)
     except FileNotFoundError:
         return None
+    if sha256 is None or hashlib.sha256(data).hexdigest() == sha256:
+        return data
+    log.warning(
+        "%s was damaged: nothing is compared with it; recalculate its interval to make it again",
+        store.url_of(path),
+    )
+    return None
 
 
 def _read(layout: SinkLayout, name: str) -> IntervalRecord | None:

@@ -1,8 +1,9 @@
 """Commit markers name the parts that are done; attempt marks those that were being worked on.
 
 A part is written under a unique name. Then its marker is created exclusively, so that of several
-attempts on one part exactly one counts. A marker is never changed or deleted: once its file is gone
-or cut short, a marker with a higher number overrides it.
+attempts on one part exactly one counts. A marker is never changed: once its file is gone or cut
+short, a marker with a higher number overrides it. The owner of the lease deletes those whose file
+is damaged, see :mod:`tidemill.storage.part_files`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tidemill.model.series import Quarantined
 from tidemill.storage.failures import Failures
 from tidemill.storage.layout import KeyLayout, indexed
 from tidemill.storage.processes import Process
+from tidemill.storage.sealed import seal, unseal
 
 __all__ = [
     "Attempt",
@@ -27,8 +29,10 @@ __all__ = [
     "clear_attempts",
     "commit_part",
     "committed",
+    "discard_markers",
     "end_attempt",
     "find_unlisted",
+    "recorded",
 ]
 
 Content = bytes  # the type, by a name that Marker.bytes does not shadow
@@ -55,16 +59,17 @@ class Marker:
     input_rows: int = 0  # that the part was made from, before any policy dropped some
     kept: str = ""  # digest of the published rows that were taken over, if any
     coverage: str = ""  # path below the layout's state: values per id and kind, of an interval
+    coverage_checksum: str = ""  # of that file; "": written by an older version
 
     def to_json(self) -> Content:
         """The marker as its file holds it."""
-        return json.dumps(asdict(self), separators=(",", ":")).encode()
+        return seal(asdict(self))
 
     @classmethod
     def from_json(cls, data: Content) -> Self:
         """Read back what :meth:`to_json` wrote; ``ValueError`` if it is damaged."""
         try:
-            return cls.from_values(json.loads(data))
+            return cls.from_values(unseal(data))
         except (TypeError, KeyError) as error:
             raise ValueError(f"not a commit marker: {data[:80]!r}") from error
 
@@ -131,14 +136,21 @@ def committed(layout: KeyLayout, indices: Iterable[int] | None = None) -> dict[i
     indices
         Only these parts; all by default.
     """
+    found = recorded(layout, indices)
+    if not found:
+        return {}
+    sizes = {entry.path: entry.size for entry in layout.data.folder()[0]}
+    return {index: one for index, one in found.items() if sizes.get(one.path) == one.bytes}
+
+
+def recorded(layout: KeyLayout, indices: Iterable[int] | None = None) -> dict[int, Marker]:
+    """As :func:`committed`, whatever became of the files."""
     paths = _latest(layout, None if indices is None else frozenset(indices))
     if not paths:
         return {}
-    sizes = {entry.path: entry.size for entry in layout.data.folder()[0]}
     with ThreadPoolExecutor(min(_READERS, len(paths)), "tidemill-markers") as pool:
         markers = list(pool.map(lambda path: _read(layout, path), paths))
-    found = (marker for marker in markers if marker is not None)
-    return {marker.index: marker for marker in found if sizes.get(marker.path) == marker.bytes}
+    return {marker.index: marker for marker in markers if marker is not None}
 
 
 def find_unlisted(layout: KeyLayout, indices: Iterable[int]) -> dict[int, Marker]:
@@ -151,6 +163,15 @@ def find_unlisted(layout: KeyLayout, indices: Iterable[int]) -> dict[int, Marker
         if marker is not None and file_matches_marker(layout, marker):
             found[index] = marker
     return found
+
+
+def discard_markers(layout: KeyLayout, indices: Iterable[int]) -> None:
+    """Delete the markers of some parts, which then are missing; only the lease's owner may."""
+    gone = frozenset(indices)
+    for entry in layout.state.list(layout.markers):
+        name = indexed(entry.path)
+        if name is not None and name[0] in gone:
+            layout.state.delete(entry.path)
 
 
 def _latest(layout: KeyLayout, wanted: frozenset[int] | None) -> list[str]:

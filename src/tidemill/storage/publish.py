@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from tidemill.model.ids import id_fields
 from tidemill.storage.delta import Commit, commit_files
 from tidemill.storage.layout import KeyLayout, SinkLayout
 from tidemill.storage.markers import Marker
+from tidemill.storage.sealed import seal, unseal
 from tidemill.storage.single_file import write_file
 
 __all__ = [
@@ -41,13 +41,13 @@ class Published:
 
     def to_json(self) -> bytes:
         """The pointer as its file holds it."""
-        return json.dumps(asdict(self)).encode()
+        return seal(asdict(self))
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Read back what :meth:`to_json` wrote; ``ValueError`` if it is damaged."""
         try:
-            return cls(**json.loads(data))
+            return cls(**unseal(data))
         except TypeError as error:
             raise ValueError(f"not a pointer: {data[:80]!r}") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 
@@ -17,6 +16,7 @@ from tidemill.model.interval import start_of_name
 from tidemill.storage.delta import INTERVAL, open_table, table_files
 from tidemill.storage.interval_choice import IntervalChoice, choose_intervals, zone_of_table
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.sealed import unseal
 from tidemill.storage.tables import aligned, open_whole, read_each, read_parquet, read_parquets
 
 __all__ = ["read_matrix", "read_rows"]
@@ -184,9 +184,14 @@ def _read_csv(layout: SinkLayout, file: pa.NativeFile) -> pa.Table:
 def _recorded_id_types(layout: SinkLayout) -> list[pa.DataType]:
     """The types of the id columns; empty if they are not recorded."""
     try:
-        found: str | list[str] = json.loads(layout.state.read(layout.published))["id_type"]
-    except (FileNotFoundError, ValueError, KeyError):
+        found: str | list[str] = unseal(layout.state.read(layout.published))["id_type"]
+    except FileNotFoundError:
         return []
+    except (ValueError, KeyError) as error:
+        raise SinkError(
+            f"{layout.state.url_of(layout.published)} is damaged, which holds the types of the ids "
+            f"in {layout.url}: run tidemill extract again with the same arguments"
+        ) from error
     utc = pa.timestamp("us", "UTC")
     texts = [found] if isinstance(found, str) else found
     return [utc if text == str(utc) else pa.type_for_alias(text) for text in texts]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from typing import Any, Self
 from tidemill.model.series import Quarantined
 from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.sealed import seal, unseal
 from tidemill.storage.stores import Store
 
 __all__ = ["CASES", "RunRecord", "cpu_features", "history", "read_record", "write_record"]
@@ -108,8 +108,7 @@ def write_record(layout: SinkLayout, record: RunRecord) -> None:
     >>> [(record.run_id, record.state) for record in history(layout)]
     [('b', 'failed'), ('a', 'running')]
     """
-    text = json.dumps(record.to_json(), separators=(",", ":"))
-    layout.records.write(record.path, text.encode())
+    layout.records.write(record.path, seal(record.to_json()))
     layout.records.sync(record.path)
 
 
@@ -135,7 +134,7 @@ def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:
 def _read(store: Store, path: str) -> RunRecord | None:
     """A record; None, with a warning that names the file, if it is damaged."""
     try:
-        return RunRecord.from_json(json.loads(store.read(path)))
+        return RunRecord.from_json(unseal(store.read(path)))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError):

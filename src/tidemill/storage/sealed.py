@@ -35,7 +35,7 @@ def seal(values: Mapping[str, Any]) -> bytes:
     return _text({**values, SEAL: _checksum(values)}).encode()
 
 
-def unseal(data: bytes) -> dict[str, Any]:
+def unseal(data: str | bytes) -> dict[str, Any]:
     """The values that :func:`seal` wrote; ``ValueError`` if they are damaged or were edited."""
     values = json.loads(data)
     if not isinstance(values, dict):

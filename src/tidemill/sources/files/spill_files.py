@@ -27,6 +27,7 @@ import pyarrow as pa
 from tidemill.errors import ResourceError
 from tidemill.model.plan import GroupSpan, Part, Plan
 from tidemill.model.source import Source
+from tidemill.storage.sealed import seal, unseal
 from tidemill.storage.stores import Store
 
 __all__ = [
@@ -64,6 +65,7 @@ class SpillMarker:
     rows: int
     bytes: int
     seconds: float
+    checksum: str = ""  # SHA-256 of the file; "": written by an older version
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class SpillFolder:
 
     def mark(self, marker: SpillMarker) -> SpillMarker:
         """Create the marker; if another attempt came first, delete this file, return its marker."""
-        content = json.dumps(asdict(marker)).encode()
+        content = seal(asdict(marker))
         n = 0
         while not self.store.create(self.marker_path(marker.task, n), content):
             try:
@@ -133,9 +135,9 @@ class SpillFolder:
         return f"{task:05d}-{n}.json" if n else f"{task:05d}.json"
 
     def _read_marker(self, task: int, n: int) -> SpillMarker | None:
-        """A marker, or None if it is damaged (a power failure)."""
+        """A marker, or None if it is damaged (a power failure, an editor)."""
         try:
-            return SpillMarker(**json.loads(self.store.read(self.marker_path(task, n))))
+            return SpillMarker(**unseal(self.store.read(self.marker_path(task, n))))
         except (ValueError, TypeError):
             return None
 
