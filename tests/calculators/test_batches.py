@@ -93,7 +93,7 @@ def test_a_checkpoint_may_stop_the_work(batch):
 
 
 def test_the_prediction_of_a_tile_is_the_sum_of_its_rows(batch):
-    calculator = MatrixCalculator({"x": [("mean", {}), ("maximum", {})], "none": [("mean", {})]})
+    calculator = MatrixCalculator({"a": [("mean", {}), ("maximum", {})], "none": [("mean", {})]})
     rows = [calculator.predict(batch, at, at + 1) for at in range(3)]
     assert min(rows) > 0
     assert calculator.predict(batch, 0, 3) == pytest.approx(sum(rows))
