@@ -25,7 +25,8 @@ def partition_on_workers(run: dict[str, Any], cluster: str) -> dict[str, Any]:
     """
     client = current_client(cluster_in_use(cluster))
     with engine_logs():
-        return partition_run(Run(**run), map_on_workers(client))
+        address = Run(**run)
+        return partition_run(address, map_on_workers(client, address.stall_seconds))
 
 
 partition = as_task(partition_on_workers, "partition")

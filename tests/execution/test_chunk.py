@@ -11,7 +11,7 @@ import pytest
 from tidemill.calculators.custom import import_modules
 from tidemill.errors import DataError, LeaseLostError, SourceError
 from tidemill.execution.chunk import run_chunk
-from tidemill.storage.markers import attempts, begin_attempt, committed
+from tidemill.storage.markers import attempts, begin_attempt, committed, suspect_next
 
 from ..support.inputs import make_input, write_input
 from ..support.jobs import opened
@@ -56,10 +56,21 @@ def test_of_two_attempts_on_one_part_one_wins(job, probe):
     assert files == [committed(job.run.key)[2].path]
 
 
-def test_the_mark_of_a_live_process_is_no_suspicion(job, probe):
+def test_a_mark_of_the_same_process_is_no_suspicion(job, probe):
     begin_attempt(job.run.key, 1, generation=job.run.generation, run_id="other")
     run_chunk(job.run, [1])
     assert probe.processes == {os.getpid()}
+
+
+def test_a_part_that_cost_its_workers_before_they_left_a_mark_is_isolated(job, probe):
+    run_chunk(job.run, [0])
+    assert [suspect_next(job.run.key, [0, 1], "lost") for _ in range(2)] == [1, 1]
+    assert len(attempts(job.run.key)) == 1
+    run_chunk(job.run, [0, 1])
+    assert dict(probe.counts) == {0: 1, 1: 1}
+    assert len(probe.processes - {os.getpid()}) == 1
+    assert attempts(job.run.key) == []
+    assert suspect_next(job.run.key, [0, 1], "lost") is None
 
 
 def test_a_lost_lease_stops_the_chunk_before_the_next_part(job, probe):

@@ -12,7 +12,7 @@ import pytest
 from tidemill.errors import ArgumentError, ClusterError, UnfitWorkerError
 from tidemill.flows.extract import extract
 from tidemill.orchestration import cluster as clusters
-from tidemill.orchestration import dispatch, steps
+from tidemill.orchestration import dispatch, steps, worker_watch, workers
 
 from ..support import programs
 from ..support.inputs import make_input
@@ -84,7 +84,7 @@ def test_a_later_run_does_not_meet_the_checks_of_an_earlier_one(run, sink):
 
 def test_no_worker_is_an_error_after_a_while(scheduler, run, monkeypatch, sink):
     monkeypatch.setattr(
-        steps, "wait_for_workers", lambda client: clusters.wait_for_workers(client, 1.0)
+        steps, "wait_for_workers", lambda client: workers.wait_for_workers(client, 1.0)
     )
     with pytest.raises(
         ClusterError, match=f"no worker for 1 s; start one with: dask worker {scheduler}"
@@ -94,7 +94,7 @@ def test_no_worker_is_an_error_after_a_while(scheduler, run, monkeypatch, sink):
 
 
 def test_workers_that_go_away_in_mid_run_are_an_error(scheduler, run, probe, monkeypatch, sink):
-    monkeypatch.setattr(dispatch, "NO_WORKER_SECONDS", 3.0)
+    monkeypatch.setattr(worker_watch, "NO_WORKER_SECONDS", 3.0)
     probe.tell(1, "wait go")
     with ThreadPoolExecutor(1) as pool:
         with programs.worker(scheduler, nanny=False):
@@ -109,7 +109,7 @@ def test_workers_that_go_away_in_mid_run_are_an_error(scheduler, run, probe, mon
 
 def test_a_worker_that_dies_with_a_result_is_not_waited_for(scheduler, run, monkeypatch, sink):
     """Dask's client waits for the result to be made again, for as long as there is no worker."""
-    monkeypatch.setattr(dispatch, "NO_WORKER_SECONDS", 3.0)
+    monkeypatch.setattr(worker_watch, "NO_WORKER_SECONDS", 3.0)
     monkeypatch.setattr(dispatch, "GATHER_SECONDS", 1.0)
     gather = dispatch._gather
     with programs.worker(scheduler, nanny=False) as worker:

@@ -134,11 +134,18 @@ def session_members(session: int) -> list[psutil.Process]:
 
 
 @contextmanager
-def scheduler() -> Iterator[str]:
-    """A ``dask scheduler`` on a free port; its address."""
+def scheduler_program() -> Iterator[tuple[Program, str]]:
+    """A ``dask scheduler`` on a free port, and its address."""
     command = [BIN / "dask", "scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard"]
     with program(command) as started:
-        yield started.says(r"Scheduler at:\s+(tcp://\S+)")[1]
+        yield started, started.says(r"Scheduler at:\s+(tcp://\S+)")[1]
+
+
+@contextmanager
+def scheduler() -> Iterator[str]:
+    """The address of a ``dask scheduler`` on a free port."""
+    with scheduler_program() as (_, address):
+        yield address
 
 
 @contextmanager

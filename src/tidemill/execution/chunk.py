@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.execution.kernels import load_kernels
 from tidemill.execution.part_watch import Hang, watched
 from tidemill.execution.plans import load_plan
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
 from tidemill.sources.files.fingerprint import check_part_unchanged
@@ -40,11 +40,12 @@ from tidemill.storage.markers import (
     end_attempt,
 )
 from tidemill.storage.part_writer import PartWriter
+from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 
 __all__ = ["ChunkResult", "run_chunk"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 
 class TileObserver(Protocol):
@@ -169,13 +170,12 @@ class _Work:
 
 
 def _suspects(run: Run, index: int) -> list[Attempt]:
-    """Attempts on a part that are not known to be alive.
+    """Attempts on a part that other processes left behind.
 
-    Those of another host cannot be checked. Isolating an innocent part costs seconds; not isolating
-    a poison costs another worker.
+    A part is given to two of them only if the first died, or gave no sign of life. Isolating an
+    innocent part costs seconds; not isolating a poison costs another worker.
     """
-    found = attempts(run.key, [index])
-    return [one for one in found if not (one.process.is_here and one.process.is_alive)]
+    return [one for one in attempts(run.key, [index]) if one.process != Process.current()]
 
 
 def clear_attempts_of_stopped(run: Run) -> None:

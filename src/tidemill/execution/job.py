@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.plans import already_published, missing_of_plan, record_plan
 from tidemill.execution.records import write_failure
 from tidemill.execution.resources import check_room
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.progress import Progress, emit
 from tidemill.planning.prepare import prepare, warning_of
@@ -37,7 +37,7 @@ from tidemill.storage.run_address import Run
 
 __all__ = ["Job", "stop_jobs", "stop_workers", "wait_to_publish"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 _OPEN: dict[str, Job] = {}  # run id -> job of this process
 
@@ -119,6 +119,7 @@ class Job:
                 interval=interval,
                 interval_label=request.interval.label if request.interval else "",
                 series_seconds=request.series_seconds,
+                stall_seconds=request.stall_seconds,
                 reason=request.reason,
             )
             sweep(run)

@@ -12,7 +12,6 @@ life, and ends the process; what it had in work is isolated by whoever takes it 
 from __future__ import annotations
 
 import contextvars
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -20,10 +19,11 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from tidemill.execution.guard import sign_of_life
+from tidemill.model.logs import engine_log
 
 __all__ = ["Hang", "TilesInWork", "series_limit", "watched"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Seconds without progress that are suspect whatever was predicted.
 LEAST_SECONDS = 300.0
@@ -189,6 +189,7 @@ def watched(
     """
     tiles = TilesInWork(seconds)
     calculation = _Calculation(work, discard, tiles)
+    _signs.give(name, tiles)  # before: the first series may keep the lock at once
     calculation.start()
     told: float | None = None
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -11,6 +10,7 @@ from threading import RLock
 
 from tidemill.calculators.custom import import_modules
 from tidemill.errors import SinkError, TidemillError
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.source import Source
 from tidemill.planning.plan_json import modules_of_plan, plan_from_json, plan_to_json
@@ -30,7 +30,7 @@ __all__ = [
     "record_plan",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Plans that a process keeps.
 REMEMBERED = 4

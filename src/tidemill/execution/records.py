@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Any
 
 from tidemill.execution.acceptance import Acceptance
 from tidemill.execution.plans import input_name
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
 from tidemill.sources.files.cautions import caution_of
@@ -46,7 +46,7 @@ __all__ = [
     "write_failure",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from tidemill.execution.records import (
 )
 from tidemill.execution.verify import check_parts, check_rows, discard_parts_on_mismatch
 from tidemill.model.digests import RowSum, content_digest
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.sources.files.open import check_unchanged
 from tidemill.storage.intervals import (
@@ -44,7 +44,7 @@ from tidemill.storage.run_address import Run
 
 __all__ = ["reduce"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Seconds to wait while other intervals are published.
 PUBLISH_SECONDS = 600.0

@@ -1,4 +1,4 @@
-"""Where chunks run: parse the ``cluster`` argument, and look over workers before any work.
+"""Where chunks run: parse the ``cluster`` argument.
 
 ======================  =======================================================================
 ``none``                this process, without Dask and without Prefect task runs
@@ -11,37 +11,29 @@ a YAML or JSON file     keywords of prefect_dask.DaskTaskRunner, as they are
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import socket
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tidemill.errors import ArgumentError, ClusterError, UnfitWorkerError, shorten
+from tidemill.errors import ArgumentError, ClusterError, shorten
 from tidemill.model.documents import parse_json, parse_yaml, read_document
+from tidemill.model.logs import engine_log
 from tidemill.orchestration.certificates import shake_hands
 
-if TYPE_CHECKING:
-    from distributed import Client, Worker
-
 __all__ = [
-    "NO_WORKER_SECONDS",
     "ClusterSpec",
     "check_scheduler",
-    "count_threads",
-    "fit_workers",
     "parse_cluster",
     "unreachable",
-    "wait_for_workers",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: A cluster without any worker for this long is an error, at the start and in mid-run.
 NO_WORKER_SECONDS = 60.0
@@ -63,9 +55,6 @@ _REMEDY = (
     "use none, threads[:N], processes[:N], tcp://host:port, tls://host:port "
     "or the path of a cluster file"
 )
-
-#: What one worker reports: {"problems": [...], "may_pass": ..., "threads": n, ...}.
-Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,133 +201,3 @@ def unreachable(spec: ClusterSpec, error: BaseException) -> ClusterError:
         f"cluster={spec.text!r}: the scheduler cannot be reached ({error}); "
         "check the address and that `dask scheduler` runs there"
     )
-
-
-def count_threads(client: Client) -> int:
-    """Threads of all workers; ``scheduler_info()`` lists at most five of them."""
-    return sum(client.nthreads().values())
-
-
-def wait_for_workers(client: Client, seconds: float = NO_WORKER_SECONDS) -> int:
-    """Wait until the cluster has a worker; its threads.
-
-    Raises
-    ------
-    ClusterError
-        If none appears within ``seconds``.
-    """
-    deadline = time.monotonic() + seconds
-    while not (threads := count_threads(client)):
-        if time.monotonic() > deadline:
-            address = client.scheduler.address if client.scheduler else "?"
-            raise ClusterError(
-                f"the scheduler at {address} has no worker for {seconds:.0f} s; "
-                f"start one with: dask worker {address}"
-            )
-        time.sleep(0.2)
-    return threads
-
-
-@contextmanager
-def fit_workers(
-    client: Client, check: Callable[[], Report], name: str, seconds: float = 600.0
-) -> Iterator[dict[str, Report]]:
-    """Run ``check`` once on every worker; reports by address.
-
-    While this context lasts, workers that join run it too, and are closed if it finds a problem.
-
-    Parameters
-    ----------
-    client : of the cluster
-    check : reports what is wrong on the worker that it runs on, as ``{"problems": [...]}``
-    name : distinguishes the checks of several runs on one scheduler
-    seconds : for all workers to answer
-
-    Raises
-    ------
-    ClusterError
-        If a worker reports problems (all are named), or one does not answer in time;
-        ``UnfitWorkerError`` where a retry would find the same problems.
-    """
-    reports = _check_all(client, check, name, seconds)
-    # The scheduler forgets this with the client: a flow that is killed leaves no check behind.
-    key = f"{name}-lives"
-    token = client.submit(os.getpid, key=key, pure=False)
-    client.register_plugin(_plugin(check, frozenset(reports), key), name=name)
-    try:
-        yield reports
-    finally:
-        token.release()
-        try:
-            client.unregister_worker_plugin(name)
-        except Exception as error:  # noqa: BLE001  the scheduler may be gone; the check is harmless
-            log.debug("the check of joining workers could not be removed: %s", error)
-
-
-def _check_all(
-    client: Client, check: Callable[[], Report], name: str, seconds: float
-) -> dict[str, Report]:
-    deadline = time.monotonic() + seconds
-    futures = {
-        address: client.submit(check, workers=[address], pure=False, key=f"{name}-{address}")
-        for address in client.nthreads()
-    }
-    reports = {
-        address: _result(address, future, deadline - time.monotonic())
-        for address, future in futures.items()
-    }
-    problems = [
-        f"worker {address}: {problem}"
-        for address, report in reports.items()
-        for problem in report["problems"]
-    ]
-    if problems:
-        may_pass = all(
-            report.get("may_pass", False) for report in reports.values() if report["problems"]
-        )
-        error = ClusterError if may_pass else UnfitWorkerError
-        raise error("the cluster cannot carry out this run: " + shorten(problems))
-    return reports
-
-
-def _result(address: str, future: Any, seconds: float) -> Report:
-    try:
-        report: Report = future.result(timeout=max(seconds, 1.0))
-    except TimeoutError as error:
-        raise ClusterError(
-            f"worker {address} did not answer the preflight check; restart it"
-        ) from error
-    except Exception as error:
-        raise ClusterError(
-            f"worker {address} could not run the preflight check: {type(error).__name__}: {error}; "
-            "install the same version of tidemill there"
-        ) from error
-    return report
-
-
-def _plugin(check: Callable[[], Report], known: frozenset[str], token: str) -> Any:
-    import asyncio
-
-    from distributed import Status, WorkerPlugin
-
-    from tidemill.execution.resources import set_worker_memory
-
-    class Preflight(WorkerPlugin):
-        """Checks a worker that joins while a run is under way."""
-
-        async def setup(self, worker: Worker) -> None:
-            set_worker_memory(worker.memory_manager.memory_limit)
-            if worker.address in known or not await self.is_wanted(worker):
-                return
-            report = await asyncio.to_thread(check)
-            if report["problems"]:
-                # An error raised here would only be logged, and the worker would get chunks.
-                worker.status = Status.paused
-                reason = f"it is not fit for a run: {shorten(report['problems'])}"
-                worker.loop.add_callback(worker.close, nanny=True, reason=reason)
-
-        async def is_wanted(self, worker: Worker) -> bool:
-            status = await worker.scheduler.get_task_status(keys=[token])
-            return status[token] is not None
-
-    return Preflight()

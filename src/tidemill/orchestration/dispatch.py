@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 import time
@@ -15,12 +14,14 @@ import distributed
 from prefect.client.schemas.objects import State
 
 from tidemill.errors import ClusterError, InputError
-from tidemill.orchestration.cluster import NO_WORKER_SECONDS, count_threads
+from tidemill.model.logs import engine_log
+from tidemill.orchestration.scheduler_calls import quietly, within
+from tidemill.orchestration.worker_watch import STALL_SECONDS, WorkerWatch
 from tidemill.storage.transient import is_transient
 
 __all__ = ["OTHER_TASK_RUNS", "map_on_workers", "run_chunks"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Submissions of one chunk whose task run was lost with its worker.
 SUBMISSIONS = 4
@@ -30,9 +31,10 @@ OTHER_TASK_RUNS = 3  # calculate_chunk_size, partition and reduce
 #: Seconds for a result to arrive. If its worker died, Dask's client would wait for it to be
 #: calculated again, for as long as there is no worker.
 GATHER_SECONDS = 10.0
-#: Seconds between two checks of the chunks, and of the number of workers.
+#: Seconds between two checks of the chunks.
 POLL_SECONDS = 0.05
-WORKERS_SECONDS = 2.0
+#: For calls of Dask's client that have no limit of their own.
+CALL_SECONDS = 10.0
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 _SETTLED = frozenset({"finished", "error", "cancelled", "lost"})
 
@@ -45,12 +47,18 @@ class _Chunk:
     submissions: int = 0
     causes: list[str] = field(default_factory=list)
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether several workers were lost with it: Dask itself starts a task on four of them."""
+        return len(self.causes) > 1 or any(one.startswith("KilledWorker") for one in self.causes)
+
 
 def run_chunks(
     chunks: Sequence[Sequence[int]],
     submit: Callable[[list[int]], Any],
-    client: distributed.Client,
+    watch: WorkerWatch,
     on_wait: Callable[[], None],
+    on_loss: Callable[[list[int]], object],
 ) -> int:
     """Submit all chunks and wait for them.
 
@@ -61,8 +69,9 @@ def run_chunks(
     ----------
     chunks : part indexes of each chunk
     submit : submits one chunk; a ``PrefectDaskFuture``
-    client : the client that the futures belong to
+    watch : of the workers of the client that the futures belong to
     on_wait : called about twice a second (progress)
+    on_loss : called with the parts of a chunk that took several workers with it
 
     Returns
     -------
@@ -72,41 +81,60 @@ def run_chunks(
     Raises
     ------
     ClusterError
-        If there is no worker for 60 s, or a chunk was lost too often.
+        If there is no live worker or scheduler any more, or a chunk was lost too often.
     Exception
         The first error of a chunk.
     """
     waiting: dict[Any, _Chunk] = {}
     task_runs = 0
+
+    def submit_chunk(chunk: _Chunk) -> None:
+        nonlocal task_runs
+        with _interrupt_afterwards():
+            waiting[submit(list(chunk.parts))] = chunk
+        task_runs += 1
+
+    def look() -> None:
+        watch.look()
+        on_wait()
+
     try:
-        for parts in chunks:
-            with _interrupt_afterwards():
-                waiting[submit(list(parts))] = _Chunk(list(parts), 1)
-            task_runs += 1
-            on_wait()
-        workers = _WorkerWatch(client)
-        while waiting:
-            workers.look()
-            on_wait()
-            for future in [one for one in waiting if _dask(one).status in _SETTLED]:
-                chunk = waiting.pop(future)
-                try:
-                    cause = _settle(_dask(future))
-                except _NotGatheredError:
-                    waiting[future] = chunk
-                    continue
-                if cause is None:
-                    continue
-                log.warning("a chunk of %d parts was lost: %s", len(chunk.parts), cause)
-                again = _resubmission(chunk, cause, task_runs)
-                with _interrupt_afterwards():
-                    waiting[submit(chunk.parts)] = again
-                task_runs += 1
-            time.sleep(POLL_SECONDS)
+        with watch.explaining():
+            for parts in chunks:
+                submit_chunk(_Chunk(list(parts), 1))
+                look()
+            while waiting:
+                look()
+                for lost, cause in _settle_all(waiting, watch):
+                    again = _resubmission(lost, cause, task_runs)
+                    if again.is_suspect:
+                        on_loss(lost.parts)
+                    submit_chunk(again)
+                time.sleep(POLL_SECONDS)
     finally:
-        for future in waiting:
-            _dask(future).cancel()
+        quietly(CALL_SECONDS, _cancel, [_dask(future) for future in waiting])
     return task_runs
+
+
+def _settle_all(waiting: dict[Any, _Chunk], watch: WorkerWatch) -> Iterator[tuple[_Chunk, str]]:
+    """Take what is settled out of ``waiting``; lost chunks, with the cause."""
+    if watch.is_reconnecting:  # all futures count as cancelled until that has succeeded
+        return
+    for future in [one for one in waiting if _dask(one).status in _SETTLED]:
+        chunk = waiting.pop(future)
+        try:
+            cause = _settle(_dask(future))
+        except _NotGatheredError:
+            waiting[future] = chunk
+            return  # its worker may be silent: look at once
+        if cause is not None:
+            log.warning("a chunk of %d parts was lost: %s", len(chunk.parts), cause)
+            yield chunk, cause
+
+
+def _cancel(futures: Sequence[distributed.Future[Any]]) -> None:
+    for future in futures:
+        future.cancel()
 
 
 @contextmanager
@@ -168,7 +196,7 @@ def _settle(future: distributed.Future[Any]) -> str | None:
         state.result(raise_on_failure=True)
         return None
     if future.status == "error":
-        error = future.exception()
+        error = future.exception(timeout=CALL_SECONDS)
         if isinstance(error, InputError):
             raise error
         return f"{type(error).__name__}: {error}"
@@ -186,30 +214,9 @@ def _resubmission(chunk: _Chunk, cause: str, task_runs: int) -> _Chunk:
     return _Chunk(chunk.parts, chunk.submissions + 1, causes)
 
 
-class _WorkerWatch:
-    """Notices when a cluster has had no worker for too long."""
-
-    def __init__(self, client: distributed.Client) -> None:
-        self._client = client
-        self._looked = self._seen = time.monotonic()
-
-    def look(self) -> None:
-        """Count the workers now and then; ``ClusterError`` after a minute without any."""
-        now = time.monotonic()
-        if now - self._looked < WORKERS_SECONDS:
-            return
-        self._looked = now
-        if count_threads(self._client):
-            self._seen = now
-        elif now - self._seen > NO_WORKER_SECONDS:
-            address = self._client.scheduler.address if self._client.scheduler else "?"
-            raise ClusterError(
-                f"the scheduler at {address} has had no worker for {NO_WORKER_SECONDS:.0f} s; "
-                f"start one with: dask worker {address}. Finished parts are kept"
-            )
-
-
-def map_on_workers(client: distributed.Client) -> Callable[..., list[Any]]:
+def map_on_workers(
+    client: distributed.Client, stall_seconds: float = STALL_SECONDS
+) -> Callable[..., list[Any]]:
     """A ``map`` that runs plain functions on the workers: 3 ms each against 300 ms a task run.
 
     The scheduler repeats what was lost with its worker. Errors that may pass are retried here, a
@@ -219,37 +226,45 @@ def map_on_workers(client: distributed.Client) -> Callable[..., list[Any]]:
     def run_all(function: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
         futures = client.map(function, items, pure=False)
         try:
-            results = _wait_for_all(client, futures)
+            watch = WorkerWatch(client, stall_seconds)
+            with watch.explaining():
+                results = _wait_for_all(watch, futures)
             return [results[future] for future in futures]
         finally:
-            client.cancel(futures)
+            quietly(CALL_SECONDS, client.cancel, futures)
 
     return run_all
 
 
-def _wait_for_all(client: distributed.Client, futures: Sequence[Any]) -> dict[Any, Any]:
+def _wait_for_all(watch: WorkerWatch, futures: Sequence[Any]) -> dict[Any, Any]:
     waiting = dict.fromkeys(futures, 1)  # future -> submissions
     results: dict[Any, Any] = {}
-    workers = _WorkerWatch(client)
     while waiting:
-        workers.look()
+        watch.look()
         for future in [one for one in waiting if one.status in _SETTLED]:
+            if watch.is_reconnecting:
+                break
             submissions = waiting.pop(future)
             if future.status == "finished":
                 try:
                     results[future] = _gather(future)
                 except _NotGatheredError:
                     waiting[future] = submissions
+                    break  # its worker may be silent: look at once
                 continue
-            error = future.exception() if future.status == "error" else None
+            error = _error_of(future)
             if error is not None and not is_transient(error):
                 raise _lost_worker(error) if isinstance(error, distributed.KilledWorker) else error
             if submissions >= SUBMISSIONS:
                 raise error or ClusterError(f"the partition step's task was {future.status}")
-            future.retry()
+            within(CALL_SECONDS, future.retry)
             waiting[future] = submissions + 1
         time.sleep(POLL_SECONDS)
     return results
+
+
+def _error_of(future: distributed.Future[Any]) -> BaseException | None:
+    return future.exception(timeout=CALL_SECONDS) if future.status == "error" else None
 
 
 def _lost_worker(error: BaseException) -> ClusterError:

@@ -58,6 +58,7 @@ def backfill(
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "quarantine",
+    stall_seconds: float = 60.0,
 ) -> dict[str, Any]:
     """See the flow ``backfill``."""
     raise NotImplementedError
@@ -96,6 +97,7 @@ def extract(
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "raise",
+    stall_seconds: float = 60.0,
 ) -> dict[str, Any]:
     """See the flow ``extract``."""
     raise NotImplementedError
@@ -148,6 +150,7 @@ def extract_interval(
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "quarantine",
+    stall_seconds: float = 60.0,
 ) -> dict[str, Any]:
     """See the flow ``extract-interval``."""
     raise NotImplementedError

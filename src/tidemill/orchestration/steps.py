@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,26 +19,22 @@ from tidemill.execution.kernels import announce_kernels
 from tidemill.execution.plans import load_plan
 from tidemill.execution.resources import check_memory
 from tidemill.execution.steps import PartsWatch
+from tidemill.model.logs import engine_log
 from tidemill.model.progress import Progress, emit
 from tidemill.model.versions import versions
-from tidemill.orchestration.cluster import (
-    NO_WORKER_SECONDS,
-    ClusterSpec,
-    cluster_in_use,
-    count_threads,
-    fit_workers,
-    unreachable,
-    wait_for_workers,
-)
+from tidemill.orchestration.cluster import ClusterSpec, cluster_in_use, unreachable
 from tidemill.orchestration.dispatch import OTHER_TASK_RUNS, run_chunks
 from tidemill.orchestration.preflight import WorkerCheck
 from tidemill.orchestration.server import api_url
+from tidemill.orchestration.worker_watch import NO_WORKER_SECONDS, WorkerWatch
+from tidemill.orchestration.workers import count_threads, fit_workers, wait_for_workers
+from tidemill.storage.markers import suspect_next
 from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 
 __all__ = ["Steps", "current_client"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 
 def current_client(spec: ClusterSpec) -> distributed.Client:
@@ -107,7 +102,7 @@ class Steps:
 
     run: Run
     spec: ClusterSpec
-    client: distributed.Client
+    watch: WorkerWatch  # of the workers
     threads: int
     seconds: dict[str, float] = field(default_factory=dict)
     task_runs: int = OTHER_TASK_RUNS  # those of chunks are added
@@ -131,8 +126,9 @@ class Steps:
             announce_kernels(address)
         url = None if spec.kind == "threads" else api_url()
         check = WorkerCheck(address, versions(), url, Process.current())
-        with fit_workers(client, check, f"tidemill-preflight-{address.run_id}") as reports:
-            steps = cls(address, spec, client, count_threads(client))
+        watch = WorkerWatch(client, address.stall_seconds)
+        with fit_workers(watch, check, f"tidemill-preflight-{address.run_id}") as reports:
+            steps = cls(address, spec, watch, count_threads(client))
             _warn_of_mixed_processors(reports)
             _check_hosts(client, address, reports)
             log.info(
@@ -163,7 +159,11 @@ class Steps:
         watch = PartsWatch(self.run)
         run = asdict(self.run)
         self.task_runs += run_chunks(
-            chunks, lambda parts: task.submit(run, parts), self.client, watch.look
+            chunks,
+            lambda parts: task.submit(run, parts),
+            self.watch,
+            watch.look,
+            lambda parts: suspect_next(self.run.key, parts, self.run.run_id),
         )
         watch.look(now=True)
 

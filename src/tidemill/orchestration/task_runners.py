@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +20,46 @@ from prefect_dask import DaskTaskRunner
 from tidemill.calculators.jit.own_folders import own_folder
 from tidemill.errors import ClusterError
 from tidemill.execution.guard import register_folder
+from tidemill.model.logs import engine_log
 from tidemill.orchestration.certificates import security_of
 from tidemill.orchestration.cluster import ClusterSpec, check_scheduler
+from tidemill.orchestration.scheduler_calls import within
 from tidemill.orchestration.server import api_url
 
 __all__ = ["one_api", "shared_cluster", "task_runner"]
+
+
+log = engine_log(__name__)
+
+#: Seconds for a client and a cluster to close, before its worker processes are killed.
+CLOSE_SECONDS = 15.0
+
+
+class BoundedTaskRunner(DaskTaskRunner):
+    """A ``DaskTaskRunner`` that closes in a bounded time, whatever hangs."""
+
+    def __exit__(self, *error: object) -> None:
+        """Close client and cluster; what goes wrong then is no error of the run."""
+        if self.performance_report_path:  # bound to this thread
+            super().__exit__(*error)
+            return
+        pids = _worker_processes(self._cluster)
+        try:
+            within(CLOSE_SECONDS, super().__exit__, *error)
+        except TimeoutError:
+            log.warning("the Dask cluster did not close within %.0f s", CLOSE_SECONDS)
+            for pid in pids:
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+        except Exception as failure:  # noqa: BLE001  such as a scheduler that is gone
+            log.debug("the Dask cluster did not close properly: %s", failure)
+
+
+def _worker_processes(cluster: Any) -> list[int]:
+    """Those of a cluster on this machine; empty for any other."""
+    workers = getattr(cluster, "workers", None)
+    found = [getattr(one, "pid", None) for one in workers.values()] if workers else []
+    return [pid for pid in found if isinstance(pid, int) and pid != os.getpid()]
 
 
 @contextmanager
@@ -92,7 +129,7 @@ def task_runner(spec: ClusterSpec, url: str) -> DaskTaskRunner:
     for group in ("cluster_kwargs", "client_kwargs"):  # Dask's clusters take no mapping
         if isinstance(security := keywords.get(group, {}).get("security"), Mapping):
             keywords[group] = {**keywords[group], "security": security_of(spec.text, security)}
-    return DaskTaskRunner(**keywords)
+    return BoundedTaskRunner(**keywords)
 
 
 def _refuse_ambient_client(spec: ClusterSpec) -> None:

@@ -139,14 +139,17 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "csv_null",
     ),
     "files": ("on_bad_file",),
+    # Added later: new groups come last, as flows are also called by position.
+    "silence": ("stall_seconds",),
 }
 
 _DATA = ("source", "sink", "id")
 _RUNNING = ("places", "workers", "parts")
 _READING = ("database", "times", "paths", "csv", "files")
+_LATER = ("silence",)
 EXTRACT = Door(
     "extract",
-    (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING, *_READING),
+    (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING, *_READING, *_LATER),
     defaults={"wait_for_sink": 0.0},
 )
 _OF_TABLES: dict[str, Any] = {
@@ -158,6 +161,7 @@ EXTRACT_INTERVAL = Door(
     (
         *_DATA, "time", "values", "features", "calendar", "latest", "again", "empty",
         "policies", "table", "cluster", "repeating", *_RUNNING, *_READING,
+        *_LATER,
     ),
     defaults=_OF_TABLES,
     helps={"sink": _TABLE_SINK},
@@ -167,6 +171,7 @@ BACKFILL = Door(
     (
         *_DATA, "time", "values", "features", "span", "calendar", "many", "again",
         "policies", "table", "cluster", "repeating", *_RUNNING, *_READING,
+        *_LATER,
     ),
     defaults=_OF_TABLES,
     helps={

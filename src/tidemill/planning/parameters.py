@@ -618,6 +618,15 @@ _TABLE = (
         None,
         short="Seconds after which a series counts as hung (300, or 20 times its prediction).",
     ),
+    FlowParameter(
+        "stall_seconds",
+        "Running",
+        (Form(float, {"minimum": 1}),),
+        "Seconds without a sign of life from a worker until its work is given to others, 1 or "
+        "more.",
+        60.0,
+        short="Seconds without a sign of life until a worker's work is given to others.",
+    ),
 )
 #: All parameters by name.
 PARAMETERS: Mapping[str, FlowParameter] = {parameter.name: parameter for parameter in _TABLE}

@@ -53,6 +53,7 @@ class Request:
     modules: tuple[str, ...] = ()
     part_bytes: int | None = None  # of input per part; None: by the size of the input
     series_seconds: float | None = None  # without progress until a series hangs; None: predicted
+    stall_seconds: float = 60.0  # without a sign of life from a worker until it is given up
     interval: Interval | None = None  # only the rows of its window count
     checks: Limits = field(default_factory=dict)  # of an interval
     examined: Source | None = None  # the input, if it is already opened and its window counted
@@ -131,6 +132,7 @@ def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) 
         modules=tuple(modules),
         part_bytes=values["part_bytes"],
         series_seconds=values["series_seconds"],
+        stall_seconds=values["stall_seconds"],
     )
     return _of_table(made, values) if "table" in door.groups else made
 

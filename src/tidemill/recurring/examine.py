@@ -7,13 +7,13 @@ they are in.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.model.interval import Interval
+from tidemill.model.logs import engine_log
 from tidemill.model.policies import OnSettingsChange
 from tidemill.model.source import Source
 from tidemill.planning.prepare import find_interval_files
@@ -33,7 +33,7 @@ from tidemill.storage.table_faults import read_with_faults
 
 __all__ = ["REMEDY", "Finding", "examine", "examine_all", "update_file_list"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 State = Literal["unchanged", "missing", "changed", "recalculated", "extended", "empty", "refused"]
 

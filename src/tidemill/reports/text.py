@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tidemill.errors import shorten
+from tidemill.errors import printable, shorten
 from tidemill.model.progress import Progress
 
 if TYPE_CHECKING:
@@ -97,7 +97,12 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         lines.append(("Note", summary["note"]))
     if "seconds_in_all" in summary:
         lines.append(("Seconds in all", seconds_text(summary["seconds_in_all"])))
-    return "\n".join(f"{title:<15} {text}" for title, text in lines)
+    return aligned(lines)
+
+
+def aligned(lines: Iterable[tuple[str, str]], width: int = 15) -> str:
+    """Titles and texts, a line each, whatever the texts hold."""
+    return "\n".join(f"{printable(title):<{width}} {printable(text)}" for title, text in lines)
 
 
 def _joined(seconds: Mapping[str, float]) -> str:
@@ -125,7 +130,7 @@ def _errors_text(errors: Sequence[Mapping[str, Any]]) -> str:
 def faults_text(faults: Mapping[str, str]) -> Iterator[str]:
     """What to say of intervals that a table does not show as their records say."""
     for label, fault in list(faults.items())[:FAULTS]:
-        yield f"Interval {label}: {fault}"
+        yield printable(f"Interval {label}: {fault}")
     if len(faults) > FAULTS:
         yield f"... and {len(faults) - FAULTS:,} more intervals"
     if faults:
@@ -135,8 +140,8 @@ def faults_text(faults: Mapping[str, str]) -> Iterator[str]:
 def history_text(sink: str, records: Sequence[RunRecord]) -> str:
     """The newest run record in full, then a line for every record."""
     newest = records[0]
-    lines = [f"{sink}: {len(records)} runs shown, newest first", ""]
-    lines += [f"{name:<20} {value}" for name, value in _record_lines(newest)]
+    lines = [f"{printable(sink)}: {len(records)} runs shown, newest first", ""]
+    lines += [aligned(_record_lines(newest), 20)]
     titles = f"{'started':<20} {'interval':<17} {'state':<10} {'rows':>10} {'columns':>8}  "
     lines += ["", f"{titles}{'parts':<58} digest"]
     lines += [_history_line(record) for record in records]
@@ -191,7 +196,7 @@ def _short(value: object) -> str:
 def _history_line(record: RunRecord) -> str:
     parts = ", ".join(f"{count} {name}" for name, count in record.parts.items())
     interval = record.interval_label or record.interval or "-"
-    return (
+    return printable(
         f"{record.started[:19]:<20} {interval:<17} {record.state:<10} "
         f"{record.rows:>10,} {record.columns:>8,}  {parts:<58} {record.digest[:16]}"
     )
@@ -220,7 +225,9 @@ def progress_bar(*, visible: bool = True) -> Iterator[Callable[[Progress], None]
         def listener(state: Progress) -> None:
             bar.update(task, description=state.step)
             if state.note:
-                bar.console.print(state.note, style="yellow", highlight=False, markup=False)
+                bar.console.print(
+                    printable(state.note), style="yellow", highlight=False, markup=False
+                )
             if state.parts_total:
                 done, total = state.parts_done, state.parts_total
                 bar.update(task, completed=done, total=total, rate=rate.text(state))
@@ -247,7 +254,10 @@ class _Rate:
 def costs_text(rows: Sequence[Cost], measured: str) -> str:
     """What was measured, and what each calculator costs, the most expensive first."""
     lines = [measured, "", f"{'calculator':<44} {'us per series':>13} {'share':>8}"]
-    lines += [f"{row.calculator:<44} {row.us_per_series:>13.2f} {row.share:>8.2%}" for row in rows]
+    lines += [
+        f"{printable(row.calculator):<44} {row.us_per_series:>13.2f} {row.share:>8.2%}"
+        for row in rows
+    ]
     shared = [row for row in rows if row.used_by]
     if shared:
         lines += ["", "Shared work is saved only once every calculator that uses it is dropped:"]

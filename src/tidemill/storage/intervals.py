@@ -7,13 +7,13 @@ and kind, lie in files of their own, which are read only when later intervals ar
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from tidemill.model.interval import Interval, interval_label, start_of_name
+from tidemill.model.logs import engine_log
 from tidemill.model.source import ColumnRoles, Source
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
@@ -36,7 +36,7 @@ __all__ = [
     "write_interval",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 _READERS = 8
 

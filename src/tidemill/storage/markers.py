@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -33,9 +33,11 @@ __all__ = [
     "end_attempt",
     "find_unlisted",
     "recorded",
+    "suspect_next",
 ]
 
 Content = bytes  # the type, by a name that Marker.bytes does not shadow
+NOBODY = Process("", 0, 0.0)  # stands for a process that is not known
 _READERS = 16  # threads that read markers; they wait for the network, not the processor
 
 
@@ -235,6 +237,27 @@ def begin_attempt(
     return attempt
 
 
+def suspect_next(layout: KeyLayout, indices: Sequence[int], run_id: str) -> int | None:
+    """Let the next of these parts, worked on in this order, be calculated in isolation.
+
+    For a part that took its workers with it before they could leave a mark.
+
+    Returns
+    -------
+    int | None
+        The part; None if all are committed.
+    """
+    done = committed(layout, indices)
+    left = [index for index in indices if index not in done]
+    if not left:
+        return None
+    index = left[0]
+    if not attempts(layout, [index]):
+        nobody = Attempt(layout.attempt(index), index, NOBODY, -1, run_id, time.time())
+        layout.state.write(nobody.path, json.dumps(asdict(nobody)).encode())
+    return index
+
+
 def end_attempt(layout: KeyLayout, attempt: Attempt) -> None:
     """Remove this process's mark, after the commit or after an ordinary error."""
     layout.state.delete(attempt.path)
@@ -254,8 +277,7 @@ def attempts(layout: KeyLayout, indices: Iterable[int] | None = None) -> list[At
         except FileNotFoundError:  # it ended after the listing
             continue
         except (ValueError, TypeError, KeyError):  # its writer died while writing it
-            nobody = Process("", 0, 0.0)
-            found.append(Attempt(entry.path, name[0], nobody, -1, "", entry.modified))
+            found.append(Attempt(entry.path, name[0], NOBODY, -1, "", entry.modified))
     return found
 
 

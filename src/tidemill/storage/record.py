@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from tidemill.model.logs import engine_log
 from tidemill.model.series import Quarantined
 from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.layout import SinkLayout
@@ -18,7 +18,7 @@ from tidemill.storage.stores import Store
 
 __all__ = ["CASES", "RunRecord", "cpu_features", "history", "read_record", "write_record"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Failed series, and quarantined ids, that a record lists; the others are only counted.
 CASES = 1000

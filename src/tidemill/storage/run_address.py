@@ -25,6 +25,7 @@ class Run:
     interval: str | None = None  # name of the interval that is calculated
     interval_label: str = ""  # the same for people
     series_seconds: float | None = None  # without progress until a series hangs; None: predicted
+    stall_seconds: float = 60.0  # without a sign of life from a worker until it is given up
     reason: str = ""  # why the interval is calculated, for the run record
 
     @property

@@ -1,0 +1,50 @@
+"""Workers are looked over before a run; those that fall silent are done without."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tidemill.errors import ClusterError
+from tidemill.orchestration import scheduler_calls
+from tidemill.orchestration.worker_watch import WorkerWatch
+from tidemill.orchestration.workers import count_threads, fit_workers, wait_for_workers
+
+from ..support.grounds import STALL, ground_of
+from ..support.waiting import until
+
+
+def test_a_worker_that_is_stopped_during_the_check_is_done_without(tmp_path, monkeypatch):
+    with (
+        ground_of(tmp_path, monkeypatch) as ground,
+        ground.worker() as silent,
+        ground.worker() as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        ground.hang(silent)
+        work = ground.function()
+
+        def check():
+            work(1)
+            return {"problems": [], "pid": os.getpid()}
+
+        def fit():
+            with fit_workers(WorkerWatch(ground.client, STALL), check, "trial") as reports:
+                return reports
+
+        assert wait_for_workers(ground.client) == count_threads(ground.client) == 2
+        run = pool.submit(fit)
+        until(lambda: ground.begun_by(silent) and ground.begun_by(other), 60, "checks", run)
+        os.kill(silent.pid, signal.SIGSTOP)
+        assert [report["pid"] for report in run.result(60).values()] == [other.pid]
+
+
+def test_a_scheduler_that_is_stopped_does_not_hold_up_the_start(tmp_path, monkeypatch):
+    with ground_of(tmp_path, monkeypatch) as ground:
+        monkeypatch.setattr(scheduler_calls, "ANSWER_SECONDS", 3.0)
+        os.kill(ground.scheduler.pid, signal.SIGSTOP)
+        with pytest.raises(ClusterError, match=r"scheduler at tcp://.* does not answer"):
+            wait_for_workers(ground.client)
