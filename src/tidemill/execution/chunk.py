@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -27,6 +27,7 @@ from tidemill.execution.plans import load_plan
 from tidemill.model.logs import engine_log
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
+from tidemill.planning.quarantine import made_with
 from tidemill.sources.files.fingerprint import check_part_unchanged
 from tidemill.sources.files.read import read_part
 from tidemill.storage.markers import (
@@ -130,7 +131,8 @@ class _Work:
                 written = self._watched(part)
             self.checkpoint()
             check_part_unchanged(self.plan.source, part)
-            marker = commit_part(key, Marker.from_values(written))
+            made = Marker.from_values(written)
+            marker = commit_part(key, replace(made, made_with=made_with()) if made.poison else made)
         clear_attempts(key, suspects)
         log.info(
             "part %d of %d: %d rows in %.2f s",

@@ -76,7 +76,7 @@ class Selection:
     def skipped(self, ids: pa.Array, position: int) -> list[Quarantined]:
         """The skipped ids of a batch whose first id is at ``position``, with the reasons."""
         return [
-            Quarantined(id_name(ids[at - position]), None, reason)
+            Quarantined(id_name(ids[at - position]), None, reason, is_poison=True)
             for at, reason in self.skip.items()
             if position <= at < position + len(ids)
         ]

@@ -20,6 +20,7 @@ from tidemill.execution.cleanup import sweep
 from tidemill.execution.guard import at_forced_end, guarded
 from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.plans import already_published, missing_of_plan, record_plan
+from tidemill.execution.quarantine import retry_poison
 from tidemill.execution.records import write_failure
 from tidemill.execution.resources import check_room
 from tidemill.model.logs import engine_log
@@ -125,6 +126,7 @@ class Job:
             sweep(run)
             plan = record_plan(run, plan)
             _compare_parts(run)
+            run = retry_poison(run, plan, asked=request.retry_quarantined)
             job = cls(request, run, lease, turn)
             _OPEN[run_id] = job
             try:

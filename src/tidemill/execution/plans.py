@@ -140,12 +140,12 @@ def _recorded_plan(key: KeyLayout) -> Plan | None:
 
 def missing_parts(run: Run) -> list[int]:
     """Indexes of parts without a commit marker; none if a file sink shows the result already."""
-    return missing_of_plan(run.layout, load_plan(run))
+    return missing_of_plan(run.layout, load_plan(run), again=run.again)
 
 
-def missing_of_plan(layout: SinkLayout, plan: Plan) -> list[int]:
+def missing_of_plan(layout: SinkLayout, plan: Plan, *, again: bool = False) -> list[int]:
     """As :func:`missing_parts`, before the plan is recorded."""
-    shown = last_published(layout)
+    shown = None if again else last_published(layout)
     if shown is not None and already_published(layout, plan.result_key, shown):
         return []
     done = committed(layout.key(plan.result_key))

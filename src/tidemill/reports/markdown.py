@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tidemill.errors import printable
-from tidemill.reports.text import seconds_text, slowest_calculators
+from tidemill.reports.text import ages_text, seconds_text, slowest_calculators
 
 __all__ = ["backfill_page", "escaped", "extraction_page", "href", "interval_page"]
 
@@ -245,8 +245,13 @@ def _parts_text(summary: Mapping[str, Any]) -> str:
     total = counts.pop("total")
     said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     return f"{total:,} part{'s' * (total != 1)}: {said}" + (
-        f"; {quarantined:,} ids quarantined" * bool(quarantined)
+        f"; {quarantined:,} ids quarantined{_ages(summary)}" * bool(quarantined)
     )
+
+
+def _ages(summary: Mapping[str, Any]) -> str:
+    ages = ages_text(summary)
+    return f" ({ages})" if ages else ""
 
 
 def _bad_files_section(report: Mapping[str, Any], heading: str = "###") -> Iterator[str]:
@@ -265,8 +270,10 @@ def _error_sections(summary: Mapping[str, Any]) -> Iterator[str]:
     rows = ((_code(e["calculator"]), e["kind"], e["count"], e["message"]) for e in errors)
     yield from _section("Errors", ("calculator", "kind", "cells", "message"), rows, len(errors))
     series = summary["quarantined"]
-    left_out = ((one["id"], one["kind"], one["reason"]) for one in series)
-    yield from _section("Quarantined", ("id", "kind", "reason"), left_out, len(series))
+    left_out = (
+        (one["id"], one["kind"], one["reason"], one.get("since", "")[:10]) for one in series
+    )
+    yield from _section("Quarantined", ("id", "kind", "reason", "since"), left_out, len(series))
 
 
 def _slowest_section(summary: Mapping[str, Any]) -> Iterator[str]:

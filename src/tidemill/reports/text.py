@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from tidemill.storage.record import RunRecord
 
 __all__ = [
+    "ages_text",
     "costs_text",
     "faults_text",
     "history_text",
     "progress_bar",
+    "quarantine_text",
     "summary_text",
 ]
 
@@ -88,7 +90,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         slowest = dict(slowest_calculators(summary["seconds_by_calculator"]))
         lines.insert(4, ("Slowest", _joined(slowest)))
     if summary["quarantined"]:
-        lines.append(("Quarantined", _quarantine_text(summary["quarantined"])))
+        lines.append(("Quarantined", quarantine_text(summary)))
     if summary.get("bad_files"):
         lines.append(("Left out", _left_out_text(summary["bad_files"])))
     if summary["errors"]:
@@ -109,8 +111,36 @@ def _joined(seconds: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {seconds_text(value)}" for name, value in seconds.items()) or "none"
 
 
-def _quarantine_text(found: Sequence[Mapping[str, Any]]) -> str:
-    return shorten(f"{one['id']} ({one['reason']})" for one in found)
+def quarantine_text(summary: Mapping[str, Any]) -> str:
+    """The quarantined ids of a summary or record, after how many there are since when.
+
+    Examples
+    --------
+    >>> found = [{"id": "7", "kind": None, "reason": "its process died"}]
+    >>> quarantine_text({"quarantined": found, "quarantined_since": {"2026-11-20": 1}})
+    '1 since 2026-11-20: 7 (its process died)'
+    """
+    named = _named(summary["quarantined"])
+    ages = ages_text(summary)
+    return f"{ages}: {named}" if ages else named
+
+
+def _named(quarantined: Sequence[Mapping[str, Any]], limit: int = 10) -> str:
+    return shorten((f"{one['id']} ({one['reason']})" for one in quarantined), limit)
+
+
+def ages_text(summary: Mapping[str, Any]) -> str:
+    """How many ids are quarantined since when; "" if that was not recorded.
+
+    Examples
+    --------
+    >>> ages_text({"quarantined_since": {"2026-11-20": 5, "new": 3}})
+    '5 since 2026-11-20, 3 new'
+    """
+    ages = summary.get("quarantined_since", {})
+    return ", ".join(
+        f"{count:,} {'' if day == 'new' else 'since '}{day}" for day, count in ages.items()
+    )
 
 
 def _left_out_text(files: Sequence[Mapping[str, str]]) -> str:
@@ -155,6 +185,10 @@ def _record_lines(record: RunRecord) -> Iterator[tuple[str, str]]:
             yield name, f"{len(value)} entries"
         elif name == "seconds_by_calculator":
             yield name, _joined(dict(slowest_calculators(value)))
+        elif name == "quarantined_since":
+            yield name, ages_text(raw) or "none"
+        elif name == "quarantined":
+            yield name, _named(value, 3) or "none"
         elif name == "acceptance":
             yield name, _acceptance_text(value)
         elif isinstance(value, Mapping):
