@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tidemill.calculators.costs import predict
-from tidemill.calculators.program import Program
+from tidemill.calculators.program import Checkpoint, Program
 from tidemill.calculators.recipe import Recipe
 from tidemill.model.aliases import Features, Floats, Index
 from tidemill.model.feature_names import check_kinds
@@ -29,8 +29,6 @@ __all__ = ["CASES_KEPT", "ErrorTable", "MatrixCalculator"]
 TILE_BYTES = 32 * 2**20
 #: Failures kept one by one; beyond that they are only counted.
 CASES_KEPT = 1_000
-
-Checkpoint = Callable[[], None]
 
 
 @dataclass(slots=True)

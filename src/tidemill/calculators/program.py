@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "Program", "to_compile", "warmup"]
 
 
-Checkpoint = Callable[[], None] | None
+Checkpoint = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Program:
         return self.recipe.needs_times
 
     def calculate(
-        self, block: SeriesBlock, out: Floats, checkpoint: Checkpoint = None
+        self, block: SeriesBlock, out: Floats, checkpoint: Checkpoint | None = None
     ) -> list[Failure]:
         """Fill ``out``, float64[k, len(columns)], for the k series of a block of any size.
 
@@ -163,7 +163,7 @@ class Program:
             )
 
     def _calculate_cut(
-        self, block: SeriesBlock, out: Floats, rows: slice | Index, checkpoint: Checkpoint
+        self, block: SeriesBlock, out: Floats, rows: slice | Index, checkpoint: Checkpoint | None
     ) -> list[Failure]:
         """Fill some rows of ``out`` with a block that stays in a core's cache."""
         in_place = isinstance(rows, slice) and out.flags.c_contiguous
@@ -182,7 +182,7 @@ class Program:
         block: SeriesBlock,
         out: Floats,
         steps: Sequence[KernelStep],
-        checkpoint: Checkpoint = None,
+        checkpoint: Checkpoint | None = None,
     ) -> tuple[list[Failure], dict[str, float]]:
         from tidemill.calculators.jit.workspace import Workspace
 
@@ -208,7 +208,7 @@ class Program:
         return failures, seconds
 
     def _run_function(
-        self, step: KernelStep, block: SeriesBlock, out: Floats, checkpoint: Checkpoint
+        self, step: KernelStep, block: SeriesBlock, out: Floats, checkpoint: Checkpoint | None
     ) -> list[Failure]:
         failures: list[Failure] = []
         name = step.calculator.name
