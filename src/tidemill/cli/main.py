@@ -20,7 +20,7 @@ from tidemill.cli.options import (
     pairs,
     takes_options,
 )
-from tidemill.errors import ArgumentError, TidemillError
+from tidemill.errors import ArgumentError, TidemillError, printable
 from tidemill.planning.doors import BACKFILL, COSTS, EXTRACT, EXTRACT_INTERVAL
 
 __all__ = ["main"]
@@ -47,7 +47,8 @@ def main() -> None:
     except (TidemillError, OSError) as error:
         if engine.isEnabledFor(logging.DEBUG):
             traceback.print_exception(error)
-        click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        told = str(error) if isinstance(error, TidemillError) else printable(error)
+        click.secho(f"{type(error).__name__}: {told}", fg="red", err=True)
         sys.exit(1)
     finally:
         engine.setLevel(before)
@@ -158,6 +159,28 @@ def inspect(output: str, runs: int, storage_options: tuple[str, ...], as_json: b
 
 
 @cli.command()
+@click.argument("table")
+@click.option("--deep", is_flag=True, help="Read every file: compare checksums and rows.")
+@STORAGE_OPTION
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def verify(table: str, deep: bool, storage_options: tuple[str, ...], as_json: bool) -> None:
+    """Compare TABLE, or a file, with its records; status 1 if something is wrong.
+
+    Without --deep: whether all files are there, their sizes and numbers of rows.
+    """
+    from tidemill.cli.stopping import stoppable
+    from tidemill.reports.text import verified_text
+    from tidemill.storage.layout import SinkLayout
+    from tidemill.storage.verify_table import verify_table
+
+    with stoppable():
+        found = verify_table(SinkLayout.of(table, pairs(storage_options)), deep=deep)
+    click.echo(json.dumps(asdict(found), indent=2) if as_json else verified_text(found))
+    if found.faults:
+        sys.exit(1)
+
+
+@cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the page of the documentation.")
 def features(as_json: bool, markdown: bool) -> None:
@@ -202,11 +225,11 @@ def demo(output: str, cluster: str, verbose: bool) -> None:
     folder = Path(output).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     given = EXTRACT.complete({**demo_options(folder), "cluster": cluster})
-    click.echo(f"One series per day: {given['source']}")
+    click.echo(printable(f"One series per day: {given['source']}"))
     summary = run_extraction(given, verbose=verbose)
     click.echo(summary_text(summary))
     for picture in draw_pictures(summary, folder):
-        click.echo(f"Picture         {picture}")
+        click.echo(printable(f"Picture         {picture}"))
 
 
 @cli.command()

@@ -13,7 +13,6 @@ calculates nothing else.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,11 +25,12 @@ from tidemill.errors import CalculationError
 from tidemill.execution.isolated_process import Ending, Fate, run_child
 from tidemill.execution.resources import memory_of_child
 from tidemill.model.ids import id_name
+from tidemill.model.logs import engine_log
 from tidemill.model.series import Quarantined
 
 __all__ = ["Selection", "calculate_isolated"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Ids per announced range; a poison costs one more child of this many.
 RANGE_IDS = 256
@@ -76,7 +76,7 @@ class Selection:
     def skipped(self, ids: pa.Array, position: int) -> list[Quarantined]:
         """The skipped ids of a batch whose first id is at ``position``, with the reasons."""
         return [
-            Quarantined(id_name(ids[at - position]), None, reason)
+            Quarantined(id_name(ids[at - position]), None, reason, is_poison=True)
             for at, reason in self.skip.items()
             if position <= at < position + len(ids)
         ]
@@ -97,15 +97,19 @@ class Selection:
 
 
 def calculate_isolated(
-    request: dict[str, Any], seconds: float, checkpoint: Callable[[], None]
+    request: dict[str, Any],
+    seconds: float | None,
+    checkpoint: Callable[[], None],
+    solo: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """Calculate one part in child processes until all poison is found; the last child's result.
 
     Parameters
     ----------
     request : JSON values for :func:`tidemill.execution.chunk.calculate_for_parent`
-    seconds : how long a range may take before it is considered hung
+    seconds : of a series without progress until it counts as hung; None: by its prediction
     checkpoint : called several times a second; may raise to stop the child
+    solo : range of ids that hung before, to be calculated one at a time at once
 
     Raises
     ------
@@ -114,7 +118,7 @@ def calculate_isolated(
         memory though no id takes too much by itself.
     """
     number = request["part"] + 1  # as in all log lines
-    selection, search = Selection(), _Search()
+    selection, search = Selection(solo=[solo] if solo else []), _Search()
     memory = memory_of_child()
     for _ in range(MOST_CHILDREN):
         asked = {**request, "selection": asdict(selection)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,8 +20,10 @@ from tidemill.execution.cleanup import sweep
 from tidemill.execution.guard import at_forced_end, guarded
 from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.plans import already_published, missing_of_plan, record_plan
+from tidemill.execution.quarantine import retry_poison
 from tidemill.execution.records import write_failure
 from tidemill.execution.resources import check_room
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.progress import Progress, emit
 from tidemill.planning.prepare import prepare, warning_of
@@ -31,13 +32,14 @@ from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import Lease, acquire
+from tidemill.storage.markers import recorded
 from tidemill.storage.part_files import discard_damaged
 from tidemill.storage.publish import last_published
 from tidemill.storage.run_address import Run
 
 __all__ = ["Job", "stop_jobs", "stop_workers", "wait_to_publish"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 _OPEN: dict[str, Job] = {}  # run id -> job of this process
 
@@ -118,13 +120,14 @@ class Job:
                 storage_options=dict(request.storage_options),
                 interval=interval,
                 interval_label=request.interval.label if request.interval else "",
-                isolation_seconds=request.isolation_seconds,
+                series_seconds=request.series_seconds,
                 stall_seconds=request.stall_seconds,
                 reason=request.reason,
             )
             sweep(run)
             plan = record_plan(run, plan)
             _compare_parts(run)
+            run = retry_poison(run, plan, asked=request.retry_quarantined)
             job = cls(request, run, lease, turn)
             _OPEN[run_id] = job
             try:
@@ -143,7 +146,7 @@ def _compare_parts(run: Run) -> None:
     """Discard the parts of earlier attempts whose files are not those that were written."""
     shown = last_published(run.layout)
     if shown is None or not already_published(run.layout, run.result_key, shown):
-        discard_damaged(run.key)
+        discard_damaged(run.key, recorded(run.key).values())
 
 
 def _publisher(layout: SinkLayout, interval: str | None) -> str | None:

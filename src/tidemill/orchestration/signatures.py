@@ -43,7 +43,7 @@ def backfill(
     storage_options: dict[str, str] | None = None,
     modules: list[str] | None = None,
     part_bytes: int | None = None,
-    isolation_seconds: float = 300.0,
+    series_seconds: float | None = None,
     table: str | None = None,
     query: str | None = None,
     time_format: str | None = None,
@@ -59,6 +59,7 @@ def backfill(
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "quarantine",
     stall_seconds: float = 60.0,
+    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``backfill``."""
     raise NotImplementedError
@@ -82,7 +83,7 @@ def extract(
     storage_options: dict[str, str] | None = None,
     modules: list[str] | None = None,
     part_bytes: int | None = None,
-    isolation_seconds: float = 300.0,
+    series_seconds: float | None = None,
     table: str | None = None,
     query: str | None = None,
     time_format: str | None = None,
@@ -98,6 +99,7 @@ def extract(
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "raise",
     stall_seconds: float = 60.0,
+    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``extract``."""
     raise NotImplementedError
@@ -135,7 +137,7 @@ def extract_interval(
     storage_options: dict[str, str] | None = None,
     modules: list[str] | None = None,
     part_bytes: int | None = None,
-    isolation_seconds: float = 300.0,
+    series_seconds: float | None = None,
     table: str | None = None,
     query: str | None = None,
     time_format: str | None = None,
@@ -151,6 +153,7 @@ def extract_interval(
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "quarantine",
     stall_seconds: float = 60.0,
+    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``extract-interval``."""
     raise NotImplementedError

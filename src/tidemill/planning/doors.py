@@ -124,7 +124,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "repeating": ("retries", "retry_delay_seconds"),
     "places": ("wait_for_sink", "work_dir"),
     "workers": ("storage_options", "modules"),
-    "parts": ("part_bytes", "isolation_seconds"),
+    "parts": ("part_bytes", "series_seconds"),
     # How to read the input: last, because most inputs say so themselves.
     "database": ("table", "query"),
     "times": ("time_format", "time_unit", "input_timezone"),
@@ -141,12 +141,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "files": ("on_bad_file",),
     # Added later: new groups come last, as flows are also called by position.
     "silence": ("stall_seconds",),
+    "quarantine": ("retry_quarantined",),
 }
 
 _DATA = ("source", "sink", "id")
 _RUNNING = ("places", "workers", "parts")
 _READING = ("database", "times", "paths", "csv", "files")
-_LATER = ("silence",)
+_LATER = ("silence", "quarantine")
 EXTRACT = Door(
     "extract",
     (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING, *_READING, *_LATER),
