@@ -132,6 +132,8 @@ def _local_keywords(kind: str, size: int | None) -> dict[str, Any]:
     if kind == "threads":
         # No memory limit: a worker inside this process would pause itself for what others hold.
         shape = {"processes": False, "n_workers": 1, "threads_per_worker": n, "memory_limit": 0}
+        # If Dask's configuration requires encryption, it would open a port, and want certificates.
+        shape["protocol"] = "inproc"
     else:
         host = LOOPBACK.partition(":")[0]
         shape = {"processes": True, "n_workers": n, "threads_per_worker": 1, "host": host}
