@@ -32,6 +32,7 @@ demo: $(STAMP) ## run the main job on bundled real data
 	$(BIN)/tidemill demo
 
 # Two processes, each with the tests of whole files: much of the time is waiting for programs to start.
+# A slow file or page would keep one of them waiting for the other, so those are dealt out test by test.
 # Make one of them, to see a test's output as it comes: make test PARALLEL=
 PARALLEL ?= -n 2 --dist=loadfile
 
@@ -43,7 +44,7 @@ test: $(STAMP) ## run the fast tests (15 minutes at most); of one room: make tes
 
 .PHONY: slow
 slow: $(STAMP) ## run the slow tests: clean installation, servers, whole clusters
-	$(BIN)/python -m pytest $(PARALLEL) -m "slow and not docs" --timeout=900
+	$(BIN)/python -m pytest $(PARALLEL:loadfile=worksteal) -m "slow and not docs" --timeout=900
 
 # The oldest versions that pyproject.toml allows, with the newest of all that they bring along.
 # Their own deprecation warnings are theirs, so warnings are no errors here.

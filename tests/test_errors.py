@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import re
+import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tidemill import errors
 from tidemill.errors import (
@@ -19,6 +23,7 @@ from tidemill.errors import (
     SourceError,
     TidemillError,
     UnfitWorkerError,
+    printable,
     shorten,
 )
 
@@ -48,7 +53,9 @@ def test_the_drawing_is_the_tree():
 
 def test_all_classes_are_public():
     warnings = {"QuadraticWarning", "TextOrderWarning"}
-    named = {one.__name__ for one in CLASSES} | warnings | {"explains_itself", "shorten"}
+    named = (
+        {one.__name__ for one in CLASSES} | warnings | {"explains_itself", "printable", "shorten"}
+    )
     assert errors.__all__ == sorted(named)
 
 
@@ -85,3 +92,21 @@ def test_the_password_of_a_server_is_left_out(url):
 )
 def test_long_lists_are_cut_with_their_number(count, text):
     assert shorten((i for i in range(count)), limit=2) == text
+
+
+@given(st.text(st.characters()), st.integers(1, 50))
+def test_printable_text_is_one_short_line_that_no_terminal_obeys(text, limit):
+    shown = printable(text, limit)
+    assert len(shown) <= limit + len("...")
+    assert len(shown.splitlines()) <= 1
+    assert all(one.isprintable() or unicodedata.category(one) == "Zs" for one in shown)
+    shown.encode()
+    assert printable(shown, limit + 3) == shown
+    if text.isprintable() and len(text) <= limit:
+        assert shown == text
+
+
+def test_the_sentences_of_an_error_are_lines_of_their_own():
+    error = pickle.loads(pickle.dumps(SinkError("bad\nsink\x1b[2J", "bad id\u202e")))  # noqa: S301
+    assert str(error) == "bad sink\\x1b[2J\nbad id\\u202e"
+    assert str(SinkError()) == ""

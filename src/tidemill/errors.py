@@ -25,7 +25,8 @@
 
 ``QuadraticWarning`` and ``TextOrderWarning`` (both UserWarning) are the only warnings.
 
-Every message names the argument or file, the value found, what is allowed and what to do.
+Every message names the argument or file, the value found, what is allowed and what to do. As ids,
+kinds and paths may hold anything, ``str(error)`` shows what a terminal or log could obey escaped.
 """
 
 from __future__ import annotations
@@ -58,12 +59,51 @@ __all__ = [
     "TidemillError",
     "UnfitWorkerError",
     "explains_itself",
+    "printable",
     "shorten",
 ]
 
 
+#: Characters of a sentence, and of one item in a list.
+SENTENCE = 4_000
+ITEM = 200
+#: Line breaks and tabs, with the white space around them.
+_BREAKS = re.compile(r"\s*[\t-\r\x1c-\x1f\x85\u2028\u2029]\s*")
+
+
+def printable(text: object, limit: int = SENTENCE) -> str:
+    r"""Text from outside for a report, a log or a terminal: on one line, harmless and not too long.
+
+    Ids, kinds, paths and messages of other programs may hold anything. A line break with the white
+    space around it becomes one space. Other characters that cannot be printed are escaped as in
+    Python: control characters such as those that colour a terminal, marks that turn the direction
+    of writing, halves of surrogate pairs. What exceeds ``limit`` characters is cut off.
+
+    Examples
+    --------
+    >>> print(printable("pump 1\n\x1b[2J\u202etxt\0"), printable("0123456789", limit=4))
+    pump 1 \x1b[2J\u202etxt\x00 0123...
+    """
+    given = str(text)
+    line = _BREAKS.sub(" ", given[:limit])
+    shown = line if line.isprintable() else "".join(map(_escaped, line))
+    return shown if max(len(given), len(shown)) <= limit else f"{shown[:limit]}..."
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() or character.isspace():
+        return character
+    return character.encode("unicode_escape").decode()
+
+
 class TidemillError(Exception):
-    """Base of all errors raised by tidemill."""
+    """Base of all errors raised by tidemill.
+
+    Each argument is a sentence. ``str`` gives them line by line, made :func:`printable`.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, self.args))
 
 
 class InputError(TidemillError, ValueError):
@@ -182,6 +222,8 @@ def explains_itself(error: BaseException) -> bool:
 def shorten(items: Iterable[object], limit: int = 10) -> str:
     """Join the first ``limit`` items for a message, with the full count if there are more.
 
+    Each is made :func:`printable` and cut after 200 characters.
+
     Examples
     --------
     >>> shorten([1, 2, 3])
@@ -190,5 +232,5 @@ def shorten(items: Iterable[object], limit: int = 10) -> str:
     '0, 1, 2, ... (12 in all)'
     """
     listed = list(items)
-    text = ", ".join(str(item) for item in listed[:limit])
+    text = ", ".join(printable(item, ITEM) for item in listed[:limit])
     return text if len(listed) <= limit else f"{text}, ... ({len(listed)} in all)"

@@ -162,13 +162,13 @@ def test_intervals_are_worked_on_at_once_and_published_in_order(cluster, fill, s
     options = probe.arguments | {"window": "1h", "cluster": cluster}
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(fill, **options, concurrency=2, end="2026-11-18T09:00")
-        until(lambda: probe.counts[0] == 2, 60, "series 0 of two intervals begins", running)
+        until(lambda: probe.counts[0] == 2, 180, "series 0 of two intervals begins", running)
         probe.forget(0)
         alone = {"interval_start": "2026-11-18T13:00", "lookback": 0}
         extract_interval(str(source), str(sink), **ROLES | options | alone)
         assert names(sink) == ["20261118T130000Z"]
         probe.release("go")
-        report = running.result(60)
+        report = running.result(180)
     assert results(report) == ["published"] * 3
     assert probe.counts == {0: 4, 1: 4, 2: 4}
     intervals = {record.run_id: record.interval for record in history(SinkLayout.of(sink))}

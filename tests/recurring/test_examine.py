@@ -13,13 +13,15 @@ from tidemill.errors import (
     SourceError,
 )
 from tidemill.execution.in_process import extract_here
+from tidemill.model.series import Quarantined
 from tidemill.recurring import examine as recurring
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import examine, update_file_list
 from tidemill.recurring.intervals import candidates, find_interval
 from tidemill.recurring.table_checks import check_findings
+from tidemill.storage.intervals import write_interval
 from tidemill.storage.layout import SinkLayout
-from tidemill.storage.record import history
+from tidemill.storage.record import history, write_record
 
 from ..support.daily import (
     DAYS,
@@ -49,6 +51,34 @@ def test_the_same_files_are_not_read_again(source, table, monkeypatch):
     run(source, table, DAYS[1])
     monkeypatch.setattr(recurring, "read_window", None)
     assert look(source, table, DAYS[1]).state == "unchanged"
+
+
+def test_poison_makes_an_interval_due_when_asked_or_when_what_calculates_changed(source, table):
+    run(source, table, DAYS[1])
+    layout, (record,) = SinkLayout.of(table), known(table).values()
+    poison = Quarantined("3", None, "its process died of signal 11", is_poison=True)
+    unclean = replace(poison, kind="x", reason="NaN", is_poison=False)
+
+    def found(**options):
+        finding = look(source, table, DAYS[1], **options)
+        return finding.state, finding.reason
+
+    write_interval(layout, replace(record, quarantined=(unclean,), made_with={"numpy": "1"}))
+    assert found(retry_quarantined=True)[0] == "unchanged"
+    write_interval(layout, replace(record, quarantined=(unclean, poison)))
+    assert found()[0] == "unchanged"
+    asked = "recalculated", "1 quarantined id is tried again: as was asked for"
+    assert found(retry_quarantined=True) == asked
+    before = {**record.made_with, "numpy": "1.2"}
+    write_interval(layout, replace(record, quarantined=(poison,), made_with=before))
+    state, reason = found()
+    assert state == "recalculated"
+    assert reason.startswith("1 quarantined id is tried again: numpy changed from 1.2 to ")
+    # Version 0.1.0 left the ids in the run's record only.
+    write_interval(layout, replace(record, made_with={}))
+    (of_run,) = history(layout)
+    write_record(layout, replace(of_run, quarantined=(poison,)))
+    assert (found()[0], found(retry_quarantined=True)) == ("unchanged", asked)
 
 
 def test_the_same_rows_in_other_files_change_nothing(source, table):

@@ -262,7 +262,8 @@ def test_features_with_nan_are_named():
 
 def test_errors_and_quarantined_series_are_cut_with_their_number():
     error = {"calculator": "picky", "kind": "x", "count": 1_500, "message": "ValueError: a|b"}
-    quarantined = [{"id": i, "kind": "y", "reason": "NaN"} for i in range(LINES + 1)]
+    about = {"kind": "y", "reason": "NaN", "since": "2026-11-20T06:00:00+00:00"}
+    quarantined = [{"id": i, **about} for i in range(LINES + 1)]
     trouble = {"errors": [error], "quarantined": quarantined}
     trouble |= {"seconds_by_calculator": {"mean": 0.5, "quantile": 75.0}}
     pages = [
@@ -272,7 +273,7 @@ def test_errors_and_quarantined_series_are_cut_with_their_number():
     for lines in pages:
         assert section(lines, "### Errors")[2:] == ["| `picky` | x | 1,500 | ValueError: a\\|b |"]
         rows = section(lines, "### Quarantined")[2:]
-        assert rows[:LINES] == [f"| {i} | y | NaN |" for i in range(LINES)]
+        assert rows[:LINES] == [f"| {i} | y | NaN | 2026-11-20 |" for i in range(LINES)]
         assert rows[LINES:] == [f"... ({LINES + 1} in all)"]
         slowest = section(lines, "### Slowest calculators")[2:]
         assert slowest == ["| `quantile` | 1 min 15 s |", "| `mean` | 0.50 s |"]
@@ -280,14 +281,16 @@ def test_errors_and_quarantined_series_are_cut_with_their_number():
 
 def test_the_report_of_a_matrix():
     parts = {"total": 4, "calculated": 3, "reused": 1, "quarantined": 2_000}
-    lines = extraction_page(summary(None, parts=parts, note="replaced <another>")).splitlines()
+    ages = {"2026-11-20": 1_500, "new": 5}
+    told = summary(None, parts=parts, note="replaced <another>", quarantined_since=ages)
+    lines = extraction_page(told).splitlines()
     assert lines[:10] == [
         "# Feature matrix",
         "",
         "Output: [`/data/out`](file:///data/out)",
         "",
         "- 4 rows of 5 columns",
-        "- 4 parts: 3 calculated, 1 reused; 2,000 ids quarantined",
+        "- 4 parts: 3 calculated, 1 reused; 2,000 ids quarantined (1,500 since 2026-11-20, 5 new)",
         "- cluster `threads:2`, 3 task runs",
         "- replaced &lt;another>",
         "- content digest `0123456789abcdef`",

@@ -6,6 +6,7 @@ import pytest
 
 from tidemill.frames.feature_costs import Cost
 from tidemill.model.progress import Progress
+from tidemill.model.series import Quarantined
 from tidemill.reports import text
 from tidemill.reports.text import (
     bytes_text,
@@ -118,7 +119,8 @@ def test_a_history_shows_the_newest_in_full_and_all_in_lines():
         seconds={"plan": 0.25},
         seconds_by_calculator={f"calculator_{i}": float(i) for i in range(1, 8)},
         settings={"mean": [{}], "median": [{}]},
-        quarantined=tuple({"id": i} for i in range(5)),
+        quarantined=tuple(Quarantined(str(i), "x", "nan") for i in range(5)),
+        quarantined_since={"2026-11-19": 4, "new": 1},
         digest="abcdef0123456789ffff",
     )
     shown = history_text("/data/table", [newest, record("0", state="failed")])
@@ -130,7 +132,8 @@ def test_a_history_shows_the_newest_in_full_and_all_in_lines():
     assert full["seconds"] == "plan 0.250"
     assert full["seconds_by_calculator"].startswith("calculator_7 7.00 s, calculator_6")
     assert "calculator_2" not in full["seconds_by_calculator"]
-    assert full["quarantined"].endswith("... (5 in all)")
+    assert full["quarantined"].endswith("2 (nan), ... (5 in all)")
+    assert full["quarantined_since"] == "4 since 2026-11-19, 1 new"
     assert full["errors"] == "none"
     assert full["acceptance"] == "none"
     titles, first, second = lines[lines.index("") + 1 :]

@@ -40,6 +40,16 @@ def test_no_sink_takes_a_name_twice(tmp_path, name):
     check_columns(layout, ["id", "Plant"], ["x__mean", "y__mean"])
 
 
+@pytest.mark.parametrize("name", ["table", "matrix.parquet", "matrix.csv"])
+def test_no_sink_takes_a_nul_in_a_name(tmp_path, name):
+    """Delta would see two columns named ``a``, after all parts were calculated."""
+    layout = SinkLayout.of(tmp_path / name)
+    with pytest.raises(ArgumentError, match=r"'a\\x00b__mean' has a NUL .* rename the kind"):
+        check_columns(layout, ["id"], ["a\0b__mean", "a\0c__mean"])
+    with pytest.raises(ArgumentError, match=r"has a NUL .* rename the id column"):
+        check_columns(layout, ["i\0d"], ["x__mean"])
+
+
 @pytest.mark.parametrize("name", ["interval", "Interval", "INTERVAL"])
 def test_the_column_of_intervals_keeps_its_name_for_itself(name):
     with pytest.raises(ArgumentError, match=f"column_id='{name}' .* rename the column"):

@@ -37,6 +37,13 @@ def test_checking_a_folder_writes_nothing(tmp_path):
     check_sink(SinkLayout.of(tmp_path / "empty"))
 
 
+@pytest.mark.parametrize("name", ["a\n", "\x1b[2Jb", "c\u202e.parquet"])
+def test_a_path_that_cannot_be_printed_is_refused(name, tmp_path):
+    with pytest.raises(SinkError, match="holds characters that cannot be printed") as caught:
+        check_sink(SinkLayout.of(tmp_path / name))
+    assert str(caught.value).isprintable()
+
+
 def test_a_folder_with_something_else_is_refused(place):
     layout = SinkLayout.of(f"{place[0]}/matrix", place[1])
     for number in range(12):

@@ -13,6 +13,7 @@ from tidemill.storage.markers import Marker
 from tidemill.storage.record import RunRecord
 
 QUARANTINED = {"id": "7", "kind": "x", "reason": "it died"}
+COMPLETE = {**QUARANTINED, "is_poison": False, "since": ""}
 FAILURES = {"kind": "x", "calculator": "mean", "message": "no", "count": 2, "ids": ["3", "4"]}
 COUNT = {"kind": "x", "calculator": "mean", "message": "no", "count": 2}
 CASE = {"id": "3", "kind": "x", "calculator": "mean", "message": "no"}
@@ -27,7 +28,8 @@ def test_a_marker_reads_and_writes_them_flat():
     assert marker.quarantined == (Quarantined("7", "x", "it died"),)
     assert marker.errors == (Failures("x", "mean", "no", 2, ("3", "4")),)
     written = json.loads(marker.to_json())
-    assert {name: written[name] for name in values} == values
+    expected = {**values, "quarantined": [COMPLETE]}
+    assert {name: written[name] for name in values} == expected
 
 
 def test_a_record_reads_and_writes_them_flat():
@@ -36,7 +38,8 @@ def test_a_record_reads_and_writes_them_flat():
     assert record.errors == (FailureCount("x", "mean", "no", 2),)
     assert record.error_cases == (FailedSeries("3", "x", "mean", "no"),)
     written = json.loads(json.dumps(record.to_json()))
-    assert {name: written[name] for name in values} == values
+    expected = {**values, "quarantined": [COMPLETE]}
+    assert {name: written[name] for name in values} == expected
 
 
 @pytest.mark.parametrize("raw", [FAILURES, COUNT])

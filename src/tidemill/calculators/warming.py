@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from tidemill.calculators.program import Program, to_compile
 from tidemill.calculators.registry import PRESETS, preset
 from tidemill.calculators.settings import Settings
 from tidemill.model.aliases import Feature
+from tidemill.model.logs import engine_log
 from tidemill.model.progress import Progress, emit
 
 __all__ = ["Warmed", "announce", "warm"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tidemill.planning.parts import part_memory_bytes
 from tidemill.planning.prepare import prepare, warning_of
 from tidemill.planning.request import Request, source_text
 from tidemill.planning.snapshots import snapshots_elsewhere
-from tidemill.reports.text import bytes_text, seconds_text
+from tidemill.reports.text import aligned, bytes_text, seconds_text
 from tidemill.storage.check_sink import check_sink
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import committed
@@ -172,4 +172,4 @@ def forecast_text(found: Forecast) -> str:
     }
     if found.warning:
         lines["Warning"] = found.warning
-    return "\n".join(f"{title:<15} {text}" for title, text in lines.items())
+    return aligned(lines.items())

@@ -20,7 +20,7 @@ from tidemill.cli.options import (
     pairs,
     takes_options,
 )
-from tidemill.errors import ArgumentError, TidemillError
+from tidemill.errors import ArgumentError, TidemillError, printable
 from tidemill.planning.doors import BACKFILL, COSTS, EXTRACT, EXTRACT_INTERVAL
 
 __all__ = ["main"]
@@ -47,7 +47,8 @@ def main() -> None:
     except (TidemillError, OSError) as error:
         if engine.isEnabledFor(logging.DEBUG):
             traceback.print_exception(error)
-        click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        told = str(error) if isinstance(error, TidemillError) else printable(error)
+        click.secho(f"{type(error).__name__}: {told}", fg="red", err=True)
         sys.exit(1)
     finally:
         engine.setLevel(before)
@@ -202,11 +203,11 @@ def demo(output: str, cluster: str, verbose: bool) -> None:
     folder = Path(output).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     given = EXTRACT.complete({**demo_options(folder), "cluster": cluster})
-    click.echo(f"One series per day: {given['source']}")
+    click.echo(printable(f"One series per day: {given['source']}"))
     summary = run_extraction(given, verbose=verbose)
     click.echo(summary_text(summary))
     for picture in draw_pictures(summary, folder):
-        click.echo(f"Picture         {picture}")
+        click.echo(printable(f"Picture         {picture}"))
 
 
 @cli.command()

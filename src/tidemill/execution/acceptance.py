@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +22,7 @@ from tidemill.execution.coverage import (
 )
 from tidemill.execution.drift import Figures, Gatherer, all_nan, most_nan, moves
 from tidemill.model.ids import id_fields, tuple_text
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.planning.settings_change import settings_change
 from tidemill.storage.intervals import (
@@ -42,7 +42,7 @@ from tidemill.storage.transient import is_transient
 
 __all__ = ["Acceptance", "accept"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Changed ids named in a run record.
 NAMED = 1_000

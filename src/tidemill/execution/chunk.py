@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tidemill.calculators.batches import MatrixCalculator
@@ -21,8 +20,10 @@ from tidemill.execution.coverage import CoverageGatherer
 from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.execution.kernels import load_kernels
 from tidemill.execution.plans import load_plan
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Part, Plan
 from tidemill.model.series import Batch, Quarantined
+from tidemill.planning.quarantine import made_with
 from tidemill.sources.files.fingerprint import check_part_unchanged
 from tidemill.sources.files.read import read_part
 from tidemill.storage.markers import (
@@ -41,7 +42,7 @@ from tidemill.storage.run_address import Run
 
 __all__ = ["ChunkResult", "run_chunk"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Tells the parent of an isolated process: ``range=[first, last]``, and ``done=True`` after it.
 Announce = Callable[..., None]
@@ -116,7 +117,8 @@ def _calculate_and_commit(
             written = calculate_part(run, plan, part, name, calculator, checkpoint=checkpoint)
         checkpoint()
         check_part_unchanged(plan.source, part)
-        marker = commit_part(key, Marker.from_values(written))
+        made = Marker.from_values(written)
+        marker = commit_part(key, replace(made, made_with=made_with()) if made.poison else made)
     clear_attempts(key, suspects)
     log.info(
         "part %d of %d: %d rows in %.2f s",

@@ -13,7 +13,6 @@ calculates nothing else.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,11 +25,12 @@ from tidemill.errors import CalculationError
 from tidemill.execution.isolated_process import Ending, Fate, run_child
 from tidemill.execution.resources import memory_of_child
 from tidemill.model.ids import id_name
+from tidemill.model.logs import engine_log
 from tidemill.model.series import Quarantined
 
 __all__ = ["Selection", "calculate_isolated"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Ids per announced range; a poison costs one more child of this many.
 RANGE_IDS = 256
@@ -76,7 +76,7 @@ class Selection:
     def skipped(self, ids: pa.Array, position: int) -> list[Quarantined]:
         """The skipped ids of a batch whose first id is at ``position``, with the reasons."""
         return [
-            Quarantined(id_name(ids[at - position]), None, reason)
+            Quarantined(id_name(ids[at - position]), None, reason, is_poison=True)
             for at, reason in self.skip.items()
             if position <= at < position + len(ids)
         ]

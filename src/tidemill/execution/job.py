@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,8 +20,10 @@ from tidemill.execution.cleanup import sweep
 from tidemill.execution.guard import at_forced_end, guarded
 from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.plans import already_published, missing_of_plan, record_plan
+from tidemill.execution.quarantine import retry_poison
 from tidemill.execution.records import write_failure
 from tidemill.execution.resources import check_room
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.progress import Progress, emit
 from tidemill.planning.prepare import prepare, warning_of
@@ -37,7 +38,7 @@ from tidemill.storage.run_address import Run
 
 __all__ = ["Job", "stop_jobs", "stop_workers", "wait_to_publish"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 _OPEN: dict[str, Job] = {}  # run id -> job of this process
 
@@ -125,6 +126,7 @@ class Job:
             sweep(run)
             plan = record_plan(run, plan)
             _compare_parts(run)
+            run = retry_poison(run, plan, asked=request.retry_quarantined)
             job = cls(request, run, lease, turn)
             _OPEN[run_id] = job
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -11,6 +10,7 @@ from threading import RLock
 
 from tidemill.calculators.custom import import_modules
 from tidemill.errors import SinkError, TidemillError
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.source import Source
 from tidemill.planning.plan_json import modules_of_plan, plan_from_json, plan_to_json
@@ -30,7 +30,7 @@ __all__ = [
     "record_plan",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Plans that a process keeps.
 REMEMBERED = 4
@@ -140,12 +140,12 @@ def _recorded_plan(key: KeyLayout) -> Plan | None:
 
 def missing_parts(run: Run) -> list[int]:
     """Indexes of parts without a commit marker; none if a file sink shows the result already."""
-    return missing_of_plan(run.layout, load_plan(run))
+    return missing_of_plan(run.layout, load_plan(run), again=run.again)
 
 
-def missing_of_plan(layout: SinkLayout, plan: Plan) -> list[int]:
+def missing_of_plan(layout: SinkLayout, plan: Plan, *, again: bool = False) -> list[int]:
     """As :func:`missing_parts`, before the plan is recorded."""
-    shown = last_published(layout)
+    shown = None if again else last_published(layout)
     if shown is not None and already_published(layout, plan.result_key, shown):
         return []
     done = committed(layout.key(plan.result_key))

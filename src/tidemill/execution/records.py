@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,8 +10,10 @@ from typing import Any
 
 from tidemill.execution.acceptance import Acceptance
 from tidemill.execution.plans import input_name
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
+from tidemill.planning.quarantine import count_by_age, made_with
 from tidemill.sources.files.cautions import caution_of
 from tidemill.sources.files.schema import time_zone
 from tidemill.storage.failures import FailedSeries, FailureCount
@@ -46,7 +47,7 @@ __all__ = [
     "write_failure",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class RunSummary:
     task_runs: int  # of Prefect
     seconds: Mapping[str, float]  # wall, by step
     seconds_by_calculator: Mapping[str, float]  # one thread, over all parts
-    quarantined: Sequence[Mapping[str, Any]] = ()  # {id, kind, reason}, the first thousand
+    quarantined: Sequence[Mapping[str, Any]] = ()  # {id, kind, reason, ...}, the first thousand
+    quarantined_since: Mapping[str, int] = field(default_factory=dict)  # day or "new" -> ids
     errors: Sequence[Mapping[str, Any]] = ()  # {kind, calculator, message, count}
     bad_files: Sequence[Mapping[str, str]] = ()  # {path, reason}, left out of the input
     digest: str = ""  # of the content
@@ -165,6 +167,7 @@ def finished_record(
         rows=published.rows,
         columns=len(plan.columns),
         quarantined=tuple(totals.quarantined[:CASES]),
+        quarantined_since=count_by_age(totals.quarantined, run.started),
         errors=tuple(totals.error_counts()),
         error_cases=tuple(totals.cases),
         part_checksums=totals.checksums,
@@ -217,6 +220,7 @@ def summary_of(
         seconds=record.seconds,
         seconds_by_calculator=record.seconds_by_calculator,
         quarantined=tuple(asdict(one) for one in record.quarantined),
+        quarantined_since=record.quarantined_since,
         errors=tuple(asdict(one) for one in record.errors),
         bad_files=record.bad_files,
         digest=record.digest,
@@ -231,7 +235,12 @@ def summary_of(
 
 
 def interval_record(
-    run: Run, plan: Plan, published: Published, accepted: Acceptance, markers: Sequence[Marker]
+    run: Run,
+    plan: Plan,
+    published: Published,
+    accepted: Acceptance,
+    markers: Sequence[Marker],
+    totals: Totals,
 ) -> IntervalRecord:
     """The record of what an interval's published rows were made from."""
     assert plan.interval is not None, "the plan is for an interval"
@@ -256,6 +265,8 @@ def interval_record(
         timezone=plan.interval.timezone,
         every=plan.interval.every,
         parts=tuple(PartFile.of(marker) for marker in markers if marker.rows),
+        quarantined=tuple(totals.quarantined[:CASES]),
+        made_with=made_with(plan.settings),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from tidemill.execution.acceptance import Acceptance, accept
 from tidemill.execution.chunk import run_chunk
 from tidemill.execution.cleanup import tidy
 from tidemill.execution.plans import already_published, load_plan
+from tidemill.execution.quarantine import with_ages
 from tidemill.execution.records import (
     RunSummary,
     Totals,
@@ -26,6 +26,7 @@ from tidemill.execution.records import (
 )
 from tidemill.execution.verify import check_parts, check_rows, discard_parts_on_mismatch
 from tidemill.model.digests import RowSum, content_digest
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.sources.files.open import check_unchanged
 from tidemill.storage.intervals import (
@@ -44,7 +45,7 @@ from tidemill.storage.run_address import Run
 
 __all__ = ["reduce"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Seconds to wait while other intervals are published.
 PUBLISH_SECONDS = 600.0
@@ -72,8 +73,11 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     plan = load_plan(run)
     shown = last_published(run.layout)
     markers, missing = _finished_parts(run, plan)
-    if missing and shown is not None and already_published(run.layout, run.result_key, shown):
-        return _finish(run, plan, shown, earlier_totals(run), facts, began)
+    is_shown = shown is not None and already_published(run.layout, run.result_key, shown)
+    if missing and shown is not None and is_shown and not run.again:
+        totals = earlier_totals(run)
+        totals.quarantined = with_ages(run, plan, totals.quarantined)
+        return _finish(run, plan, shown, totals, facts, began)
     if damaged := discard_damaged(run.key):
         run_chunk(run, damaged)
         markers, missing = _finished_parts(run, plan)
@@ -88,6 +92,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         check_parts(plan, ordered)
     check_rows(ordered)
     totals = totals_of(run, ordered)
+    totals.quarantined = with_ages(run, plan, totals.quarantined)
     accepted = _accept(run, plan, ordered, totals)
     schema = part_schema(plan)
     sums = (RowSum.from_text(marker.digest) for marker in ordered)
@@ -103,7 +108,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
             interval=run.interval,
         )
         if accepted is not None:
-            record = interval_record(run, plan, published, accepted, ordered)
+            record = interval_record(run, plan, published, accepted, ordered, totals)
             _write_interval(run, record, accepted, check)
     return _finish(run, plan, published, totals, facts, began, accepted)
 

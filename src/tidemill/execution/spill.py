@@ -8,7 +8,6 @@ resumes where the last one stopped.
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import time
 import uuid
@@ -27,6 +26,7 @@ from tidemill.errors import ResourceError, SourceChangedError
 from tidemill.model.aliases import IdKey
 from tidemill.model.digests import HashingFile
 from tidemill.model.id_types import parse_type
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import GroupSpan, Plan
 from tidemill.model.source import Source
 from tidemill.sources.files.access import file_name, located
@@ -55,7 +55,7 @@ __all__ = [
     "spill_tasks",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Rows are dealt in rounds of this many bytes.
 ROUND_BYTES = 32 * 2**20

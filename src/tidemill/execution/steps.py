@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any
 from tidemill.calculators.registry import find
 from tidemill.execution.plans import load_plan, missing_parts
 from tidemill.execution.spill import check_space, check_spill, run_spill_task, spill_tasks
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.progress import Progress, emit
 from tidemill.planning.chunks import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
@@ -21,7 +21,7 @@ from tidemill.storage.transient import is_transient
 
 __all__ = ["MapFunction", "PartsWatch", "choose_chunks", "partition"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Applies a plain function to items, on Dask workers or on threads of this process.
 MapFunction = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from tidemill.calculators.batches import ErrorTable, MatrixCalculator
 from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.calculators.warming import announce
 from tidemill.model.aliases import Features, Floats
+from tidemill.model.logs import engine_log
 from tidemill.model.policies import OnError
 from tidemill.model.series import BLOCK_VALUES, Batch
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fill", "calculate_batch", "filling"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Fills a matrix with a batch's rows; the last argument is the number of ids per chunk.
 Fill = Callable[..., None]

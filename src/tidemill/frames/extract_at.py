@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Hashable, Mapping
 from datetime import timedelta
@@ -17,6 +16,7 @@ from tidemill.frames.window_tiles import WindowedSeries, WindowJob, deliver
 from tidemill.frames.windows import Cutoffs, parse_span
 from tidemill.model.aliases import Index
 from tidemill.model.ids import id_labels, id_text
+from tidemill.model.logs import engine_log
 from tidemill.model.policies import Policies
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["extract_at"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 
 def extract_at(

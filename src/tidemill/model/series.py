@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,21 @@ class Quarantined:
     id: object
     kind: str | None
     reason: str
+    is_poison: bool = False  # its process died or hung; not: its values are unclean
+    since: str = ""  # when it was first quarantined, ISO 8601, UTC; "" before that is looked up
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The entry of a marker or record; those of version 0.1.0 tell poison by the reason.
+
+        Examples
+        --------
+        >>> old = {"id": "7", "kind": None, "reason": "its process died of signal 11"}
+        >>> Quarantined.from_json(old).is_poison
+        True
+        """
+        is_poison = values["kind"] is None and str(values["reason"]).startswith("its process ")
+        return cls(**{"is_poison": is_poison, **values})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,6 @@ Nothing here fails a run: its result is the table, not what is said of it.
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import time
@@ -22,12 +21,13 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from tidemill.model.logs import engine_log
 from tidemill.model.progress import Board, subscribe
-from tidemill.reports.markdown import href, interval_page
+from tidemill.reports.markdown import escaped, href, interval_page
 
 __all__ = ["live_progress", "show_failure", "show_report"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Seconds between two updates of a progress: a call of the API each, however many parts there are.
 UPDATE_SECONDS = 2.0
@@ -39,7 +39,12 @@ PATIENCE_SECONDS = 5.0
 
 def show_report(text: str, sink: str) -> None:
     """Put a report in Markdown and a link to the output on the run's page."""
-    _try(create_markdown_artifact, text, key=_key("report", sink), description=f"Report on {sink}")
+    _try(
+        create_markdown_artifact,
+        text,
+        key=_key("report", sink),
+        description=f"Report on {escaped(sink)}",
+    )
     _link(sink)
 
 
@@ -53,7 +58,7 @@ def show_failure(make_report: Callable[[], dict[str, Any]], error: BaseException
 
 def _link(sink: str) -> None:
     _try(
-        create_link_artifact, href(sink), link_text=sink, key=_key("output", sink),
+        create_link_artifact, href(sink), link_text=escaped(sink), key=_key("output", sink),
         description="The output",
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from tidemill.errors import ArgumentError, ClusterError, shorten
 from tidemill.model.documents import parse_json, parse_yaml, read_document
+from tidemill.model.logs import engine_log
 from tidemill.orchestration.certificates import shake_hands
 
 __all__ = [
@@ -32,6 +33,10 @@ __all__ = [
     "unreachable",
 ]
 
+log = engine_log(__name__)
+
+#: A cluster without any worker for this long is an error, at the start and in mid-run.
+NO_WORKER_SECONDS = 60.0
 #: A scheduler that was named by its address has this long to answer.
 CONNECT_SECONDS = 15.0
 

@@ -6,7 +6,6 @@ run starts again, Prefect would attach it to such an inner run.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -27,9 +26,11 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.runtime import flow_run
 from prefect.states import Crashed, State
 
+from tidemill.model.logs import engine_log
+
 __all__ = ["INNER", "end_dead_runs"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Name of the flow that runs on a Dask cluster, inside the others.
 INNER = "extract-on-dask"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 import time
@@ -15,13 +14,14 @@ import distributed
 from prefect.client.schemas.objects import State
 
 from tidemill.errors import ClusterError, InputError
+from tidemill.model.logs import engine_log
 from tidemill.orchestration.scheduler_calls import quietly, within
 from tidemill.orchestration.worker_watch import STALL_SECONDS, WorkerWatch
 from tidemill.storage.transient import is_transient
 
 __all__ = ["OTHER_TASK_RUNS", "map_on_workers", "run_chunks"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Submissions of one chunk whose task run was lost with its worker.
 SUBMISSIONS = 4

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 from distributed import Client
 
 from tidemill.errors import ClusterError
+from tidemill.model.logs import engine_log
 
 __all__ = [
     "ANSWER_SECONDS",
@@ -29,7 +29,7 @@ __all__ = [
     "workers_of",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 T = TypeVar("T")
 

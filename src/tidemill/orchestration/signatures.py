@@ -59,6 +59,7 @@ def backfill(
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "quarantine",
     stall_seconds: float = 60.0,
+    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``backfill``."""
     raise NotImplementedError
@@ -98,6 +99,7 @@ def extract(
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "raise",
     stall_seconds: float = 60.0,
+    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``extract``."""
     raise NotImplementedError
@@ -151,6 +153,7 @@ def extract_interval(
     csv_null: list[str] | None = None,
     on_bad_file: Literal["raise", "quarantine"] = "quarantine",
     stall_seconds: float = 60.0,
+    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``extract-interval``."""
     raise NotImplementedError

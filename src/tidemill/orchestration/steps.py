@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from tidemill.execution.kernels import announce_kernels
 from tidemill.execution.plans import load_plan
 from tidemill.execution.resources import check_memory
 from tidemill.execution.steps import PartsWatch
+from tidemill.model.logs import engine_log
 from tidemill.model.progress import Progress, emit
 from tidemill.model.versions import versions
 from tidemill.orchestration.cluster import ClusterSpec, cluster_in_use, unreachable
@@ -34,7 +34,7 @@ from tidemill.storage.run_address import Run
 
 __all__ = ["Steps", "current_client"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 
 def current_client(spec: ClusterSpec) -> distributed.Client:

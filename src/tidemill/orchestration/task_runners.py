@@ -20,6 +20,7 @@ from prefect_dask import DaskTaskRunner
 from tidemill.calculators.jit.own_folders import own_folder
 from tidemill.errors import ClusterError
 from tidemill.execution.guard import register_folder
+from tidemill.model.logs import engine_log
 from tidemill.orchestration.certificates import security_of
 from tidemill.orchestration.cluster import ClusterSpec, check_scheduler
 from tidemill.orchestration.scheduler_calls import within
@@ -28,7 +29,7 @@ from tidemill.orchestration.server import api_url
 __all__ = ["one_api", "shared_cluster", "task_runner"]
 
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Seconds for a client and a cluster to close, before its worker processes are killed.
 CLOSE_SECONDS = 15.0

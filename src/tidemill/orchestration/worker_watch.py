@@ -8,7 +8,6 @@ attempts on a part the first to commit wins, so a worker that wakes up later doe
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,12 +17,13 @@ from typing import Any
 from distributed import Client
 
 from tidemill.errors import ClusterError, InputError, shorten
+from tidemill.model.logs import engine_log
 from tidemill.orchestration import scheduler_calls
 from tidemill.orchestration.scheduler_calls import address_of, restart_workers, workers_of
 
 __all__ = ["NO_WORKER_SECONDS", "STALL_SECONDS", "WorkerWatch"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: A cluster without any worker for this long is an error, at the start and in mid-run.
 NO_WORKER_SECONDS = 60.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 from tidemill.calculators.settings import Settings
 from tidemill.model.aliases import IdKey
 from tidemill.model.id_types import id_key, parse_type
+from tidemill.model.logs import engine_log
 from tidemill.model.plan import Kept, KeptFile
 from tidemill.model.policies import Policies
 from tidemill.model.source import Source
@@ -22,7 +22,7 @@ from tidemill.storage.part_files import file_fault
 
 __all__ = ["find_kept"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 
 def find_kept(

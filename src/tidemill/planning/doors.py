@@ -141,12 +141,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "files": ("on_bad_file",),
     # Added later: new groups come last, as flows are also called by position.
     "silence": ("stall_seconds",),
+    "quarantine": ("retry_quarantined",),
 }
 
 _DATA = ("source", "sink", "id")
 _RUNNING = ("places", "workers", "parts")
 _READING = ("database", "times", "paths", "csv", "files")
-_LATER = ("silence",)
+_LATER = ("silence", "quarantine")
 EXTRACT = Door(
     "extract",
     (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING, *_READING, *_LATER),

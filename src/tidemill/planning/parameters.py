@@ -490,6 +490,15 @@ _TABLE = (
         short="What to do with input files that cannot be read.",
     ),
     FlowParameter(
+        "retry_quarantined",
+        "Policies",
+        (_YES,),
+        "Also calculate series again that are quarantined because their process died, hung or used "
+        "too much memory.",
+        default=False,
+        short="Calculate series again that were quarantined as poison.",
+    ),
+    FlowParameter(
         "on_settings_change",
         "Policies",
         _choice(OnSettingsChange),

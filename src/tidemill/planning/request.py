@@ -61,6 +61,7 @@ class Request:
     on_settings_change: OnSettingsChange = "refuse"  # if the table has different settings
     recalculates: str = ""  # run id of the unchanged result to calculate again
     reason: str = ""  # why an interval is calculated, for the record
+    retry_quarantined: bool = False  # calculate what was quarantined as poison again
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -133,6 +134,7 @@ def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) 
         part_bytes=values["part_bytes"],
         isolation_seconds=values["isolation_seconds"],
         stall_seconds=values["stall_seconds"],
+        retry_quarantined=values["retry_quarantined"],
     )
     return _of_table(made, values) if "table" in door.groups else made
 

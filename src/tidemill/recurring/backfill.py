@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 from tidemill.execution.job import stop_jobs
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.model.interval import Interval
+from tidemill.model.logs import engine_log
 from tidemill.model.progress import Board
 from tidemill.planning.request import Request
 from tidemill.recurring.calendars import Calendar
@@ -23,7 +23,7 @@ from tidemill.recurring.table_checks import check_table
 
 __all__ = ["BackfillRun", "chosen_intervals"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 
 def chosen_intervals(

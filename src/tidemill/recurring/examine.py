@@ -7,16 +7,17 @@ they are in.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.model.interval import Interval
+from tidemill.model.logs import engine_log
 from tidemill.model.policies import OnSettingsChange
 from tidemill.model.source import Source
 from tidemill.planning.prepare import find_interval_files
+from tidemill.planning.quarantine import made_with, why_again
 from tidemill.planning.request import Request
 from tidemill.planning.settings_change import SettingsChange, settings_change
 from tidemill.planning.snapshots import drop_source, reads_database, take_snapshot
@@ -29,11 +30,12 @@ from tidemill.storage.intervals import (
     write_interval,
 )
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.record import quarantined_by
 from tidemill.storage.table_faults import read_with_faults
 
 __all__ = ["REMEDY", "Finding", "examine", "examine_all", "update_file_list"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 State = Literal["unchanged", "missing", "changed", "recalculated", "extended", "empty", "refused"]
 
@@ -79,7 +81,8 @@ def examine(
     InputError
         If files or columns cannot be used.
     """
-    finding = _examine_rows(request, record, recalculate=recalculate, fault=fault)
+    again = "as was asked for" if recalculate else _poison_to_retry(request, record)
+    finding = _examine_rows(request, record, again=again, fault=fault)
     if record is None or finding.state == "empty":
         return finding
     asked = request.settings.canonical(), request.policies
@@ -133,19 +136,19 @@ def _with_settings_change(
 
 
 def _examine_rows(
-    request: Request, record: IntervalRecord | None, *, recalculate: bool, fault: str
+    request: Request, record: IntervalRecord | None, *, again: str, fault: str
 ) -> Finding:
     """What to do about an interval, judged by its rows alone."""
     interval = request.interval
     assert interval is not None, "the request is for an interval"
     if reads_database(request):
-        return _examine_database(request, record, recalculate=recalculate, fault=fault)
+        return _examine_database(request, record, again=again, fault=fault)
     found = find_interval_files(request)
     same_roles = record is not None and found.columns == record.columns
     if (
         record is not None
         and same_roles
-        and not recalculate
+        and not again
         and not fault
         and file_identities(found) == record.files
     ):
@@ -153,7 +156,7 @@ def _examine_rows(
         return Finding(interval, "unchanged", same, bad_files=record.bad_files)
     source = read_window(found)
     bad = tuple((one["path"], one["reason"]) for one in named_bad_files(source))
-    asked = {"recalculate": recalculate, "same_roles": same_roles}
+    asked = {"again": again, "same_roles": same_roles}
     finding = _judged(interval, source, record, **asked, fault=fault)
     if finding.state == "unchanged" and record is not None:
         files = file_identities(source)
@@ -163,13 +166,13 @@ def _examine_rows(
 
 
 def _examine_database(
-    request: Request, record: IntervalRecord | None, *, recalculate: bool, fault: str
+    request: Request, record: IntervalRecord | None, *, again: str, fault: str
 ) -> Finding:
     """As :func:`_examine_rows`: the snapshot is kept if it is going to be calculated."""
     assert request.interval is not None, "the request is for an interval"
     source = take_snapshot(request)
     same_roles = record is not None and source.columns == record.columns
-    asked = {"recalculate": recalculate, "same_roles": same_roles}
+    asked = {"again": again, "same_roles": same_roles}
     finding = _judged(request.interval, source, record, **asked, fault=fault)
     if finding.source is not None:
         return finding
@@ -184,7 +187,7 @@ def _judged(
     source: Source,
     record: IntervalRecord | None,
     *,
-    recalculate: bool,
+    again: str,
     same_roles: bool,
     fault: str,
 ) -> Finding:
@@ -201,9 +204,23 @@ def _judged(
         return Finding(interval, "changed", why, record.run_id, source)
     if fault:
         return Finding(interval, "changed", fault, record.run_id, source)
-    if recalculate:
-        return Finding(interval, "recalculated", "as was asked for", record.run_id, source)
+    if again:
+        return Finding(interval, "recalculated", again, record.run_id, source)
     return Finding(interval, "unchanged", "the same rows lie in other files")
+
+
+def _poison_to_retry(request: Request, record: IntervalRecord | None) -> str:
+    """Why to calculate an interval again for the sake of its poison; "" if it is not to be."""
+    if record is None:
+        return ""
+    poison = [one for one in record.quarantined if one.is_poison]
+    if request.retry_quarantined and not record.made_with:  # recorded by version 0.1.0
+        layout = SinkLayout.of(request.sink, request.storage_options)
+        poison = [one for one in quarantined_by(layout, record.run_id) if one.is_poison]
+    if not poison:
+        return ""
+    now = made_with(request.settings.canonical())
+    return why_again(len(poison), record.made_with, now, asked=request.retry_quarantined)
 
 
 def update_file_list(request: Request, finding: Finding) -> None:

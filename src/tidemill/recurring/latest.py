@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -12,6 +11,7 @@ from typing import Any
 from tidemill.errors import IntervalsError, NoRowsError
 from tidemill.execution.ordered_pool import Turn
 from tidemill.model.interval import Interval
+from tidemill.model.logs import engine_log
 from tidemill.model.progress import Board
 from tidemill.planning.request import Request
 from tidemill.recurring.calendars import Calendar
@@ -28,7 +28,7 @@ from tidemill.recurring.unpublished import (
 
 __all__ = ["LatestRun", "OpenRunner", "Runner", "request_for"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Carries out a request for one interval, in its turn, and returns the summary as JSON values.
 Runner = Callable[[Request, Turn | None], Summary]

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tidemill.errors import ClusterError, SinkBusyError, UnfitWorkerError, explains_itself
+from tidemill.model.logs import engine_log
 from tidemill.storage.transient import is_transient
 
 __all__ = ["is_retryable", "log_failure", "with_retries"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 R = TypeVar("R")
 

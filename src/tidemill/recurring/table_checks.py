@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from tidemill.errors import CheckError, SettingsError, shorten
 from tidemill.model.interval import Interval
+from tidemill.model.logs import engine_log
 from tidemill.planning.prepare import check_request_columns, find_interval_files
 from tidemill.planning.request import Request
 from tidemill.planning.settings_change import settings_change
@@ -22,7 +22,7 @@ from tidemill.storage.layout import SinkLayout
 
 __all__ = ["check_findings", "check_table", "check_vanished", "validate_table_request"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Intervals named in a message.
 NAMED = 10

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tidemill.reports.text import seconds_text, slowest_calculators
+from tidemill.errors import printable
+from tidemill.reports.text import ages_text, seconds_text, slowest_calculators
 
-__all__ = ["backfill_page", "extraction_page", "href", "interval_page"]
+__all__ = ["backfill_page", "escaped", "extraction_page", "href", "interval_page"]
 
 #: Intervals shown in full.
 DETAILED = 5
@@ -24,6 +25,8 @@ LINES = 20
 CELL = 200
 #: Ids named in a list; the run record names more.
 IDS = 10
+#: Characters with a meaning in Markdown; between two letters, underscores have none.
+_MARKUP = re.compile(r"[\\|`\[*~]|(?<!\w)_+|_+(?!\w)|&(?=#?\w+;)")
 #: What can happen to the row of an id.
 _CHANGES = ("added", "removed", "altered")
 
@@ -48,7 +51,7 @@ def interval_page(report: Mapping[str, Any]) -> str:
     | 2026-11-20 | unchanged | the same files |  |  |  |  |
     """
     by_interval = {summary["interval"]: summary for summary in report["summaries"]}
-    lines = [f"# Interval {report['label']}", "", f"Table: {_link(report['sink'])}"]
+    lines = [f"# Interval {_cell(report['label'])}", "", f"Table: {_link(report['sink'])}"]
     if "error" in report:
         lines += ["", f"**The run failed.** {_cell(report['error'], limit=2_000)}"]
     lines += ["", "## What was calculated, and why", ""]
@@ -114,7 +117,7 @@ def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
     yield f"- times of the input: {_cell(summary['time_zone_of_input'])}"
     if accepted["replaced"]:
         why = summary["reason"] or "as requested"
-        yield f"- they replace those of run `{accepted['replaced']}`: {_cell(why)}"
+        yield f"- they replace those of run {_code(accepted['replaced'])}: {_cell(why)}"
         yield from _changed_ids(accepted["changes"])
     if summary["note"]:
         yield f"- {_cell(summary['note'])}"
@@ -242,8 +245,13 @@ def _parts_text(summary: Mapping[str, Any]) -> str:
     total = counts.pop("total")
     said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     return f"{total:,} part{'s' * (total != 1)}: {said}" + (
-        f"; {quarantined:,} ids quarantined" * bool(quarantined)
+        f"; {quarantined:,} ids quarantined{_ages(summary)}" * bool(quarantined)
     )
+
+
+def _ages(summary: Mapping[str, Any]) -> str:
+    ages = ages_text(summary)
+    return f" ({ages})" if ages else ""
 
 
 def _bad_files_section(report: Mapping[str, Any], heading: str = "###") -> Iterator[str]:
@@ -262,8 +270,10 @@ def _error_sections(summary: Mapping[str, Any]) -> Iterator[str]:
     rows = ((_code(e["calculator"]), e["kind"], e["count"], e["message"]) for e in errors)
     yield from _section("Errors", ("calculator", "kind", "cells", "message"), rows, len(errors))
     series = summary["quarantined"]
-    left_out = ((one["id"], one["kind"], one["reason"]) for one in series)
-    yield from _section("Quarantined", ("id", "kind", "reason"), left_out, len(series))
+    left_out = (
+        (one["id"], one["kind"], one["reason"], one.get("since", "")[:10]) for one in series
+    )
+    yield from _section("Quarantined", ("id", "kind", "reason", "since"), left_out, len(series))
 
 
 def _slowest_section(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -304,9 +314,19 @@ def _cell(value: Any, limit: int = CELL) -> str:
         return f"{value:,}"
     if isinstance(value, _Markdown):
         return value
-    text = " ".join(str(value).split())
-    text = text if len(text) <= limit else f"{text[:limit]}..."
-    return re.sub(r"([\\|`\[])", r"\\\1", text).replace("<", "&lt;")
+    return escaped(value, limit)
+
+
+def escaped(value: object, limit: int = CELL) -> str:
+    r"""Text as Markdown that shows it as it is: no code, link, HTML, or end of a cell.
+
+    Examples
+    --------
+    >>> print(escaped("__x__ of a__b <b> *c*"))
+    \_\_x\_\_ of a__b &lt;b> \*c\*
+    """
+    text = _MARKUP.sub(lambda found: "\\" + "\\".join(found[0]), printable(value, limit))
+    return text.replace("<", "&lt;")
 
 
 class _Markdown(str):
@@ -315,7 +335,7 @@ class _Markdown(str):
     __slots__ = ()
 
 
-def _code(text: str) -> _Markdown:
+def _code(value: str) -> _Markdown:
     r"""Text as inline code, even if it holds backticks.
 
     Examples
@@ -323,6 +343,7 @@ def _code(text: str) -> _Markdown:
     >>> _code("x__mean"), _code("a`|b")
     ('`x__mean`', '`` a`\\|b ``')
     """
+    text = printable(value, CELL)
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     space = " " * ("`" in text)
     return _Markdown(f"{fence}{space}{text}{space}{fence}".replace("|", "\\|"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tidemill.errors import shorten
+from tidemill.errors import printable, shorten
 from tidemill.model.progress import Progress
 
 if TYPE_CHECKING:
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from tidemill.storage.record import RunRecord
 
 __all__ = [
+    "ages_text",
     "costs_text",
     "faults_text",
     "history_text",
     "progress_bar",
+    "quarantine_text",
     "summary_text",
 ]
 
@@ -88,7 +90,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         slowest = dict(slowest_calculators(summary["seconds_by_calculator"]))
         lines.insert(4, ("Slowest", _joined(slowest)))
     if summary["quarantined"]:
-        lines.append(("Quarantined", _quarantine_text(summary["quarantined"])))
+        lines.append(("Quarantined", quarantine_text(summary)))
     if summary.get("bad_files"):
         lines.append(("Left out", _left_out_text(summary["bad_files"])))
     if summary["errors"]:
@@ -97,15 +99,48 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         lines.append(("Note", summary["note"]))
     if "seconds_in_all" in summary:
         lines.append(("Seconds in all", seconds_text(summary["seconds_in_all"])))
-    return "\n".join(f"{title:<15} {text}" for title, text in lines)
+    return aligned(lines)
+
+
+def aligned(lines: Iterable[tuple[str, str]], width: int = 15) -> str:
+    """Titles and texts, a line each, whatever the texts hold."""
+    return "\n".join(f"{printable(title):<{width}} {printable(text)}" for title, text in lines)
 
 
 def _joined(seconds: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {seconds_text(value)}" for name, value in seconds.items()) or "none"
 
 
-def _quarantine_text(found: Sequence[Mapping[str, Any]]) -> str:
-    return shorten(f"{one['id']} ({one['reason']})" for one in found)
+def quarantine_text(summary: Mapping[str, Any]) -> str:
+    """The quarantined ids of a summary or record, after how many there are since when.
+
+    Examples
+    --------
+    >>> found = [{"id": "7", "kind": None, "reason": "its process died"}]
+    >>> quarantine_text({"quarantined": found, "quarantined_since": {"2026-11-20": 1}})
+    '1 since 2026-11-20: 7 (its process died)'
+    """
+    named = _named(summary["quarantined"])
+    ages = ages_text(summary)
+    return f"{ages}: {named}" if ages else named
+
+
+def _named(quarantined: Sequence[Mapping[str, Any]], limit: int = 10) -> str:
+    return shorten((f"{one['id']} ({one['reason']})" for one in quarantined), limit)
+
+
+def ages_text(summary: Mapping[str, Any]) -> str:
+    """How many ids are quarantined since when; "" if that was not recorded.
+
+    Examples
+    --------
+    >>> ages_text({"quarantined_since": {"2026-11-20": 5, "new": 3}})
+    '5 since 2026-11-20, 3 new'
+    """
+    ages = summary.get("quarantined_since", {})
+    return ", ".join(
+        f"{count:,} {'' if day == 'new' else 'since '}{day}" for day, count in ages.items()
+    )
 
 
 def _left_out_text(files: Sequence[Mapping[str, str]]) -> str:
@@ -125,7 +160,7 @@ def _errors_text(errors: Sequence[Mapping[str, Any]]) -> str:
 def faults_text(faults: Mapping[str, str]) -> Iterator[str]:
     """What to say of intervals that a table does not show as their records say."""
     for label, fault in list(faults.items())[:FAULTS]:
-        yield f"Interval {label}: {fault}"
+        yield printable(f"Interval {label}: {fault}")
     if len(faults) > FAULTS:
         yield f"... and {len(faults) - FAULTS:,} more intervals"
     if faults:
@@ -135,8 +170,8 @@ def faults_text(faults: Mapping[str, str]) -> Iterator[str]:
 def history_text(sink: str, records: Sequence[RunRecord]) -> str:
     """The newest run record in full, then a line for every record."""
     newest = records[0]
-    lines = [f"{sink}: {len(records)} runs shown, newest first", ""]
-    lines += [f"{name:<20} {value}" for name, value in _record_lines(newest)]
+    lines = [f"{printable(sink)}: {len(records)} runs shown, newest first", ""]
+    lines += [aligned(_record_lines(newest), 20)]
     titles = f"{'started':<20} {'interval':<17} {'state':<10} {'rows':>10} {'columns':>8}  "
     lines += ["", f"{titles}{'parts':<58} digest"]
     lines += [_history_line(record) for record in records]
@@ -150,6 +185,10 @@ def _record_lines(record: RunRecord) -> Iterator[tuple[str, str]]:
             yield name, f"{len(value)} entries"
         elif name == "seconds_by_calculator":
             yield name, _joined(dict(slowest_calculators(value)))
+        elif name == "quarantined_since":
+            yield name, ages_text(raw) or "none"
+        elif name == "quarantined":
+            yield name, _named(value, 3) or "none"
         elif name == "acceptance":
             yield name, _acceptance_text(value)
         elif isinstance(value, Mapping):
@@ -191,7 +230,7 @@ def _short(value: object) -> str:
 def _history_line(record: RunRecord) -> str:
     parts = ", ".join(f"{count} {name}" for name, count in record.parts.items())
     interval = record.interval_label or record.interval or "-"
-    return (
+    return printable(
         f"{record.started[:19]:<20} {interval:<17} {record.state:<10} "
         f"{record.rows:>10,} {record.columns:>8,}  {parts:<58} {record.digest[:16]}"
     )
@@ -220,7 +259,9 @@ def progress_bar(*, visible: bool = True) -> Iterator[Callable[[Progress], None]
         def listener(state: Progress) -> None:
             bar.update(task, description=state.step)
             if state.note:
-                bar.console.print(state.note, style="yellow", highlight=False, markup=False)
+                bar.console.print(
+                    printable(state.note), style="yellow", highlight=False, markup=False
+                )
             if state.parts_total:
                 done, total = state.parts_done, state.parts_total
                 bar.update(task, completed=done, total=total, rate=rate.text(state))
@@ -247,7 +288,10 @@ class _Rate:
 def costs_text(rows: Sequence[Cost], measured: str) -> str:
     """What was measured, and what each calculator costs, the most expensive first."""
     lines = [measured, "", f"{'calculator':<44} {'us per series':>13} {'share':>8}"]
-    lines += [f"{row.calculator:<44} {row.us_per_series:>13.2f} {row.share:>8.2%}" for row in rows]
+    lines += [
+        f"{printable(row.calculator):<44} {row.us_per_series:>13.2f} {row.share:>8.2%}"
+        for row in rows
+    ]
     shared = [row for row in rows if row.used_by]
     if shared:
         lines += ["", "Shared work is saved only once every calculator that uses it is dropped:"]

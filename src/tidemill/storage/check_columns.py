@@ -39,6 +39,8 @@ def check_columns(
 ) -> None:
     """Refuse columns with the same name, in a Delta table also those that differ only in case.
 
+    A name with a NUL is refused, too: programs in C take it for the end.
+
     Parameters
     ----------
     layout
@@ -69,6 +71,7 @@ def check_columns(
         seen = {one.name.lower(): (one.name, False) for one in table.schema().fields}
     known = {name for name, _ in seen.values()}
     for name, is_id in (*((one, True) for one in ids), *((one, False) for one in columns)):
+        _check_no_nul(name, is_id=is_id)
         if name in known:  # a column of the table stays what it is
             known.discard(name)
             seen[name.lower()] = name, is_id
@@ -77,6 +80,15 @@ def check_columns(
         if key in seen:
             raise ArgumentError(_sentence(seen[key], (name, is_id)))
         seen[key] = name, is_id
+
+
+def _check_no_nul(name: str, *, is_id: bool) -> None:
+    if "\0" in name:
+        rename = "the id column" if is_id else "the kind"
+        raise ArgumentError(
+            f"the column {name!r} has a NUL in its name, where many programs end it; rename "
+            f"{rename}"
+        )
 
 
 def _sentence(first: tuple[str, bool], second: tuple[str, bool]) -> str:

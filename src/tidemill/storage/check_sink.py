@@ -48,6 +48,11 @@ def check_sink(
     """
     for location in inputs:
         _check_input(layout, location)
+    if not layout.url.isprintable():  # Delta would refuse most of them, but only at its commit
+        raise SinkError(
+            f"the path of the sink {layout.url} holds characters that cannot be printed; choose "
+            "another"
+        )
     if intervals and layout.kind == "file":
         raise SinkError(
             f"the sink {layout.url} is one file, which cannot be divided into intervals; give the "

@@ -7,13 +7,14 @@ and kind, lie in files of their own, which are read only when later intervals ar
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from tidemill.model.interval import Interval, interval_label, start_of_name
+from tidemill.model.logs import engine_log
+from tidemill.model.series import Quarantined
 from tidemill.model.source import ColumnRoles, Source
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
@@ -36,7 +37,7 @@ __all__ = [
     "write_interval",
 ]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 _READERS = 8
 
@@ -81,6 +82,8 @@ class IntervalRecord:
     every: str = ""  # of the calendar; "": recorded by an older version
     parts: tuple[PartFile, ...] = ()  # of its rows; empty: recorded by an older version
     checksums: Mapping[str, str] = field(default_factory=dict)  # of its "figures" and "coverage"
+    quarantined: tuple[Quarantined, ...] = ()  # the first thousand, ids as text, oldest first
+    made_with: Mapping[str, str] = field(default_factory=dict)  # see planning.quarantine
 
     def fault(self, layout: SinkLayout, shown: Mapping[str, int]) -> str:
         """Why the table does not show what this record says; "" if it does.
@@ -112,6 +115,7 @@ class IntervalRecord:
         raw["files"] = tuple((path, size, digest) for path, size, digest in raw["files"])
         raw["kinds"] = tuple(raw.get("kinds", ()))
         raw["bad_files"] = tuple((path, reason) for path, reason in raw.get("bad_files", ()))
+        raw["quarantined"] = tuple(map(Quarantined.from_json, raw.get("quarantined", ())))
         raw["parts"] = tuple(PartFile(**one) for one in raw.get("parts", ()))
         roles: dict[str, Any] = dict(raw["columns"])
         roles |= {name: tuple(v) for name, v in roles.items() if isinstance(v, list)}

@@ -9,7 +9,6 @@ to decide who owns the sink.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import uuid
@@ -19,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from tidemill.errors import ResourceError, SinkBusyError
+from tidemill.model.logs import engine_log
 from tidemill.storage.lease_files import (
     RENEW_SECONDS,
     Holder,
@@ -39,7 +39,7 @@ __all__ = ["Lease", "acquire"]
 
 _RELEASED: set[str] = set()  # tokens of this process, should the storage not have heard of it
 _KEPT = 3  # generations that stay, for those who still look at an old one
-_log = logging.getLogger(__name__)
+_log = engine_log(__name__)
 
 
 def acquire(

@@ -3,7 +3,8 @@
 A part is written under a unique name. Then its marker is created exclusively, so that of several
 attempts on one part exactly one counts. A marker is never changed: once its file is gone or cut
 short, a marker with a higher number overrides it. The owner of the lease deletes those whose file
-is damaged, see :mod:`tidemill.storage.part_files`.
+is damaged, see :mod:`tidemill.storage.part_files`, and those of parts that are to be calculated
+again for their poison.
 """
 
 from __future__ import annotations
@@ -62,6 +63,12 @@ class Marker:
     kept: str = ""  # digest of the published rows that were taken over, if any
     coverage: str = ""  # path below the layout's state: values per id and kind, of an interval
     coverage_checksum: str = ""  # of that file; "": written by an older version
+    made_with: Mapping[str, str] = field(default_factory=dict)  # versions, if it has poison
+
+    @property
+    def poison(self) -> tuple[Quarantined, ...]:
+        """The ids that were quarantined because their process died or hung."""
+        return tuple(one for one in self.quarantined if one.is_poison)
 
     def to_json(self) -> Content:
         """The marker as its file holds it."""
@@ -78,7 +85,7 @@ class Marker:
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """The marker with these JSON values."""
-        quarantined = tuple(Quarantined(**one) for one in values["quarantined"])
+        quarantined = tuple(map(Quarantined.from_json, values["quarantined"]))
         errors = tuple(Failures(**{**one, "ids": tuple(one["ids"])}) for one in values["errors"])
         return cls(**{**values, "quarantined": quarantined, "errors": errors})
 

@@ -7,19 +7,19 @@ of its file, taken while it was written, so reading it once tells.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tidemill.model.digests import checksum
+from tidemill.model.logs import engine_log
 from tidemill.storage.layout import KeyLayout
 from tidemill.storage.markers import Marker, discard_markers, recorded
 from tidemill.storage.stores import Store
 
 __all__ = ["OTHER", "discard_damaged", "file_fault"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: What is said of a file with another SHA-256.
 OTHER = "is not the file that was written (another SHA-256)"

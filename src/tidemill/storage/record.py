@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from tidemill.model.logs import engine_log
 from tidemill.model.series import Quarantined
 from tidemill.storage.failures import FailedSeries, FailureCount
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.sealed import seal, unseal
 from tidemill.storage.stores import Store
 
-__all__ = ["CASES", "RunRecord", "cpu_features", "history", "read_record", "write_record"]
+__all__ = [
+    "CASES",
+    "RunRecord",
+    "cpu_features",
+    "history",
+    "quarantined_by",
+    "read_record",
+    "write_record",
+]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 #: Failed series, and quarantined ids, that a record lists; the others are only counted.
 CASES = 1000
@@ -26,9 +34,9 @@ CASES = 1000
 _READERS = 16
 #: Fields of a record that hold values of a class of their own.
 _ENTRIES: Mapping[str, Callable[..., Any]] = {
-    "quarantined": Quarantined,
-    "errors": FailureCount,
-    "error_cases": FailedSeries,
+    "quarantined": Quarantined.from_json,
+    "errors": lambda values: FailureCount(**values),
+    "error_cases": lambda values: FailedSeries(**values),
 }
 
 
@@ -63,7 +71,8 @@ class RunRecord:
     predicted_seconds: float = 0.0  # of the same parts, by the cost table
     rows: int = 0
     columns: int = 0
-    quarantined: tuple[Quarantined, ...] = ()  # the first thousand, ids as text
+    quarantined: tuple[Quarantined, ...] = ()  # the first thousand, ids as text, oldest first
+    quarantined_since: Mapping[str, int] = field(default_factory=dict)  # day or "new" -> ids, all
     errors: tuple[FailureCount, ...] = ()
     error_cases: tuple[FailedSeries, ...] = ()  # the first thousand
     bad_files: tuple[Mapping[str, str], ...] = ()  # left out of the input: path and reason
@@ -87,7 +96,7 @@ class RunRecord:
         known: dict[str, Any] = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
         known |= {name: tuple(v) for name, v in known.items() if isinstance(v, list)}
         for name, type_ in _ENTRIES.items():
-            known[name] = tuple(type_(**one) for one in known.get(name, ()))
+            known[name] = tuple(map(type_, known.get(name, ())))
         return cls(**known)
 
     @property
@@ -129,6 +138,15 @@ def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:
             if n is not None and len(found) >= n:
                 break
     return found[:n]
+
+
+def quarantined_by(layout: SinkLayout, run_id: str) -> tuple[Quarantined, ...]:
+    """The ids that a run quarantined; none if its record is gone."""
+    end = f"-{_plain(run_id)}.json"
+    for entry in layout.records.folder()[0]:
+        if entry.path.endswith(end) and (record := _read(layout.records, entry.path)) is not None:
+            return record.quarantined
+    return ()
 
 
 def _read(store: Store, path: str) -> RunRecord | None:

@@ -27,6 +27,7 @@ class Run:
     isolation_seconds: float = 300.0  # limit for a range of ids in an isolated process
     stall_seconds: float = 60.0  # without a sign of life from a worker until it is given up
     reason: str = ""  # why the interval is calculated, for the run record
+    again: bool = False  # calculate even if a file sink shows this result
 
     @property
     def layout(self) -> SinkLayout:

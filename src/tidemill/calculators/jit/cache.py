@@ -8,7 +8,6 @@ code that gets compiled (:data:`COMPILED`), the versions of numba and numpy, and
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import shutil
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.calculators.jit.trust import find_intruder
+from tidemill.model.logs import engine_log
 
 __all__ = [
     "CACHE_VARIABLE",
@@ -45,7 +45,7 @@ COMPILED = ("jit/decorators.py", "jit/loops.py", "kernels", "numerics")
 
 _ROOM = Path(__file__).parents[1]
 _ROOM_BYTES = 2**20  # what several kernels take
-_log = logging.getLogger(__name__)
+_log = engine_log(__name__)
 _given_up: set[Path] = set()  # folders of which it was said that they cannot be written
 _setting_lock = threading.Lock()
 

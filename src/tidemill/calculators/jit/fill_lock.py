@@ -8,7 +8,6 @@ loaded; the worst that happens is that a kernel is compiled twice.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from tidemill.calculators.jit.cache import LOCK, give_up
 from tidemill.calculators.jit.ready_files import sweep
+from tidemill.model.logs import engine_log
 
 __all__ = ["PATIENCE", "filling", "stalled"]
 
@@ -25,7 +25,7 @@ __all__ = ["PATIENCE", "filling", "stalled"]
 #: 0.3 to 5 s to compile.
 PATIENCE = 60.0
 
-_log = logging.getLogger(__name__)
+_log = engine_log(__name__)
 _overtaken: set[Path] = set()  # folders whose owner was waited for in vain: not once per kernel
 
 

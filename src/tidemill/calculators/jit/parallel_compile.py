@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -21,12 +20,13 @@ from tidemill.calculators.jit.cache import CACHE_VARIABLE, cache_folder, has_roo
 from tidemill.calculators.jit.fill_lock import filling, stalled
 from tidemill.calculators.jit.kernel import load_kernel, note_compiled
 from tidemill.calculators.jit.own_folders import own_folder
+from tidemill.model.logs import engine_log
 
 __all__ = ["CompileJob", "fill"]
 
 _WORTH = 8  # kernels for which a helper is started: its own start takes as long as four
 _MOST_HELPERS = 3
-_log = logging.getLogger(__name__)
+_log = engine_log(__name__)
 
 
 class CompileJob(NamedTuple):

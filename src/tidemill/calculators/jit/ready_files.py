@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import time
 import uuid
 from pathlib import Path
 
+from tidemill.model.logs import engine_log
+
 __all__ = ["discard", "is_ready", "mark_ready", "sweep"]
 
 _OLD_SECONDS = 3600.0  # no file takes as long to write
-_log = logging.getLogger(__name__)
+_log = engine_log(__name__)
 _said: set[Path] = set()  # folders whose damage was reported: one line for each process
 
 

@@ -135,7 +135,7 @@ def _wanted(project: Project, file: Path, work_pool: str | None) -> list[Deploym
     twice = dict.fromkeys(name for name in names if names.count(name) > 1)
     wrong += [f"deployment {name!r} is given twice; each needs its own name" for name in twice]
     if wrong:
-        raise ArgumentError("\n".join(f"{file}: {one}" for one in wrong))
+        raise ArgumentError(*(f"{file}: {one}" for one in wrong))
     return wanted
 
 

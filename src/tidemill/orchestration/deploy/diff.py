@@ -116,7 +116,7 @@ def compare(
     there = {one.name: one for one in found}
     names = [one.name for one in wanted]
     if taken := [there[n] for n in names if n in there and there[n].project != project]:
-        raise ArgumentError("\n".join(_taken(one, project) for one in taken))
+        raise ArgumentError(*(_taken(one, project) for one in taken))
     left = sorted(n for n, one in there.items() if one.project == project and n not in names)
     return (
         *(_difference(one.name, one, there.get(one.name)) for one in wanted),

@@ -224,7 +224,7 @@ def read_project(file: Path) -> Project:
         # A misspelt key before the one that is missing because of it.
         errors = sorted(error.errors(), key=lambda one: one["type"] == "missing")
         wrong = [f"{file}: {_sentence(one, raw)}" for one in errors]
-        raise ArgumentError("\n".join(wrong)) from None
+        raise ArgumentError(*wrong) from None
 
 
 def _parsed(file: Path) -> Any:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from tidemill.errors import DataError, SourceChangedError, SourceError
+from tidemill.errors import DataError, SourceChangedError, SourceError, printable
 from tidemill.model.source import Source
 from tidemill.sources.files.fingerprint import check_file_unchanged
 from tidemill.storage.stores import Store
@@ -48,9 +48,11 @@ def located(where: str) -> Iterator[None]:
     try:
         yield
     except (SourceError, DataError) as error:
-        if str(error).startswith(where):
+        if str(error).startswith(printable(where)):
             raise
         raise type(error)(f"{where}: {error}") from error
+    except UnicodeEncodeError as error:
+        raise SourceError(f"the name of {where} is no UTF-8; rename the file") from error
     except (pa.ArrowException, OSError) as error:
         raise SourceError(
             f"{where} cannot be read ({error}); the file is damaged or incomplete: write it "

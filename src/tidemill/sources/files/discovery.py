@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fnmatch
 import glob
-import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from tidemill.errors import SourceError, shorten
+from tidemill.model.logs import engine_log
 from tidemill.sources.files.fingerprint import state_of
 from tidemill.sources.files.formats import SUFFIXES, format_of, is_any_text
 from tidemill.sources.files.path_columns import Constants, PathPattern, folder_columns
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FoundFile", "FoundInput", "InputLocation", "discover"]
 
-log = logging.getLogger(__name__)
+log = engine_log(__name__)
 
 NOT_A_FILE = "is no regular file, but a pipe, a socket or a device; write its content to a file"
 
