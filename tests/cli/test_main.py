@@ -16,7 +16,7 @@ from tidemill.cli.main import cli
 def test_these_are_the_subcommands():
     assert sorted(cli.commands) == [
         "backfill", "costs", "demo", "deploy", "extract", "extract-interval", "features", "init",
-        "inspect", "plan", "warmup",
+        "inspect", "plan", "verify", "warmup",
     ]  # fmt: skip
 
 

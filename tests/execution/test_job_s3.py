@@ -150,13 +150,17 @@ def test_an_interrupted_run_goes_on(order, numbered, bucket):
     assert list(bucket.read("matrix")["x__failing"]) == [0, 1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("kind", ["marker", "part"])
-def test_what_was_deleted_is_calculated_again(kind, ordered, bucket):
+@pytest.mark.parametrize("kind", ["marker", "part", "bytes of a part"])
+def test_what_was_deleted_or_replaced_is_calculated_again(kind, ordered, bucket):
     bucket.put("in/a.parquet", ordered)
     first = bucket.extract("matrix")
     wanted = "/parts/000001-" if kind == "marker" else "-000001-"
     (key, *_) = [key for key in bucket.listing() if wanted in key]
-    bucket.client.delete_object(Bucket=BUCKET, Key=key)
+    if kind == "bytes of a part":
+        data = bucket.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        bucket.client.put_object(Bucket=BUCKET, Key=key, Body=data[::-1])
+    else:
+        bucket.client.delete_object(Bucket=BUCKET, Key=key)
     again = bucket.extract("matrix")
     assert again.parts["calculated"] == 1
     assert again.digest == first.digest

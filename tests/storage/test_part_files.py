@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from tidemill.storage.layout import SinkLayout
-from tidemill.storage.markers import Marker, commit_part, committed
+from tidemill.storage.markers import Marker, commit_part, committed, recorded
 from tidemill.storage.part_files import OTHER, discard_damaged, file_fault
 
 DATA = bytes(range(256)) * 40
@@ -39,18 +39,18 @@ def test_only_a_damaged_part_is_discarded_and_then_committed_again(which, data, 
     store.delete(path)
     if data is not None:
         store.write(path, data)
-    assert discard_damaged(key) == [1]
+    assert discard_damaged(key, recorded(key).values()) == [1]
     assert f"part 2 is calculated again: {store.url_of(path)} is " in caplog.text
     assert sorted(committed(key)) == [0, 2]
     store.write(path, DATA if which == "path" else DATA[:9])
     assert commit_part(key, marker) == marker
-    assert discard_damaged(key) == []
+    assert discard_damaged(key, recorded(key).values()) == []
 
 
 def test_parts_whose_checksum_is_not_known_stay(key):
     key.data.write("part-old", DATA)
     commit_part(key, Marker(7, "part-old", 3, len(DATA), "", 0.1))
-    assert discard_damaged(key) == []
+    assert discard_damaged(key, recorded(key).values()) == []
     assert sorted(committed(key)) == [0, 1, 2, 7]
 
 

@@ -72,7 +72,7 @@ def test_the_pointer_comes_back_as_it_was():
     assert Published.from_json(made.to_json()) == made
     assert list(json.loads(made.to_json())) == [
         "run_id", "result_key", "digest", "rows", "version", "id_type", "published", "interval",
-        "is_new", "seal",
+        "is_new", "size", "seal",
     ]  # fmt: skip
     for damaged in (b"", b"{}", b"[1]", b'{"run_id": "r", "colour": 1}'):
         with pytest.raises(ValueError, match=r"not a pointer|Expecting|an object"):

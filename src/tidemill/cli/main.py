@@ -159,6 +159,28 @@ def inspect(output: str, runs: int, storage_options: tuple[str, ...], as_json: b
 
 
 @cli.command()
+@click.argument("table")
+@click.option("--deep", is_flag=True, help="Read every file: compare checksums and rows.")
+@STORAGE_OPTION
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def verify(table: str, deep: bool, storage_options: tuple[str, ...], as_json: bool) -> None:
+    """Compare TABLE, or a file, with its records; status 1 if something is wrong.
+
+    Without --deep: whether all files are there, their sizes and numbers of rows.
+    """
+    from tidemill.cli.stopping import stoppable
+    from tidemill.reports.text import verified_text
+    from tidemill.storage.layout import SinkLayout
+    from tidemill.storage.verify_table import verify_table
+
+    with stoppable():
+        found = verify_table(SinkLayout.of(table, pairs(storage_options)), deep=deep)
+    click.echo(json.dumps(asdict(found), indent=2) if as_json else verified_text(found))
+    if found.faults:
+        sys.exit(1)
+
+
+@cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the page of the documentation.")
 def features(as_json: bool, markdown: bool) -> None:

@@ -32,6 +32,7 @@ from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import read_intervals
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import Lease, acquire
+from tidemill.storage.markers import recorded
 from tidemill.storage.part_files import discard_damaged
 from tidemill.storage.publish import last_published
 from tidemill.storage.run_address import Run
@@ -145,7 +146,7 @@ def _compare_parts(run: Run) -> None:
     """Discard the parts of earlier attempts whose files are not those that were written."""
     shown = last_published(run.layout)
     if shown is None or not already_published(run.layout, run.result_key, shown):
-        discard_damaged(run.key)
+        discard_damaged(run.key, recorded(run.key).values())
 
 
 def _publisher(layout: SinkLayout, interval: str | None) -> str | None:

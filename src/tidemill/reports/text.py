@@ -13,6 +13,7 @@ from tidemill.model.progress import Progress
 if TYPE_CHECKING:
     from tidemill.frames.feature_costs import Cost
     from tidemill.storage.record import RunRecord
+    from tidemill.storage.verify_table import Verified
 
 __all__ = [
     "ages_text",
@@ -22,6 +23,7 @@ __all__ = [
     "progress_bar",
     "quarantine_text",
     "summary_text",
+    "verified_text",
 ]
 
 #: Calculators named in a summary.
@@ -165,6 +167,16 @@ def faults_text(faults: Mapping[str, str]) -> Iterator[str]:
         yield f"... and {len(faults) - FAULTS:,} more intervals"
     if faults:
         yield "The next run calculates them again; those older than its lookback need a backfill"
+
+
+def verified_text(found: Verified) -> str:
+    """What was found when a sink was compared with its records: a line for each fault."""
+    how = "checksums and rows" if found.deep else "sizes and numbers of rows"
+    lines = [f"{one.place}: {one.fault}; {one.remedy}" for one in found.faults]
+    size = f"{found.files:,} files, {found.rows:,} rows, {found.bytes / 1e6:,.1f} MB"
+    intervals = f"{found.intervals:,} intervals, " if found.intervals else ""
+    told = f"{len(lines):,} fault{'s' * (len(lines) > 1)}" if lines else "nothing is wrong"
+    return "\n".join([*lines, f"{intervals}{size}, compared by {how}: {told}"])
 
 
 def history_text(sink: str, records: Sequence[RunRecord]) -> str:

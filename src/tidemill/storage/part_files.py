@@ -9,13 +9,15 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from tidemill.model.digests import checksum
 from tidemill.model.logs import engine_log
 from tidemill.storage.layout import KeyLayout
-from tidemill.storage.markers import Marker, discard_markers, recorded
+from tidemill.storage.markers import Marker, discard_markers
 from tidemill.storage.stores import Store
+from tidemill.storage.transient import translated
 
 __all__ = ["OTHER", "discard_damaged", "file_fault"]
 
@@ -46,7 +48,7 @@ def file_fault(store: Store, path: str, sha256: str) -> str:
     'is missing'
     """
     try:
-        with store.open_input(path) as file:
+        with translated(store.url_of(path)), store.open_input(path) as file:
             return "" if checksum(file, _BLOCK_BYTES) == sha256 else OTHER
     except FileNotFoundError:
         return "is missing"
@@ -56,14 +58,14 @@ def file_fault(store: Store, path: str, sha256: str) -> str:
         return f"cannot be read ({error})"
 
 
-def discard_damaged(layout: KeyLayout) -> list[int]:
+def discard_damaged(layout: KeyLayout, markers: Iterable[Marker]) -> list[int]:
     """Discard the parts whose files are not those that were written; their indexes.
 
     They count as missing from then on. Only the lease's owner may do this. The files stay, since a
     table may show them already.
     """
     began = time.perf_counter()
-    found = list(recorded(layout).values())
+    found = list(markers)
     with ThreadPoolExecutor(_threads(layout.data), "tidemill-checksums") as pool:
         faults = list(pool.map(lambda marker: _fault(layout, marker), found))
     size, seconds = sum(marker.bytes for marker in found), time.perf_counter() - began

@@ -22,6 +22,7 @@ __all__ = [
     "last_published",
     "publish",
     "published_id_types",
+    "read_pointer",
 ]
 
 
@@ -38,6 +39,7 @@ class Published:
     published: float  # seconds since the epoch, by the publisher's clock
     interval: str | None = None
     is_new: bool = True  # False: the sink already showed exactly this, nothing was written
+    size: int = 0  # bytes of a sink that is one file; 0: not known
 
     def to_json(self) -> bytes:
         """The pointer as its file holds it."""
@@ -105,6 +107,7 @@ def publish(
         published=time.time(),
         interval=interval,
         is_new=commit.is_new,
+        size=layout.home.info(layout.name).size if layout.kind == "file" else 0,
     )
     layout.state.write(layout.published, published.to_json())
     return published
@@ -144,6 +147,14 @@ def published_id_types(layout: SinkLayout) -> tuple[str, ...]:
     except (FileNotFoundError, ValueError):
         return ()
     return (found,) if isinstance(found, str) else tuple(found)
+
+
+def read_pointer(layout: SinkLayout) -> Published | None:
+    """What tidemill published last; None if nothing was, ``ValueError`` if that is damaged."""
+    try:
+        return Published.from_json(layout.state.read(layout.published))
+    except FileNotFoundError:
+        return None
 
 
 def last_published(layout: SinkLayout) -> Published | None:

@@ -19,7 +19,7 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.sealed import unseal
 from tidemill.storage.tables import aligned, open_whole, read_each, read_parquet, read_parquets
 
-__all__ = ["read_matrix", "read_rows"]
+__all__ = ["nothing_published", "read_file", "read_matrix", "read_rows"]
 
 
 def read_matrix(
@@ -65,7 +65,7 @@ def read_matrix(
     tidemill.errors.SinkError: nothing is published at .../nowhere; run tidemill extract first...
     """
     layout = SinkLayout.of(sink, storage_options)
-    table = _read_table(layout, interval) if layout.kind == "delta" else _read_file(layout)
+    table = _read_table(layout, interval) if layout.kind == "delta" else read_file(layout)
     id_names = [field.name for field in id_fields(table.schema)]
     has_intervals = layout.kind == "delta" and table.schema.names[-1] == INTERVAL
     frame: pd.DataFrame = table.to_pandas()
@@ -84,7 +84,7 @@ def read_matrix(
 def _read_table(layout: SinkLayout, interval: IntervalChoice | None) -> pa.Table:
     table = open_table(layout)
     if table is None:
-        raise _nothing(layout)
+        raise nothing_published(layout)
     schema = pa.schema(table.schema().to_arrow())
     if INTERVAL not in table.metadata().partition_columns:
         if interval is not None:
@@ -133,7 +133,7 @@ def read_rows(layout: SinkLayout, interval: str) -> pd.DataFrame:
     """
     table = open_table(layout)
     if table is None:
-        raise _nothing(layout)
+        raise nothing_published(layout)
     if INTERVAL not in table.metadata().partition_columns:
         raise _undivided(layout)
     if not table_files(table, interval):
@@ -154,14 +154,15 @@ def _with_interval(rows: pa.Table, interval: str, schema: pa.Schema) -> pa.Table
     return aligned(rows.append_column(INTERVAL, times), schema)
 
 
-def _read_file(layout: SinkLayout) -> pa.Table:
+def read_file(layout: SinkLayout) -> pa.Table:
+    """The rows of a sink that is one file."""
     try:
         if layout.format == "parquet":
             return read_parquet(layout.home, layout.name)
         with open_whole(layout.home, layout.name) as file:
             return _read_csv(layout, file)
     except FileNotFoundError:
-        raise _nothing(layout) from None
+        raise nothing_published(layout) from None
 
 
 def _read_csv(layout: SinkLayout, file: pa.NativeFile) -> pa.Table:
@@ -197,7 +198,8 @@ def _recorded_id_types(layout: SinkLayout) -> list[pa.DataType]:
     return [utc if text == str(utc) else pa.type_for_alias(text) for text in texts]
 
 
-def _nothing(layout: SinkLayout) -> SinkError:
+def nothing_published(layout: SinkLayout) -> SinkError:
+    """The error of a reader that finds nothing."""
     started = layout.state.exists(layout.published) or bool(layout.state.folder()[1])
     more = "; a run has started there but has not finished" if started else ""
     return SinkError(

@@ -20,6 +20,7 @@ __all__ = [
     "CASES",
     "RunRecord",
     "cpu_features",
+    "damaged_records",
     "history",
     "quarantined_by",
     "read_record",
@@ -32,6 +33,8 @@ log = engine_log(__name__)
 CASES = 1000
 
 _READERS = 16
+#: What reading a damaged record raises.
+_DAMAGED = (ValueError, TypeError, KeyError, AttributeError)
 #: Fields of a record that hold values of a class of their own.
 _ENTRIES: Mapping[str, Callable[..., Any]] = {
     "quarantined": Quarantined.from_json,
@@ -140,6 +143,25 @@ def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:
     return found[:n]
 
 
+def damaged_records(layout: SinkLayout) -> list[str]:
+    """The names of the files that :func:`history` leaves out."""
+    store = layout.records
+    paths = [entry.path for entry in store.folder()[0] if entry.path.endswith(".json")]
+    with ThreadPoolExecutor(_READERS, "tidemill-records") as pool:
+        whole = list(pool.map(lambda path: _is_whole(store, path), paths))
+    return [path for path, is_whole in zip(paths, whole, strict=True) if not is_whole]
+
+
+def _is_whole(store: Store, path: str) -> bool:
+    try:
+        _parsed(store, path)
+    except FileNotFoundError:
+        return True  # deleted just now
+    except _DAMAGED:
+        return False
+    return True
+
+
 def quarantined_by(layout: SinkLayout, run_id: str) -> tuple[Quarantined, ...]:
     """The ids that a run quarantined; none if its record is gone."""
     end = f"-{_plain(run_id)}.json"
@@ -152,15 +174,19 @@ def quarantined_by(layout: SinkLayout, run_id: str) -> tuple[Quarantined, ...]:
 def _read(store: Store, path: str) -> RunRecord | None:
     """A record; None, with a warning that names the file, if it is damaged."""
     try:
-        return RunRecord.from_json(unseal(store.read(path)))
+        return _parsed(store, path)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except _DAMAGED:
         log.warning(
             "the run record %s is damaged and left out; nothing depends on it, delete it",
             store.url_of(path),
         )
         return None
+
+
+def _parsed(store: Store, path: str) -> RunRecord:
+    return RunRecord.from_json(unseal(store.read(path)))
 
 
 def cpu_features() -> tuple[str, ...]:
