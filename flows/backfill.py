@@ -18,6 +18,7 @@ from tidemill.orchestration.artifacts import live_progress, show_report
 from tidemill.orchestration.dead_runs import end_dead_runs
 from tidemill.orchestration.flow_guard import guarded_flow
 from tidemill.orchestration.handover import requested
+from tidemill.orchestration.lost_server import outlast_server
 from tidemill.orchestration.parameters import takes
 from tidemill.orchestration.scripts import run_as_command
 from tidemill.orchestration.server import cancel_interrupted, engine_logs
@@ -46,7 +47,8 @@ def backfill(given: dict[str, Any]) -> dict[str, Any]:
     chosen = chosen_intervals(calendar, *span, datetime.now(UTC))
     open_runner = runner_on(spec, given["wait_for_sink"])
     with guarded_flow(), engine_logs(), live_progress(request.sink) as board:
-        end_dead_runs()
+        outlast_server(request)
+        end_dead_runs(request)
         report = BackfillRun(request, calendar, chosen, open_runner, board, given).carry_out()
         show_report(backfill_page(report.to_json()), request.sink)
     if report.failed and not report.dry_run:

@@ -16,6 +16,7 @@ from tidemill.orchestration.artifacts import live_progress, show_report
 from tidemill.orchestration.dead_runs import end_dead_runs
 from tidemill.orchestration.flow_guard import guarded_flow
 from tidemill.orchestration.handover import requested
+from tidemill.orchestration.lost_server import outlast_server
 from tidemill.orchestration.parameters import takes
 from tidemill.orchestration.scripts import run_as_command
 from tidemill.orchestration.server import cancel_interrupted, engine_logs
@@ -35,7 +36,8 @@ def extract(given: dict[str, Any]) -> dict[str, Any]:
     """
     request, spec = requested(EXTRACT, given)
     with guarded_flow(), engine_logs():
-        end_dead_runs()
+        outlast_server(request)
+        end_dead_runs(request)
         with live_progress(request.sink) as board:
             board.expect([""])
             summary = carry_out(request, spec, given["wait_for_sink"])

@@ -21,6 +21,7 @@ from tidemill.orchestration.artifacts import live_progress, show_failure, show_r
 from tidemill.orchestration.dead_runs import end_dead_runs
 from tidemill.orchestration.flow_guard import guarded_flow
 from tidemill.orchestration.handover import requested
+from tidemill.orchestration.lost_server import outlast_server
 from tidemill.orchestration.parameters import takes
 from tidemill.orchestration.scripts import run_as_command
 from tidemill.orchestration.server import cancel_interrupted, engine_logs
@@ -70,7 +71,8 @@ def extract_interval(given: dict[str, Any]) -> dict[str, Any]:
     request, spec = requested(EXTRACT_INTERVAL, given)
     open_runner = runner_on(spec, given["wait_for_sink"])
     with guarded_flow(), engine_logs(), live_progress(request.sink) as board:
-        end_dead_runs()
+        outlast_server(request)
+        end_dead_runs(request)
         last = _last(calendar, given)
         run = LatestRun(request, calendar, last, open_runner, board, given)
         try:

@@ -61,6 +61,7 @@ __all__ = [
     "explains_itself",
     "printable",
     "shorten",
+    "shown_url",
 ]
 
 
@@ -184,10 +185,18 @@ class ServerError(TidemillError):
     @classmethod
     def unreachable(cls, url: str, fault: Exception) -> Self:
         """The error for a server that does not answer; omits a password in its address."""
-        shown = re.sub(r"//[^/@]*@", "//", url)
         return cls(
-            f"the Prefect server at PREFECT_API_URL={shown} cannot be reached ({fault}); "
+            f"the Prefect server at PREFECT_API_URL={shown_url(url)} cannot be reached ({fault}); "
             "start it, or set the address of another"
+        )
+
+    @classmethod
+    def not_started(cls, reason: str) -> Self:
+        """The error for an embedded server that does not start."""
+        return cls(
+            f"Prefect's embedded server cannot start ({reason}); make room in PREFECT_HOME and "
+            "the temporary folder, set PREFECT_HOME to another folder, or PREFECT_API_URL to the "
+            "address of a server that runs"
         )
 
 
@@ -234,3 +243,14 @@ def shorten(items: Iterable[object], limit: int = 10) -> str:
     listed = list(items)
     text = ", ".join(printable(item, ITEM) for item in listed[:limit])
     return text if len(listed) <= limit else f"{text}, ... ({len(listed)} in all)"
+
+
+def shown_url(url: str) -> str:
+    """A URL for a message, without a password.
+
+    Examples
+    --------
+    >>> shown_url("http://me:secret@host:4200/api")
+    'http://host:4200/api'
+    """
+    return re.sub(r"//[^/@]*@", "//", url)

@@ -92,6 +92,13 @@ def test_a_checkpoint_may_stop_the_work(batch):
         MatrixCalculator(FEATURES, "nan").calculate(batch, 0, 4, stop)
 
 
+def test_the_prediction_of_a_tile_is_the_sum_of_its_rows(batch):
+    calculator = MatrixCalculator({"a": [("mean", {}), ("maximum", {})], "none": [("mean", {})]})
+    rows = [calculator.predict(batch, at, at + 1) for at in range(3)]
+    assert min(rows) > 0
+    assert calculator.predict(batch, 0, 3) == pytest.approx(sum(rows))
+
+
 def test_kinds_are_checked():
     with pytest.raises(ArgumentError, match="contains '__'"):
         MatrixCalculator({"a__b": FEATURES["b"]})

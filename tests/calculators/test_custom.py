@@ -296,6 +296,16 @@ def test_a_signal_that_arrives_in_a_function_is_not_its_error(how):
         signal.signal(signal.SIGTERM, before)
 
 
+def test_a_checkpoint_is_called_before_every_series():
+    calculator(name="nothing")(lambda _: 0.0)
+    stops = np.array([3, 6, 9])
+    block = SeriesBlock("x", np.zeros(9), stops - 3, stops)
+    calls = []
+    program = Program([("nothing", {})])
+    program.calculate(block, np.empty((3, 1)), lambda: calls.append(1))
+    assert len(calls) == 1 + 3  # before the block, too
+
+
 def test_messages_of_failures_are_short():
     assert failure_message(ValueError("first\nsecond")) == "ValueError: first"
     assert failure_message(ZeroDivisionError()) == "ZeroDivisionError"

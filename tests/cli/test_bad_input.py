@@ -375,7 +375,7 @@ def test_a_wrong_settings_file(name, content, says, tmp_path):
         {"column_id": 3},
         {**ROLES, "column_sort": 0},
         {**ROLES, "part_bytes": 0},
-        {**ROLES, "isolation_seconds": 0},
+        {**ROLES, "series_seconds": 0},
         {**ROLES, "storage_options": {"aws_secret_access_key": "hush"}},
     ],
     ids=lambda arguments: ",".join(list(arguments)[-1:]),

@@ -31,7 +31,10 @@ def test_ranges_are_announced_before_the_result(tmp_path):
         said, code = talk(job.run, job.run.key.part(0), skip={1: "it died"})
     assert code == 0
     done = {"done": True}
-    assert said[:-1] == [{"range": [0, 1]}, done, {"range": [2, 4]}, done]
+    assert said[1:-1:2] == [done, done]
+    first, second = said[:-1:2]
+    assert (first["range"], second["range"]) == ([0, 1], [2, 4])
+    assert 0 < first["seconds"] < second["seconds"] < 1
     result = said[-1]["result"]
     assert (result["rows"], result["lower"], result["upper"]) == (3, 0, 3)
     assert [(one["id"], one["reason"]) for one in result["quarantined"]] == [("1", "it died")]

@@ -19,8 +19,9 @@ def test_an_error_that_may_pass_is_no_poison():
 def test_only_the_range_in_work_can_be_the_reason():
     """A child may end between two ranges too: while it reads, or writes what it calculated."""
     ending = Ending()
-    isolated_process._take(ending, {"range": [3, 9]})
-    assert (ending.last, ending.ranges) == ((3, 9), 1)
+    isolated_process._take(ending, {"range": [3, 9], "seconds": 0.5})
+    isolated_process._take(ending, {"progress": True})
+    assert (ending.last, ending.ranges, ending.predicted) == ((3, 9), 1, 0.5)
     isolated_process._take(ending, {"done": True})
     assert (ending.last, ending.ranges) == (None, 1)
 

@@ -92,7 +92,7 @@ def series(tmp_path):
 @pytest.fixture
 def suspect(series, tmp_path, probe):
     """A job whose only part killed an earlier process."""
-    with opened(series, tmp_path / "matrix", **probe.arguments, isolation_seconds=8.0) as job:
+    with opened(series, tmp_path / "matrix", **probe.arguments, series_seconds=8.0) as job:
         load_kernels(job.run)
         leave_dead_attempt(job.run, 0)
         yield job
@@ -110,7 +110,7 @@ def test_an_innocent_part_takes_one_child(suspect, probe):
     [
         ("kill", "died of signal 9 (SIGKILL), 3 times in turn"),
         ("crash", "died of signal 11 (SIGSEGV)"),
-        pytest.param("wait forever", "did not finish within 8 s", marks=pytest.mark.slow),
+        pytest.param("wait forever", "took more than 8 s", marks=pytest.mark.slow),
     ],
 )
 def test_the_poison_is_alone_in_quarantine(commands, reason, suspect, probe):

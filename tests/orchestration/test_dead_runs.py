@@ -8,6 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Running
 
 from tidemill.orchestration.dead_runs import INNER, end_dead_runs
+from tidemill.planning.request import make_request
 
 
 @flow(name="backfill")
@@ -26,7 +27,8 @@ def stand_in():
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_all_inner_runs_of_a_dead_backfill_are_ended():
+def test_all_inner_runs_of_a_dead_backfill_are_ended(tmp_path):
+    request = make_request("nowhere.parquet", tmp_path / "matrix", column_id="id")
     with get_client(sync_client=True) as client:
         outer = client.create_flow_run(outer_flow, state=Running())
         inner = []
@@ -36,8 +38,8 @@ def test_all_inner_runs_of_a_dead_backfill_are_ended():
                 inner_flow, parent_task_run_id=parent.id, state=Running(), name=f"inner-{key}"
             )
             inner.append(run.id)
-        end_dead_runs()
+        end_dead_runs(request)
         assert all(client.read_flow_run(one).state.is_running() for one in inner)
         client.set_flow_run_state(outer.id, Crashed(), force=True)
-        end_dead_runs()
+        end_dead_runs(request)
         assert [client.read_flow_run(one).state.is_crashed() for one in inner] == [True] * 3

@@ -7,7 +7,6 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import psutil
 import pytest
 
 import tidemill
@@ -114,26 +113,4 @@ def test_poison_on_threads_costs_the_process_once(tmp_path, sink, probe):
     (poison,) = records(sink)[-1]["quarantined"]
     assert (poison["id"], probe.counts[3]) == ("3", 1 + 3)
     assert all(probe.counts[one] <= 2 for one in done), probe.counts
-    assert_nothing_left(sink)
-
-
-@pytest.mark.slow
-def test_a_series_that_hangs_in_isolation_is_quarantined(scheduler, tmp_path, sink, probe):
-    series = make_input(tmp_path, n_ids=4, ids_per_part=2)
-    probe.tell(2, "wait forever")
-    with ThreadPoolExecutor(1) as pool, programs.worker(scheduler, threads=1):
-        run = pool.submit(
-            named_run, extract, **series.arguments, **probe.arguments, sink=str(sink),
-            cluster=scheduler, isolation_seconds=10.0,
-        )  # fmt: skip
-        until(lambda: 2 in probe.counts, 90, "the series hangs", run)
-        os.kill(next(pid for pid, one in probe.calls if one == 2), signal.SIGKILL)
-        _, summary = run.result(180)
-    assert_complete(sink, [0, 1, 3])
-    (hung,) = summary["quarantined"]
-    assert hung["id"] == "2"
-    assert "did not finish within 10 s" in hung["reason"]
-    assert probe.counts[2] == 3
-    for pid in probe.processes - {os.getpid()}:
-        until(lambda pid=pid: not psutil.pid_exists(pid), 15, f"process {pid} to end")
     assert_nothing_left(sink)

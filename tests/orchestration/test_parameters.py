@@ -300,7 +300,8 @@ def test_the_form_takes_the_checks_that_the_engine_takes(checks, accepted):
 NUMBERS = {
     "retries": (0, -1), "retry_delay_seconds": (0.0, -0.5), "max_wait": (0, -1),
     "wait_for_sink": (0, -1), "lookback": (0, -1), "part_bytes": (1, 0),
-    "isolation_seconds": (0.1, 0), "stall_seconds": (1, 0.5),
+    "series_seconds": (0.1, 0),
+    "stall_seconds": (1, 0.5),
 }  # fmt: skip
 
 

@@ -61,6 +61,15 @@ def test_a_cluster_of_our_own_is_started_once_and_has_an_address():
         assert shared.keywords.keys() == {"address", "client_kwargs"}
 
 
+@pytest.mark.usefixtures("prefect_server")
+def test_threads_need_no_certificates_where_encryption_is_required():
+    with (
+        dask.config.set({"distributed.comm.require-encryption": True}),
+        shared_cluster(parse_cluster("threads:1")) as shared,
+    ):
+        assert shared.address.startswith("inproc://")
+
+
 INTRUDER = """
 import os, sys
 from distributed import Client

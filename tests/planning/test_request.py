@@ -64,7 +64,7 @@ def test_ids_are_one_column_or_several(column_id, expected, ids):
         ({"source": ""}, "source='' is not allowed"),
         ({"sink": None}, "sink is a NoneType, but must be a path or URL; give a string"),
         ({"part_bytes": 0}, "part_bytes=0 is not allowed; give 1 or more"),
-        ({"isolation_seconds": 0.0}, "isolation_seconds=0.0 is not allowed"),
+        ({"series_seconds": 0.0}, "series_seconds=0.0 is not allowed"),
         ({"wait_for_sink": -1}, "wait_for_sink=-1 is not allowed"),
         ({"on_nan": "drop"}, "on_nan='drop' is not allowed; choose one of 'raise', 'omit'"),
     ],

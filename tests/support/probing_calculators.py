@@ -4,7 +4,7 @@ A test writes commands for one id to ``<folder>/<id>.do`` (``all.do``: for every
 semicolons: ``sleep SECONDS``, ``wait NAME`` (until the file ``<folder>/NAME`` exists), ``kill``
 (the own process, with SIGKILL), ``fault N`` (ConnectionError in the first N calls), ``wrong``
 (ValueError), ``lock`` (keeps the interpreter's lock for hours), ``crash`` (SIGSEGV), ``take MIB``
-(memory, for good). Not part of the input or settings:
+(memory, for good), ``spin`` (for ever, in Python). Not part of the input or settings:
 what a series does may change between attempts.
 
 Workers import this module by its name, so its folder has to be on their PYTHONPATH.
@@ -22,7 +22,7 @@ import numpy as np
 from tidemill.calculators import calculator
 
 TAKEN = []
-LONGEST_WAIT = 120.0  # seconds; no test process outlives its test for long
+LONGEST_WAIT = 300.0  # seconds; no test process outlives its test for long
 
 
 @calculator
@@ -45,7 +45,7 @@ def _commands(folder, series):
     return [command for text in texts for command in text.split(";")]
 
 
-def _obey(folder, series, verb, argument=""):
+def _obey(folder, series, verb, argument=""):  # noqa: C901  a list of commands
     match verb:
         case "sleep":
             time.sleep(float(argument))
@@ -58,6 +58,9 @@ def _obey(folder, series, verb, argument=""):
                 raise ConnectionError("a fault that passes")
         case "lock":
             sum(range(10**14))
+        case "spin":
+            while True:
+                pass
         case "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         case "take":

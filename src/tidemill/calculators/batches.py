@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tidemill.calculators.program import Program
+from tidemill.calculators.costs import predict
+from tidemill.calculators.program import Checkpoint, Program
 from tidemill.calculators.recipe import Recipe
 from tidemill.model.aliases import Features, Floats, Index
 from tidemill.model.feature_names import check_kinds
@@ -28,8 +29,6 @@ __all__ = ["CASES_KEPT", "ErrorTable", "MatrixCalculator"]
 TILE_BYTES = 32 * 2**20
 #: Failures kept one by one; beyond that they are only counted.
 CASES_KEPT = 1_000
-
-Checkpoint = Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -98,6 +97,16 @@ class MatrixCalculator:
         taken, self.errors = self.errors, ErrorTable()
         return taken.to_json()
 
+    def predict(self, batch: Batch, first: int, last: int) -> float:
+        """Predicted seconds of one thread for the rows ``first`` to ``last`` (exclusive)."""
+        ones = np.ones(last - first)
+        lengths = {kind: block.lengths[first:last] for kind, block in batch.blocks.items()}
+        return sum(
+            predict(program.features, lengths[kind], ones)
+            for kind, program in self.programs.items()
+            if kind in lengths
+        )
+
     def tiles(self, batch: Batch, n_columns: int | None = None) -> Iterator[tuple[int, int]]:
         """Ranges ``(first, last)`` of ids, each with rows of at most :data:`TILE_BYTES`.
 
@@ -118,7 +127,8 @@ class MatrixCalculator:
     ) -> Floats:
         """Rows ``first`` to ``last`` (exclusive) of the batch's matrix, float64[last - first, m].
 
-        ``checkpoint`` is called between blocks and may raise to stop the work. Without ``out``,
+        ``checkpoint`` is called between blocks, and between series that a custom calculator
+        sees; it may raise to stop the work. Without ``out``,
         of the shape of what is returned, the array is a view that the next call overwrites.
         """
         tile = self._tile(last - first) if out is None else out

@@ -58,8 +58,11 @@ def calculate_custom(
     block: SeriesBlock,
     out: Floats,
     on_failure: OnFailure,
+    checkpoint: Callable[[], None] | None = None,
 ) -> None:
     """Fill ``out``, float64[k, len(params)]; cells that fail keep NaN and are reported.
+
+    ``checkpoint`` is called before every series and may raise to stop the work.
 
     Raises
     ------
@@ -71,6 +74,8 @@ def calculate_custom(
     fill = functools.partial(_combined, _by_key(row, params)) if row.any_parameters else _one_by_one
     try:
         for i in range(block.n_series):
+            if checkpoint is not None:
+                checkpoint()
             span = slice(int(block.starts[i]), int(block.stops[i]))
             if span.stop - span.start >= row.minimum_length:
                 fill(row, params, _inputs(row, block, span), out[i], i, on_failure)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Failure", "Program", "to_compile", "warmup"]
 
 
+Checkpoint = Callable[[], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A calculator that raised for one series, with ``on_error="nan"``."""
@@ -96,11 +99,12 @@ class Program:
         return self.recipe.needs_times
 
     def calculate(
-        self, block: SeriesBlock, out: Floats, checkpoint: Callable[[], None] | None = None
+        self, block: SeriesBlock, out: Floats, checkpoint: Checkpoint | None = None
     ) -> list[Failure]:
         """Fill ``out``, float64[k, len(columns)], for the k series of a block of any size.
 
-        ``checkpoint`` is called before every cut of the block and may raise to stop the work.
+        ``checkpoint`` is called before every cut of the block, and before every series that a
+        custom calculator sees; it may raise to stop the work.
 
         Raises
         ------
@@ -118,7 +122,7 @@ class Program:
             if checkpoint is not None:
                 checkpoint()
             rows = slice(first, last) if order is None else order[first:last]
-            failures += self._calculate_cut(block.cut(first, last), out, rows)
+            failures += self._calculate_cut(block.cut(first, last), out, rows, checkpoint)
         return sorted(failures, key=lambda failure: failure.series)
 
     def take_seconds(self) -> dict[str, float]:
@@ -158,11 +162,13 @@ class Program:
                 "of datetimes or leave it out of the settings"
             )
 
-    def _calculate_cut(self, block: SeriesBlock, out: Floats, rows: slice | Index) -> list[Failure]:
+    def _calculate_cut(
+        self, block: SeriesBlock, out: Floats, rows: slice | Index, checkpoint: Checkpoint | None
+    ) -> list[Failure]:
         """Fill some rows of ``out`` with a block that stays in a core's cache."""
         in_place = isinstance(rows, slice) and out.flags.c_contiguous
         target = out[rows] if in_place else np.empty((block.n_series, out.shape[1]))
-        failures, seconds = self._run(block, target, self.steps)
+        failures, seconds = self._run(block, target, self.steps, checkpoint)
         if not in_place:
             out[rows] = target
         with self._lock:
@@ -172,7 +178,11 @@ class Program:
         return [replace(failure, series=int(places[failure.series])) for failure in failures]
 
     def _run(
-        self, block: SeriesBlock, out: Floats, steps: Sequence[KernelStep]
+        self,
+        block: SeriesBlock,
+        out: Floats,
+        steps: Sequence[KernelStep],
+        checkpoint: Checkpoint | None = None,
     ) -> tuple[list[Failure], dict[str, float]]:
         from tidemill.calculators.jit.workspace import Workspace
 
@@ -193,11 +203,13 @@ class Program:
             if step.calculator.function is None:
                 _run_kernel(step, workspace, out)
             else:
-                failures += self._run_function(step, block, out)
+                failures += self._run_function(step, block, out, checkpoint)
             before = _clock(seconds, (step.calculator.name,), before)
         return failures, seconds
 
-    def _run_function(self, step: KernelStep, block: SeriesBlock, out: Floats) -> list[Failure]:
+    def _run_function(
+        self, step: KernelStep, block: SeriesBlock, out: Floats, checkpoint: Checkpoint | None
+    ) -> list[Failure]:
         failures: list[Failure] = []
         name = step.calculator.name
 
@@ -212,7 +224,7 @@ class Program:
             failures.append(Failure(series, name, message))
 
         cells = np.empty((block.n_series, len(step.params)))
-        calculate_custom(step.calculator, step.params, block, cells, on_failure)
+        calculate_custom(step.calculator, step.params, block, cells, on_failure, checkpoint)
         out[:, step.places] = cells
         return failures
 

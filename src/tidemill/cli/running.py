@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -70,6 +71,7 @@ def run_extraction(
             start_server()
             with hand_over(HandedOver(EXTRACT, given, request), spec):
                 summary = extract(**given)
+            _say_untold()
     return {**summary, "seconds_in_all": time.perf_counter() - _STARTED}
 
 
@@ -101,12 +103,24 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
     start_server()
     with hand_over(HandedOver(door, given, request), spec):
         report: dict[str, Any] = flow(**given)
+    _say_untold()
     return report
+
+
+def _say_untold() -> None:
+    """Say what Prefect's server could not be told."""
+    import click
+
+    from tidemill.orchestration.lost_server import untold_lines
+
+    for line in untold_lines():
+        click.secho(line, fg="yellow", err=True)
 
 
 def quieten(*, verbose: bool) -> None:
     """Keep Prefect's console lines out of the progress bar, unless they are asked for."""
     if not verbose:
+        logging.raiseExceptions = False  # Prefect prints each log line that it cannot send
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")

@@ -1,7 +1,8 @@
 """Run one chunk, part by part: read, calculate, write, commit.
 
 The same functions run in this process, on Dask's threads and in worker processes. A part whose
-earlier attempt died with its process is calculated in an isolated process.
+earlier attempt died with its process, or in which a series hangs, is calculated in an isolated
+process.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from tidemill.calculators.batches import MatrixCalculator
 from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.execution.carryover import KeptRows
 from tidemill.execution.coverage import CoverageGatherer
+from tidemill.execution.guard import guarded
 from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.execution.kernels import load_kernels
+from tidemill.execution.part_watch import Hang, watched
 from tidemill.execution.plans import load_plan
 from tidemill.model.logs import engine_log
 from tidemill.model.plan import Part, Plan
@@ -44,8 +48,17 @@ __all__ = ["ChunkResult", "run_chunk"]
 
 log = engine_log(__name__)
 
-#: Tells the parent of an isolated process: ``range=[first, last]``, and ``done=True`` after it.
-Announce = Callable[..., None]
+
+class TileObserver(Protocol):
+    """Is told which range of ids is calculated, by positions in the part, and of its progress."""
+
+    def begin(self, first: int, last: int, predict: Callable[[], float]) -> None:
+        """``predict`` gives the predicted seconds."""
+
+    def progress(self) -> None:
+        """May raise to stop the work."""
+
+    def end(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -70,25 +83,23 @@ def run_chunk(run: Run, parts: Sequence[int]) -> ChunkResult:
         If the data violate a policy; parts committed before are kept.
     """
     started = time.perf_counter()
-    plan = load_plan(run)
+    work = _Work(run, load_plan(run), run.lease_view().check)
     result = ChunkResult()
-    checkpoint = run.lease_view().check
     done = committed(run.key, parts)
-    calculator: MatrixCalculator | None = None  # 0.1 s for 3,558 columns: once per chunk
-    for index in parts:
-        checkpoint()
-        marker = done.get(index)
-        result.reused += marker is not None
-        if marker is None:
-            calculator = calculator or _calculator(plan)
-            try:
-                marker = _calculate_and_commit(run, plan, plan.parts[index], calculator, checkpoint)
-            except OSError:
-                run.lease_view().check(now=True)  # another run may have deleted the files
-                raise
-            result.calculated += 1
-        result.quarantined += len(marker.quarantined)
-        result.rows += marker.rows
+    with guarded():
+        for index in parts:
+            work.checkpoint()
+            marker = done.get(index)
+            result.reused += marker is not None
+            if marker is None:
+                try:
+                    marker = work.commit(work.plan.parts[index])
+                except OSError:
+                    run.lease_view().check(now=True)  # another run may have deleted the files
+                    raise
+                result.calculated += 1
+            result.quarantined += len(marker.quarantined)
+            result.rows += marker.rows
     result.seconds = time.perf_counter() - started
     return result
 
@@ -97,37 +108,67 @@ def _calculator(plan: Plan) -> MatrixCalculator:
     return MatrixCalculator(plan.features, plan.policies.on_error)
 
 
-def _calculate_and_commit(
-    run: Run,
-    plan: Plan,
-    part: Part,
-    calculator: MatrixCalculator,
-    checkpoint: Callable[[], None],
-) -> Marker:
-    """Calculate one part and commit it; in isolation if it may have killed an earlier attempt."""
-    key = run.key
-    suspects = _suspects(run, part.index)
-    name = key.part(part.index)
-    with _attempt(run, part.index):
-        if suspects:
-            log.warning("part %d: an attempt died with its process; isolating it", part.index + 1)
-            request = {"run": asdict(run), "part": part.index, "name": name}
-            written = calculate_isolated(request, run.isolation_seconds, checkpoint)
-        else:
-            written = calculate_part(run, plan, part, name, calculator, checkpoint=checkpoint)
-        checkpoint()
-        check_part_unchanged(plan.source, part)
-        made = Marker.from_values(written)
-        marker = commit_part(key, replace(made, made_with=made_with()) if made.poison else made)
-    clear_attempts(key, suspects)
-    log.info(
-        "part %d of %d: %d rows in %.2f s",
-        part.index + 1,
-        len(plan.parts),
-        marker.rows,
-        marker.seconds,
-    )
-    return marker
+@dataclass(slots=True)
+class _Work:
+    """What a chunk does for each of its parts."""
+
+    run: Run
+    plan: Plan
+    checkpoint: Callable[[], None]
+    _calculator: MatrixCalculator | None = None  # 0.1 s for 3,558 columns: once per chunk
+
+    def commit(self, part: Part) -> Marker:
+        """Calculate one part and commit it; in isolation if a series in it may kill or hang."""
+        key = self.run.key
+        suspects = _suspects(self.run, part.index)
+        with _attempt(self.run, part.index):
+            if suspects:
+                log.warning(
+                    "part %d: an attempt died with its process; isolating it", part.index + 1
+                )
+                written = self._isolated(part)
+            else:
+                written = self._watched(part)
+            self.checkpoint()
+            check_part_unchanged(self.plan.source, part)
+            made = Marker.from_values(written)
+            marker = commit_part(key, replace(made, made_with=made_with()) if made.poison else made)
+        clear_attempts(key, suspects)
+        log.info(
+            "part %d of %d: %d rows in %.2f s",
+            part.index + 1,
+            len(self.plan.parts),
+            marker.rows,
+            marker.seconds,
+        )
+        return marker
+
+    def _watched(self, part: Part) -> dict[str, Any]:
+        """Calculate a part, in isolation once a series in it hangs."""
+        run, plan, name = self.run, self.plan, self.run.key.part(part.index)
+        calculator = self._calculator = self._calculator or _calculator(plan)
+        written = watched(
+            lambda tiles: calculate_part(run, plan, part, name, calculator, tiles),
+            name=f"part {part.index + 1}",
+            seconds=run.series_seconds,
+            discard=lambda: run.key.data.delete(name),
+            look=lambda _: self.checkpoint(),
+        )
+        if not isinstance(written, Hang):
+            return written
+        self._calculator = None  # the hanging thread still has this one
+        log.warning(
+            "part %d: one of %d series made no progress for %.0f s; isolating it",
+            part.index + 1,
+            written.last - written.first,
+            written.seconds,
+        )
+        return self._isolated(part, solo=(written.first, written.last))
+
+    def _isolated(self, part: Part, solo: tuple[int, int] | None = None) -> dict[str, Any]:
+        name = self.run.key.part(part.index)
+        request = {"run": asdict(self.run), "part": part.index, "name": name}
+        return calculate_isolated(request, self.run.series_seconds, self.checkpoint, solo)
 
 
 def _suspects(run: Run, index: int) -> list[Attempt]:
@@ -159,7 +200,7 @@ def _attempt(run: Run, index: int) -> Iterator[None]:
         end_attempt(run.key, mark)
 
 
-def calculate_for_parent(request: dict[str, Any], announce: Announce) -> dict[str, Any]:
+def calculate_for_parent(request: dict[str, Any], observer: TileObserver) -> dict[str, Any]:
     """Calculate one part in an isolated child process; see :mod:`tidemill.execution.isolation`."""
     run = Run(**request["run"])
     plan = load_plan(run)
@@ -168,15 +209,7 @@ def calculate_for_parent(request: dict[str, Any], announce: Announce) -> dict[st
     selection = Selection(skip, [(first, last) for first, last in raw["solo"]], raw.get("only"))
     part = plan.parts[request["part"]]
     load_kernels(run)
-    return calculate_part(
-        run,
-        plan,
-        part,
-        request["name"],
-        _calculator(plan),
-        selection=selection,
-        announce=announce,
-    )
+    return calculate_part(run, plan, part, request["name"], _calculator(plan), observer, selection)
 
 
 def calculate_part(
@@ -185,10 +218,8 @@ def calculate_part(
     part: Part,
     name: str,
     calculator: MatrixCalculator,
-    *,
-    checkpoint: Callable[[], None] | None = None,
+    observer: TileObserver,
     selection: Selection | None = None,
-    announce: Announce | None = None,
 ) -> dict[str, Any]:
     """Write the rows of one part to ``name``; the JSON values of its commit marker."""
     started = time.perf_counter()
@@ -207,14 +238,14 @@ def calculate_part(
             for lengths in batch.lengths if plan.interval is not None else ():
                 coverage.add(lengths.ids, lengths.by_kind)
             for first, last in _ranges(calculator, batch, selection, position, len(plan.columns)):
-                if announce is not None:
-                    announce(range=[position + first, position + last])
-                ids, tile = (
-                    batch.ids[first:last],
-                    calculator.calculate(batch, first, last, checkpoint),
+                observer.begin(
+                    position + first,
+                    position + last,
+                    partial(calculator.predict, batch, first, last),
                 )
-                if announce is not None:
-                    announce(done=True)
+                ids = batch.ids[first:last]
+                tile = calculator.calculate(batch, first, last, observer.progress)
+                observer.end()
                 if kept is not None:
                     ids, tile, missing = kept.join(ids, tile)
                     quarantined += missing

@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 
 from tidemill.execution.chunk import calculate_for_parent
 from tidemill.storage.transient import is_transient
@@ -16,6 +18,8 @@ from tidemill.storage.transient import is_transient
 __all__ = ["main"]
 
 
+#: Seconds between two lines about the same range.
+PROGRESS_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -31,6 +35,26 @@ def _die_with_parent() -> None:
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
+class _Announcements:
+    """Tells the parent which range of ids is in work, and of its progress."""
+
+    def __init__(self, send: Callable[..., None]) -> None:
+        self._send = send
+        self._told = 0.0
+
+    def begin(self, first: int, last: int, predict: Callable[[], float]) -> None:
+        self._send(range=[first, last], seconds=predict())
+        self._told = time.monotonic()
+
+    def progress(self) -> None:
+        if time.monotonic() - self._told > PROGRESS_SECONDS:
+            self._send(progress=True)
+            self._told = time.monotonic()
+
+    def end(self) -> None:
+        self._send(done=True)
+
+
 def main() -> None:
     """Carry out the request on standard input; print announcements and the result as JSON lines."""
     _die_with_parent()
@@ -44,8 +68,7 @@ def main() -> None:
         output.write(json.dumps(message) + "\n")
 
     try:
-        result = calculate_for_parent(request, send)
-        send(result=result)
+        send(result=calculate_for_parent(request, _Announcements(send)))
     except Exception as error:  # noqa: BLE001  only a silent death is a sign of poison
         kind = type(error).__name__
         cause = error.__cause__ or error  # a calculator's own error is wrapped

@@ -20,6 +20,7 @@ import psutil  # type: ignore[import-untyped, unused-ignore]
 
 import tidemill.errors
 from tidemill.errors import CalculationError, TidemillError
+from tidemill.execution.part_watch import series_limit
 
 __all__ = ["Ending", "Fate", "run_child"]
 
@@ -48,19 +49,20 @@ class Ending:
     result: dict[str, Any] | None = None  # what it calculated, if it finished
     fate: Fate = Fate.DIED
     last: tuple[int, int] | None = None  # the range in work; None: none was
+    predicted: float = 0.0  # seconds for that range
     ranges: int = 0  # that it began
     reason: str = ""
 
 
 def run_child(
-    request: dict[str, Any], seconds: float, memory: int, checkpoint: Callable[[], None]
+    request: dict[str, Any], seconds: float | None, memory: int, checkpoint: Callable[[], None]
 ) -> Ending:
     """Let a child calculate a part; how it ended.
 
     Parameters
     ----------
     request : JSON values for :func:`tidemill.execution.chunk.calculate_for_parent`
-    seconds : how long a range may take before it is considered hung
+    seconds : of a range without progress until it counts as hung; None: by its prediction
     memory : bytes that the child may take
     checkpoint : called several times a second; may raise to stop the child
 
@@ -82,13 +84,15 @@ def run_child(
                 line = lines.get(timeout=LOOK_SECONDS)
             except queue.Empty:
                 if time.monotonic() - since > limit:
-                    return _ended(ending, Fate.HUNG, f"did not finish within {limit:.0f} s")
+                    return _ended(ending, Fate.HUNG, f"took more than {limit:.0f} s")
                 continue
             if line is None:
                 break
             since = time.monotonic()
             _take(ending, json.loads(line))
-            limit = PREPARING_SECONDS if ending.last is None else seconds
+            limit = PREPARING_SECONDS
+            if ending.last is not None:
+                limit = series_limit(seconds, ending.predicted)
         code = process.wait()
     if code >= 0:
         return _ended(ending, Fate.DIED, f"ended with exit code {code}")
@@ -130,13 +134,13 @@ class _Memory:
 def _take(ending: Ending, message: dict[str, Any]) -> None:
     if "range" in message:
         first, last = message["range"]
-        ending.last = (first, last)
+        ending.last, ending.predicted = (first, last), message["seconds"]
         ending.ranges += 1
     elif "done" in message:
         ending.last = None
     elif "error" in message:
         raise _as_error(message)
-    else:
+    elif "result" in message:
         ending.result = message["result"]
 
 

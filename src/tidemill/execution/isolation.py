@@ -97,15 +97,19 @@ class Selection:
 
 
 def calculate_isolated(
-    request: dict[str, Any], seconds: float, checkpoint: Callable[[], None]
+    request: dict[str, Any],
+    seconds: float | None,
+    checkpoint: Callable[[], None],
+    solo: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """Calculate one part in child processes until all poison is found; the last child's result.
 
     Parameters
     ----------
     request : JSON values for :func:`tidemill.execution.chunk.calculate_for_parent`
-    seconds : how long a range may take before it is considered hung
+    seconds : of a series without progress until it counts as hung; None: by its prediction
     checkpoint : called several times a second; may raise to stop the child
+    solo : range of ids that hung before, to be calculated one at a time at once
 
     Raises
     ------
@@ -114,7 +118,7 @@ def calculate_isolated(
         memory though no id takes too much by itself.
     """
     number = request["part"] + 1  # as in all log lines
-    selection, search = Selection(), _Search()
+    selection, search = Selection(solo=[solo] if solo else []), _Search()
     memory = memory_of_child()
     for _ in range(MOST_CHILDREN):
         asked = {**request, "selection": asdict(selection)}

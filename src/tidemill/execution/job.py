@@ -120,7 +120,7 @@ class Job:
                 storage_options=dict(request.storage_options),
                 interval=interval,
                 interval_label=request.interval.label if request.interval else "",
-                isolation_seconds=request.isolation_seconds,
+                series_seconds=request.series_seconds,
                 stall_seconds=request.stall_seconds,
                 reason=request.reason,
             )

@@ -5,6 +5,7 @@ Nothing here fails a run: its result is the table, not what is said of it.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -23,6 +24,7 @@ from prefect.artifacts import (
 
 from tidemill.model.logs import engine_log
 from tidemill.model.progress import Board, subscribe
+from tidemill.orchestration.lost_server import is_silent, limited
 from tidemill.reports.markdown import escaped, href, interval_page
 
 __all__ = ["live_progress", "show_failure", "show_report"]
@@ -118,10 +120,12 @@ class _Shown:
 
 def _try(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """The result of the call, or None: a missing artifact never fails a run."""
+    level = logging.DEBUG if is_silent() else logging.WARNING  # once for each silence
     try:
-        return call(*arguments, **options)
-    except Exception:
-        log.warning("an artifact of the run's page could not be written", exc_info=True)
+        return limited(call, *arguments, **options)
+    except Exception as error:  # noqa: BLE001  whatever the server says
+        what = f"{type(error).__name__}: {error}"
+        log.log(level, "an artifact of the run's page could not be written: %s", what)
         return None
 
 

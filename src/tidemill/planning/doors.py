@@ -124,7 +124,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "repeating": ("retries", "retry_delay_seconds"),
     "places": ("wait_for_sink", "work_dir"),
     "workers": ("storage_options", "modules"),
-    "parts": ("part_bytes", "isolation_seconds"),
+    "parts": ("part_bytes", "series_seconds"),
     # How to read the input: last, because most inputs say so themselves.
     "database": ("table", "query"),
     "times": ("time_format", "time_unit", "input_timezone"),

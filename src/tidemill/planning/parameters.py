@@ -619,13 +619,13 @@ _TABLE = (
         short="Bytes of input per part.",
     ),
     FlowParameter(
-        "isolation_seconds",
+        "series_seconds",
         "Running",
         (Form(float, {"exclusiveMinimum": 0}),),
-        "Seconds that a few series may take in an isolated process before they are considered "
-        "hung, above 0.",
-        300.0,
-        short="Seconds until series in an isolated process are considered hung.",
+        "Seconds that one series may take until it counts as hung and is left out, above 0. A "
+        "series that is predicted to be slow gets 20 times its prediction. Default: 300.",
+        None,
+        short="Seconds after which a series counts as hung (300, or 20 times its prediction).",
     ),
     FlowParameter(
         "stall_seconds",

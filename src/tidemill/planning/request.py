@@ -52,7 +52,7 @@ class Request:
     query: str | None = None  # of a database, instead of a table
     modules: tuple[str, ...] = ()
     part_bytes: int | None = None  # of input per part; None: by the size of the input
-    isolation_seconds: float = 300.0  # limit for a range of ids in an isolated process
+    series_seconds: float | None = None  # without progress until a series hangs; None: predicted
     stall_seconds: float = 60.0  # without a sign of life from a worker until it is given up
     interval: Interval | None = None  # only the rows of its window count
     checks: Limits = field(default_factory=dict)  # of an interval
@@ -132,7 +132,7 @@ def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) 
         query=values["query"],
         modules=tuple(modules),
         part_bytes=values["part_bytes"],
-        isolation_seconds=values["isolation_seconds"],
+        series_seconds=values["series_seconds"],
         stall_seconds=values["stall_seconds"],
         retry_quarantined=values["retry_quarantined"],
     )

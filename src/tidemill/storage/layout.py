@@ -18,6 +18,7 @@ The state is the same in both::
     lease/<interval>/<generation>.json                who works on one of its intervals
     published.json
     records/<started>-<run id>.json
+    untold/<flow run id>.json                         how a run ended, if the server was silent then
     intervals/<interval>.json                         what its published rows were made from
     figures/<interval>.npz                            mean, spread and NaN of its columns
     coverage/<interval>.arrow                         number of its values per id and kind
@@ -109,6 +110,11 @@ class SinkLayout:
     def records(self) -> Store:
         """Folder of the run records."""
         return self.state.child("records")
+
+    @property
+    def untold(self) -> Store:
+        """Folder of ends of runs that Prefect's server could not be told."""
+        return self.state.child("untold")
 
     @property
     def intervals(self) -> Store:

@@ -24,7 +24,7 @@ class Run:
     storage_options: Mapping[str, str] = field(default_factory=dict)
     interval: str | None = None  # name of the interval that is calculated
     interval_label: str = ""  # the same for people
-    isolation_seconds: float = 300.0  # limit for a range of ids in an isolated process
+    series_seconds: float | None = None  # without progress until a series hangs; None: predicted
     stall_seconds: float = 60.0  # without a sign of life from a worker until it is given up
     reason: str = ""  # why the interval is calculated, for the run record
     again: bool = False  # calculate even if a file sink shows this result

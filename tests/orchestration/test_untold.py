@@ -1,0 +1,69 @@
+"""Ends of runs that the server could not be told are told by the next run of the same table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from prefect import flow, task
+from prefect.client.orchestration import get_client
+from prefect.states import Completed, Crashed, Failed, Running
+
+from tidemill.orchestration.untold import Untold, tell_untold, write_untold
+from tidemill.storage.layout import SinkLayout
+
+
+@flow(name="stands-for-extract")
+def some_flow(sink: str):
+    """Stands for a run whose server was silent when it ended."""
+
+
+@task
+def stand_in():
+    """Stands for a chunk."""
+
+
+@pytest.fixture
+def layout(tmp_path):
+    return SinkLayout.of(tmp_path / "matrix")
+
+
+def left(layout):
+    return [entry.path for entry in layout.untold.folder()[0]]
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("ended", [Completed(message="done"), Failed(message="a bad series")])
+def test_the_next_run_tells_how_an_earlier_one_ended(layout, ended):
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(some_flow, parameters={"sink": layout.url}, state=Running())
+        chunk = client.create_task_run(stand_in, run.id, "a", state=Running())
+        write_untold(layout, Untold.of(run.id, ended))
+        tell_untold(client, layout)
+        state = client.read_flow_run(run.id).state
+        assert client.read_task_run(chunk.id).state.type == ended.type
+    assert (state.type, state.name) == (ended.type, ended.name)
+    assert state.message.startswith(f"{ended.message}; told later")
+    assert left(layout) == []
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_only_the_runs_of_this_table_are_ended_and_only_in_the_attempt_that_ended(layout, tmp_path):
+    """A file says nothing of runs of other tables, started again, ended, or unknown."""
+    with get_client(sync_client=True) as client:
+
+        def made(sink, state):
+            return client.create_flow_run(some_flow, parameters={"sink": str(sink)}, state=state).id
+
+        other = made(tmp_path / "another", Running())
+        again, ended = made(layout.url, Running()), made(layout.url, Crashed())
+        for run in (other, ended, uuid4()):
+            write_untold(layout, Untold.of(run, Completed()))
+        early = replace(Untold.of(again, Completed()), ended="2020-01-01T00:00:00+00:00")
+        write_untold(layout, early)
+        layout.untold.write("torn.json", b'{"run": ')
+        tell_untold(client, layout)
+        names = [client.read_flow_run(one).state.name for one in (other, again, ended)]
+    assert names == ["Running", "Running", "Crashed"]
+    assert left(layout) == []
