@@ -190,6 +190,15 @@ class ServerError(TidemillError):
             "start it, or set the address of another"
         )
 
+    @classmethod
+    def not_started(cls, reason: str) -> Self:
+        """The error for an embedded server that does not start."""
+        return cls(
+            f"Prefect's embedded server cannot start ({reason}); make room in PREFECT_HOME and "
+            "the temporary folder, set PREFECT_HOME to another folder, or PREFECT_API_URL to the "
+            "address of a server that runs"
+        )
+
 
 class CalculationError(TidemillError):
     """A calculator raised an error under the policy ``on_error="raise"``."""

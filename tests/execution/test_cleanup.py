@@ -11,11 +11,13 @@ from tidemill.errors import (
 )
 from tidemill.execution.chunk import run_chunk
 from tidemill.execution.in_process import extract_here
+from tidemill.execution.job import Job
 from tidemill.planning import prepare as preparation
 from tidemill.planning.request import make_request
 
 from ..support.daily import (
     DAYS,
+    request,
     rows,
     run,
 )
@@ -65,6 +67,17 @@ def sink(tmp_path):
 def request_of(series, sink, **more):
     arguments = {"settings": "minimal", **series.arguments, **more}
     return make_request(arguments.pop("source"), sink, **arguments)
+
+
+def test_unfinished_files_of_a_result_that_was_replaced_go_with_its_state(source, table):
+    """Its rows change after its writer was killed, so nobody goes on from its parts."""
+    with Job.open(request(source, table, DAYS[1])) as job:
+        run_chunk(job.run, [0])
+        left = table / f".{job.run.key.part(0)}.0123456789ab"
+        left.write_text("cut short")
+    rows(DAYS[1], ids=6).to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+    assert run(source, table, DAYS[1]).rows == 6
+    assert not left.exists()
 
 
 def test_unfinished_files_of_killed_processes_go_at_the_end(series, sink):

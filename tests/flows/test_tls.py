@@ -19,8 +19,6 @@ from ..support.certificates import make_authority, tls_scheduler, tls_worker
 from ..support.inputs import make_input
 from ..support.sinks import assert_nothing_left
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
-
 
 @pytest.fixture(scope="module")
 def series(tmp_path_factory):
@@ -54,6 +52,9 @@ def settings_of(authority):
     return dask.config.set({f"distributed.comm.tls.{name}": file for name, file in given.items()})
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("prefect_server")
 def test_with_certificates_a_remote_cluster_calculates_the_same(authorities, series, run, tmp_path):
     ours, other = authorities
     expected = run("expected", "none")

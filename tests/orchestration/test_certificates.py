@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import dask
 import pytest
 
 from tidemill.errors import ArgumentError, ClusterError
@@ -46,6 +47,14 @@ def check(security, address=ADDRESS):
 @pytest.mark.parametrize("address", ["tcp://scheduler.internal:8786", None])
 def test_only_tls_needs_certificates(address):
     check(None, address)
+
+
+def test_tcp_is_refused_where_encryption_is_required():
+    with (
+        dask.config.set({"distributed.comm.require-encryption": True}),
+        pytest.raises(ArgumentError, match=r"is not encrypted, .* use tls://"),
+    ):
+        check(None, "tcp://scheduler.internal:8786")
 
 
 def test_none_at_all_is_refused_with_all_ways_to_give_them():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
+import time
 
 import httpx
 import pytest
@@ -11,6 +13,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tidemill.errors import ServerError
 from tidemill.orchestration import server
+
+from ..support import programs
+from ..support.inputs import make_input
 
 
 def test_the_address_is_that_of_the_server(prefect_server):
@@ -30,6 +35,37 @@ def test_a_configured_server_that_does_not_answer_is_named():
     ):
         server.start_server()
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_server_that_takes_connections_and_never_answers_is_named(monkeypatch):
+    monkeypatch.setattr(server, "START_SECONDS", 1.0)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}/api"
+        began = time.monotonic()
+        with (
+            temporary_settings({PREFECT_API_URL: f"http://me:secret@{address}"}),
+            pytest.raises(ServerError, match=f"=http://{address} cannot be reached"),
+        ):
+            server.start_server()
+        assert time.monotonic() - began < 60, "Prefect's client alone takes seven minutes"
+
+
+@pytest.mark.parametrize("fault", ["full", "a file is in its place"])
+def test_an_embedded_server_without_room_is_refused_at_once(fault, tmp_path):
+    home = tmp_path / "home"
+    if fault != "full":
+        home.touch()
+    series = make_input(tmp_path, n_ids=2)
+    environment = {"PREFECT_HOME": str(home), "PREFECT_API_URL": ""}
+    options = [*series.options, "--settings=minimal"]
+    limit = ["prlimit", "--fsize=2097152"] if fault == "full" else []
+    command = [*limit, programs.BIN / "tidemill", "extract", series.path, tmp_path / "m", *options]
+    with programs.program(command, environment) as run:
+        assert run.wait(60) == 1
+        assert f"Prefect's embedded server cannot start ({home}: " in run.output
+        assert "Traceback" not in run.output
 
 
 def test_the_engine_gets_one_handler_however_often_it_is_asked_for():

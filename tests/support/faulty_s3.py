@@ -26,7 +26,7 @@ INTERNAL = (
 class Fault:
     """What happens to the next requests that match."""
 
-    kind: str  # "500", "503", "slow", "silent", "cut", "lost", "stale"
+    kind: str  # "500", "503", "denied", "slow", "silent", "cut", "lost", "stale"
     matches: Callable[[str, str], bool]  # method and path with query
     times: int = 10**9
     seconds: float = 0.5  # of "slow"
@@ -113,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
         if kind in ("500", "503"):
             self._send(int(kind), {}, SLOW_DOWN if kind == "503" else INTERNAL)
             return
+        if kind == "denied":
+            self._send(403, {}, _denied(self.headers.get("authorization", "")))
+            return
         status, headers, answer = self._ask(body)
         if kind == "lost":  # it was done, but nobody hears of it
             self._hang_up()
@@ -156,6 +159,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:  # the client was faster
             return
+
+
+def _denied(authorization: str) -> bytes:
+    """As S3 says it, which repeats the key's name and what was signed."""
+    key = re.search("Credential=([^/]+)", authorization)
+    return (
+        "<?xml version='1.0'?>\n<Error><Code>SignatureDoesNotMatch</Code><Message>The request "
+        "signature we calculated does not match.</Message>\n<AWSAccessKeyId>"
+        f"{key[1] if key else ''}</AWSAccessKeyId>"
+        f"<StringToSign>{authorization}</StringToSign></Error>"
+    ).encode()
 
 
 def _without_newest(listing: bytes) -> bytes:

@@ -51,6 +51,8 @@ def _forget_interval(run: Run, interval: str) -> None:
     own = [folder for folder in keys.folder()[1] if _interval_of(keys, folder) == interval]
     _drop_work(run, own)
     for folder in own:
+        # Nobody else looks for what a killed writer left of a result that was replaced since.
+        _drop_unfinished(run, run.layout.key(folder).part_pattern)
         keys.delete_all(f"{folder}/{KeyLayout.markers}")
         keys.delete_all(folder)
 

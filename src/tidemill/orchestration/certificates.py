@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["check_certificates", "security_of", "shake_hands"]
 
 _CONFIG = "distributed.comm.tls"
+_REQUIRED = "distributed.comm.require-encryption"
 _REMEDY = (
     f"set {_CONFIG}.ca-file, {_CONFIG}.client.cert and {_CONFIG}.client.key in Dask's "
     "configuration (DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ...__CLIENT__CERT, ...__CLIENT__KEY), "
@@ -56,7 +57,7 @@ def security_of(text: str, given: Any) -> Security:
 
 
 def check_certificates(text: str, keywords: Mapping[str, Any]) -> None:
-    """Refuse a ``tls://`` address without certificates that can be read.
+    """Refuse ``tls://`` without usable certificates, and ``tcp://`` where it is forbidden.
 
     Parameters
     ----------
@@ -66,10 +67,18 @@ def check_certificates(text: str, keywords: Mapping[str, Any]) -> None:
     Raises
     ------
     ArgumentError
-        If one is missing or cannot be used.
+        If one is missing or cannot be used, or Dask's configuration requires encryption.
     """
-    if str(keywords.get("address", "")).startswith("tls://"):
+    import dask.config
+
+    address = str(keywords.get("address", ""))
+    if address.startswith("tls://"):
         _context(text, keywords)
+    elif address.startswith("tcp://") and dask.config.get(_REQUIRED, None):
+        raise ArgumentError(
+            f"cluster={text!r} is not encrypted, but {_REQUIRED} in Dask's configuration asks for "
+            "it; use tls://host:port"
+        )
 
 
 def _context(text: str, keywords: Mapping[str, Any]) -> ssl.SSLContext:

@@ -23,7 +23,6 @@ from typing import Any
 
 from tidemill.errors import ArgumentError, ClusterError, shorten
 from tidemill.model.documents import parse_json, parse_yaml, read_document
-from tidemill.model.logs import engine_log
 from tidemill.orchestration.certificates import shake_hands
 
 __all__ = [
@@ -33,10 +32,6 @@ __all__ = [
     "unreachable",
 ]
 
-log = engine_log(__name__)
-
-#: A cluster without any worker for this long is an error, at the start and in mid-run.
-NO_WORKER_SECONDS = 60.0
 #: A scheduler that was named by its address has this long to answer.
 CONNECT_SECONDS = 15.0
 
@@ -137,6 +132,8 @@ def _local_keywords(kind: str, size: int | None) -> dict[str, Any]:
     if kind == "threads":
         # No memory limit: a worker inside this process would pause itself for what others hold.
         shape = {"processes": False, "n_workers": 1, "threads_per_worker": n, "memory_limit": 0}
+        # If Dask's configuration requires encryption, it would open a port, and want certificates.
+        shape["protocol"] = "inproc"
     else:
         host = LOOPBACK.partition(":")[0]
         shape = {"processes": True, "n_workers": n, "threads_per_worker": 1, "host": host}

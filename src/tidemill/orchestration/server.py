@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 from prefect.states import Cancelled, State
 
 from tidemill.errors import ServerError
+from tidemill.orchestration.lost_server import is_silent
+from tidemill.orchestration.services import brief_client
 
 __all__ = ["api_url", "cancel_interrupted", "engine_logs", "start_server"]
+
+#: Seconds after which a configured server that does not answer is given up.
+START_SECONDS = 15.0  # and one more request, of ten
+#: Room that the embedded server needs for a new database and its journal.
+DATABASE_BYTES = 4 << 20
 
 
 class _EngineLogHandler(APILogHandler):
@@ -48,6 +60,8 @@ def cancel_interrupted(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any
     After Ctrl-C a run of a deployment stays crashed: its worker was stopped, and another may
     continue it.
     """
+    if is_silent():
+        return
     by_hand = isinstance(sys.exc_info()[1], KeyboardInterrupt) and flow_run.deployment_id is None
     with get_client(sync_client=True) as client:
         if by_hand or _was_cancelling(client, flow_run.id):
@@ -80,13 +94,44 @@ def start_server() -> None:
     Raises
     ------
     ServerError
-        If one is configured that does not answer.
+        If one is configured that does not answer within 25 s, or the embedded one cannot start.
     """
+    url = PREFECT_API_URL.value()
+    if url:
+        fault = _fault_of(url)
+        if fault:
+            raise ServerError.unreachable(url, fault)
+        return
+    _check_room(PREFECT_HOME.value())
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with get_client(sync_client=True) as client:
             fault = client.api_healthcheck()
+    except RuntimeError as error:
+        raise ServerError.not_started(str(error)) from error
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if fault:
-        raise ServerError.unreachable(PREFECT_API_URL.value() or "", fault)
+        raise ServerError.not_started(str(fault))
+
+
+def _fault_of(url: str) -> Exception | None:
+    """Why a server does not answer; one that is only slow is asked again for a while."""
+    give_up = time.monotonic() + START_SECONDS
+    while True:
+        with brief_client(url) as client:
+            fault = client.api_healthcheck()
+        if not isinstance(fault, httpx.TimeoutException) or time.monotonic() >= give_up:
+            return fault
+
+
+def _check_room(home: Path) -> None:
+    """Whether the server can keep its database there; it would try for two minutes."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(bytes(DATABASE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ServerError.not_started(f"{home}: {error.strerror or error}") from error

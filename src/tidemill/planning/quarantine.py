@@ -80,7 +80,7 @@ def parts_of_ids(plan: Plan, ids: Iterable[str]) -> set[int]:
 
 
 def _is_plain(id_type: str) -> bool:
-    return pt.is_integer(parse_type(id_type)) or pt.is_string(parse_type(id_type))
+    return bool(pt.is_integer(parse_type(id_type)) or pt.is_string(parse_type(id_type)))
 
 
 def _key(text: str, id_type: str) -> IdKey:
@@ -88,7 +88,7 @@ def _key(text: str, id_type: str) -> IdKey:
 
 
 def _is_within(key: Any, lower: Any, upper: Any) -> bool:
-    return (lower is None or lower <= key) and (upper is None or key < upper)
+    return bool((lower is None or lower <= key) and (upper is None or key < upper))
 
 
 def count_by_age(quarantined: Collection[Quarantined], now: str) -> dict[str, int]:

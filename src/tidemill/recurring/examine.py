@@ -156,8 +156,7 @@ def _examine_rows(
         return Finding(interval, "unchanged", same, bad_files=record.bad_files)
     source = read_window(found)
     bad = tuple((one["path"], one["reason"]) for one in named_bad_files(source))
-    asked = {"again": again, "same_roles": same_roles}
-    finding = _judged(interval, source, record, **asked, fault=fault)
+    finding = _judged(interval, source, record, again=again, same_roles=same_roles, fault=fault)
     if finding.state == "unchanged" and record is not None:
         files = file_identities(source)
         updated = replace(record, files=files, columns=found.columns, bad_files=bad)
@@ -172,8 +171,9 @@ def _examine_database(
     assert request.interval is not None, "the request is for an interval"
     source = take_snapshot(request)
     same_roles = record is not None and source.columns == record.columns
-    asked = {"again": again, "same_roles": same_roles}
-    finding = _judged(request.interval, source, record, **asked, fault=fault)
+    finding = _judged(
+        request.interval, source, record, again=again, same_roles=same_roles, fault=fault
+    )
     if finding.source is not None:
         return finding
     drop_source(source)

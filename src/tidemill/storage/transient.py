@@ -43,6 +43,8 @@ _PERMANENT = (
 )
 #: Free inodes of a disk that has run out of them, since each thread may just have freed some.
 _FEW_INODES = 32
+#: A document in XML that a store answered; cut short, it goes to the end.
+_ANSWER = re.compile(r"(<\?xml[^>]*>\s*)?<Error\b.*?(</Error>|\Z)", re.DOTALL)
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 # Words in messages of object_store and deltalake, which have no error class for these.
 _NETWORK = re.compile(
@@ -87,10 +89,14 @@ def translated(url: str, needed: int | None = None) -> Iterator[None]:
     """Turn errors of a store call into ``OSError``, one of its subclasses, or ``ResourceError``.
 
     ``needed`` is the number of bytes to write, for the message about a full disk.
+
+    What an object store answered is left out, but for its code and sentence, of the client's error
+    as well: S3 repeats the key's id, and what was signed with it.
     """
     try:
         yield
     except OSError as error:
+        _leave_out_answer(error)
         if (found := _unwritable(error.errno, url, needed)) is not None:
             raise found from error
         if error.errno is None and isinstance(error, FileNotFoundError):
@@ -99,7 +105,20 @@ def translated(url: str, needed: int | None = None) -> Iterator[None]:
             raise _from_text(str(error), url, needed) from error
         raise
     except BaseError as error:
+        _leave_out_answer(error)
         raise _as_os_error(error, url, needed) from error
+    except Exception as error:
+        if _is_deltalake(error):
+            _leave_out_answer(error)
+        raise
+
+
+def _leave_out_answer(error: Exception) -> None:
+    """Change the error itself: causes and contexts are stored with what follows from them."""
+    error.args = tuple(
+        _without_answer(one.partition("\n\nDebug source")[0]) if isinstance(one, str) else one
+        for one in error.args
+    )
 
 
 def _unwritable(number: int | None, url: str, needed: int | None) -> Exception | None:
@@ -147,7 +166,7 @@ def _existing_folder(url: str) -> Path:
 
 
 def _as_os_error(error: BaseError, url: str, needed: int | None) -> Exception:
-    text = str(error).partition("\n\nDebug source")[0]
+    text = str(error)
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
         return PermissionError(errno.EACCES, f"Access denied ({text})", url)
     if _NO_CREDENTIALS.search(text):
@@ -168,6 +187,23 @@ def _from_text(text: str, url: str, needed: int | None) -> Exception:
         return _unwritable(number, url, needed) or OSError(number, os.strerror(number), url)
     flat = _flat(text)
     return ConnectionError(_unanswered(flat, url)) if _text_is_transient(flat) else OSError(flat)
+
+
+def _without_answer(text: str) -> str:
+    """A message without the document that a store answered, but for its code and sentence.
+
+    Examples
+    --------
+    >>> _without_answer("403: <Error><Code>No</Code><Message>Wrong.</Message><Key>k</Key></Error>")
+    '403: <Code>No</Code> Wrong.'
+    """
+    return _ANSWER.sub(_code_and_sentence, text)
+
+
+def _code_and_sentence(answer: re.Match[str]) -> str:
+    code = re.search(r"<Code>\w+</Code>", answer[0])
+    sentence = re.search(r"<Message>([^<]*)</Message>", answer[0])
+    return " ".join([*([code[0]] if code else []), *([sentence[1]] if sentence else [])])
 
 
 def _flat(text: str) -> str:
