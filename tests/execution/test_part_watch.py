@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextvars
+import json
+import signal
 import sys
 import threading
 import time
+from dataclasses import asdict
 
 import pytest
 
@@ -15,6 +18,7 @@ from tidemill.execution.kernels import load_kernels
 from tidemill.execution.part_watch import Hang, TilesInWork, watched
 from tidemill.storage.markers import attempts, committed
 
+from ..support import programs
 from ..support.inputs import make_input
 from ..support.jobs import leave_dead_attempt, opened
 from ..support.waiting import until
@@ -164,3 +168,25 @@ def test_a_slow_series_after_a_dead_attempt_is_calculated(job, probe):
     result = run_chunk(job.run, [0])
     assert (result.rows, result.quarantined) == (3, 0)
     assert set(probe.counts.values()) == {1}
+
+
+WORKER = """\
+import json, sys
+from tidemill.execution.chunk import run_chunk
+from tidemill.storage.run_address import Run
+run_chunk(Run(**json.loads(sys.argv[1])), [0])
+"""
+
+
+@pytest.mark.slow
+def test_a_series_that_keeps_the_interpreters_lock_ends_its_process_and_is_found(job, probe):
+    """No thread of its process can watch it, but the guard does; the next attempt is isolated."""
+    probe.tell(0, "lock")
+    command = [sys.executable, "-c", WORKER, json.dumps(asdict(job.run))]
+    with programs.program(command) as worker:
+        assert worker.wait() == -signal.SIGKILL
+        assert "a series (part 1) keeps the interpreter for more than 14 s" in worker.output
+    result = run_chunk(job.run, [0])
+    assert (result.rows, result.quarantined) == (2, 1)
+    (poison,) = committed(job.run.key)[0].quarantined
+    assert (poison.id, probe.counts[0]) == ("0", 1 + 2)

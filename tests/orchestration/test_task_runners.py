@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import dask
+import psutil
 import pytest
 from prefect.settings import PREFECT_API_URL
 
 from tidemill.errors import ClusterError
+from tidemill.orchestration import task_runners
 from tidemill.orchestration.cluster import parse_cluster
 from tidemill.orchestration.task_runners import one_api, shared_cluster, task_runner
+
+from ..support.waiting import until
 
 
 def test_worker_processes_get_the_address_of_the_api():
@@ -104,3 +109,13 @@ def test_a_scheduler_that_does_not_answer_is_named():
     spec = parse_cluster("tcp://127.0.0.1:9")
     with pytest.raises(ClusterError, match=r"tcp://127\.0\.0\.1:9"), shared_cluster(spec):
         pytest.fail("nothing answers there")
+
+
+def test_a_cluster_that_does_not_close_in_time_is_killed(prefect_server, monkeypatch):
+    monkeypatch.setattr(task_runners, "CLOSE_SECONDS", 0.5)
+    spec = parse_cluster("processes:1")
+    with one_api(spec) as runner, runner:
+        (pid,) = runner.client.run(os.getpid).values()
+        worker = psutil.Process(pid)
+        worker.suspend()  # its nanny asks it to end, for 5 s
+    until(lambda: not worker.is_running() or worker.status() == "zombie", 15, "the worker to end")

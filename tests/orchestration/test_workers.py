@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tidemill.errors import ClusterError
-from tidemill.orchestration import scheduler_calls
+from tidemill.orchestration import scheduler_calls, workers
 from tidemill.orchestration.worker_watch import WorkerWatch
 from tidemill.orchestration.workers import count_threads, fit_workers, wait_for_workers
 
+from ..support import programs
 from ..support.grounds import STALL, ground_of
 from ..support.waiting import until
 
 
 def test_a_worker_that_is_stopped_during_the_check_is_done_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "GRACE_SECONDS", STALL)
     with (
         ground_of(tmp_path, monkeypatch) as ground,
         ground.worker() as silent,
@@ -48,3 +51,27 @@ def test_a_scheduler_that_is_stopped_does_not_hold_up_the_start(tmp_path, monkey
         os.kill(ground.scheduler.pid, signal.SIGSTOP)
         with pytest.raises(ClusterError, match=r"scheduler at tcp://.* does not answer"):
             wait_for_workers(ground.client)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_checked_for_long_while_it_joins_is_not_silent(tmp_path, monkeypatch):
+    """It may have to compile kernels; Dask itself sends no sign of life until that is done."""
+    folder = tmp_path
+
+    def check():
+        if (folder / "slowly").exists():
+            (folder / "begun").touch()
+            time.sleep(2 * STALL)
+        return {"problems": []}
+
+    with ground_of(tmp_path, monkeypatch) as ground, ground.worker():
+        watch = WorkerWatch(ground.client, STALL)
+        with fit_workers(watch, check, "trial"):
+            (folder / "slowly").touch()
+            with programs.worker(ground.client.scheduler.address, nanny=False, ready="trial"):
+                until((folder / "begun").exists, 60, "the check of the second worker")
+                give_up = time.monotonic() + 2 * STALL
+                while time.monotonic() < give_up:
+                    watch.look()
+                    time.sleep(0.2)
+                assert len(watch.live) == 2

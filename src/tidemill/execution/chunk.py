@@ -7,7 +7,6 @@ process.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,12 +16,13 @@ from typing import Any, Protocol
 
 from tidemill.calculators.batches import MatrixCalculator
 from tidemill.calculators.blas_threads import one_pool_thread
+from tidemill.execution.attempt import MarkedAttempt, suspects
 from tidemill.execution.carryover import KeptRows
 from tidemill.execution.coverage import CoverageGatherer
 from tidemill.execution.guard import guarded
 from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.execution.kernels import load_kernels
-from tidemill.execution.part_watch import Hang, watched
+from tidemill.execution.part_watch import Hang, TilesInWork, watched
 from tidemill.execution.plans import load_plan
 from tidemill.model.logs import engine_log
 from tidemill.model.plan import Part, Plan
@@ -31,17 +31,12 @@ from tidemill.planning.quarantine import made_with
 from tidemill.sources.files.fingerprint import check_part_unchanged
 from tidemill.sources.files.read import read_part
 from tidemill.storage.markers import (
-    Attempt,
     Marker,
-    attempts,
-    begin_attempt,
     clear_attempts,
     commit_part,
     committed,
-    end_attempt,
 )
 from tidemill.storage.part_writer import PartWriter
-from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 
 __all__ = ["ChunkResult", "run_chunk"]
@@ -120,20 +115,20 @@ class _Work:
     def commit(self, part: Part) -> Marker:
         """Calculate one part and commit it; in isolation if a series in it may kill or hang."""
         key = self.run.key
-        suspects = _suspects(self.run, part.index)
-        with _attempt(self.run, part.index):
-            if suspects:
+        earlier = suspects(self.run, part.index)
+        with MarkedAttempt.of(self.run, part.index) as attempt:
+            if earlier:
                 log.warning(
-                    "part %d: an attempt died with its process; isolating it", part.index + 1
+                    "part %d: an earlier attempt died or hung; isolating it", part.index + 1
                 )
-                written = self._isolated(part)
+                written = self._isolated(part, attempt)
             else:
-                written = self._watched(part)
+                written = self._watched(part, attempt)
             self.checkpoint()
             check_part_unchanged(self.plan.source, part)
             made = Marker.from_values(written)
             marker = commit_part(key, replace(made, made_with=made_with()) if made.poison else made)
-        clear_attempts(key, suspects)
+        clear_attempts(key, earlier)
         log.info(
             "part %d of %d: %d rows in %.2f s",
             part.index + 1,
@@ -143,61 +138,44 @@ class _Work:
         )
         return marker
 
-    def _watched(self, part: Part) -> dict[str, Any]:
+    def _watched(self, part: Part, attempt: MarkedAttempt) -> dict[str, Any]:
         """Calculate a part, in isolation once a series in it hangs."""
         run, plan, name = self.run, self.plan, self.run.key.part(part.index)
         calculator = self._calculator = self._calculator or _calculator(plan)
+
+        def look(tiles: TilesInWork) -> None:
+            attempt.look(tiles)
+            self.checkpoint()
+
         written = watched(
             lambda tiles: calculate_part(run, plan, part, name, calculator, tiles),
             name=f"part {part.index + 1}",
             seconds=run.series_seconds,
             discard=lambda: run.key.data.delete(name),
-            look=lambda _: self.checkpoint(),
+            look=look,
         )
         if not isinstance(written, Hang):
             return written
         self._calculator = None  # the hanging thread still has this one
+        attempt.renew(hangs=True)
         log.warning(
             "part %d: one of %d series made no progress for %.0f s; isolating it",
             part.index + 1,
             written.last - written.first,
             written.seconds,
         )
-        return self._isolated(part, solo=(written.first, written.last))
+        return self._isolated(part, attempt, solo=(written.first, written.last))
 
-    def _isolated(self, part: Part, solo: tuple[int, int] | None = None) -> dict[str, Any]:
+    def _isolated(
+        self, part: Part, attempt: MarkedAttempt, solo: tuple[int, int] | None = None
+    ) -> dict[str, Any]:
+        def look() -> None:
+            attempt.live()
+            self.checkpoint()
+
         name = self.run.key.part(part.index)
         request = {"run": asdict(self.run), "part": part.index, "name": name}
-        return calculate_isolated(request, self.run.series_seconds, self.checkpoint, solo)
-
-
-def _suspects(run: Run, index: int) -> list[Attempt]:
-    """Attempts on a part that other processes left behind.
-
-    A part is given to two of them only if the first died, or gave no sign of life. Isolating an
-    innocent part costs seconds; not isolating a poison costs another worker.
-    """
-    return [one for one in attempts(run.key, [index]) if one.process != Process.current()]
-
-
-def clear_attempts_of_stopped(run: Run) -> None:
-    """Remove attempt marks of processes that were stopped with their run: no series killed them.
-
-    To cancel a run, a Prefect worker stops its whole process group, Dask's workers included.
-    """
-    with contextlib.suppress(Exception):  # must not hide why the run was stopped
-        mine = [one for one in attempts(run.key) if one.run_id == run.run_id]
-        here = [one for one in mine if one.process.is_here]
-        clear_attempts(run.key, [one for one in here if not one.process.is_alive])
-
-
-@contextlib.contextmanager
-def _attempt(run: Run, index: int) -> Iterator[None]:
-    mark = begin_attempt(run.key, index, generation=run.generation, run_id=run.run_id)
-    try:
-        yield
-    finally:
-        end_attempt(run.key, mark)
+        return calculate_isolated(request, self.run.series_seconds, look, solo)
 
 
 def calculate_for_parent(request: dict[str, Any], observer: TileObserver) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from tidemill.execution.chunk import clear_attempts_of_stopped
+from tidemill.execution.attempt import clear_attempts_of_stopped
 from tidemill.execution.cleanup import sweep
 from tidemill.execution.guard import at_forced_end, guarded
 from tidemill.execution.ordered_pool import Turn

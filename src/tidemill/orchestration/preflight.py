@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import socket
@@ -49,8 +50,8 @@ class WorkerCheck:
         problems = [*self._version_problems()]
         may_pass = not problems
         trials: tuple[Callable[[], object], ...] = (
-            self._reach_api, self._read_source, self._write_sink, self._write_work, self._memory,
-            self._load_kernels,
+            self._import_prefect, self._reach_api, self._read_source, self._write_sink,
+            self._write_work, self._memory, self._load_kernels,
         )  # fmt: skip
         seconds: dict[str, float] = {}
         results: dict[str, object] = {}
@@ -84,6 +85,10 @@ class WorkerCheck:
                     f"{name} is {here[name]}, but {wanted} where the flow runs; "
                     f"install {name}=={wanted} there"
                 )
+
+    def _import_prefect(self) -> None:
+        """The first task run would import it, in the thread that tells Dask of this worker."""
+        importlib.import_module("prefect.task_engine")
 
     def _reach_api(self) -> None:
         if self.api_url is None or self.submitter == Process.current():

@@ -75,14 +75,15 @@ def _check_hosts(
         client.submit(check_memory, plan, threads[host], workers=[address], pure=False)
         for host, address in first.items()
     ]
-    try:
-        for check in checks:
-            check.result(timeout=NO_WORKER_SECONDS)
-    except TimeoutError as error:
-        raise ClusterError(
-            f"{len(checks)} hosts did not report their free memory within {NO_WORKER_SECONDS:.0f} "
-            "s; check the workers there, and run again"
-        ) from error
+    deadline = time.monotonic() + NO_WORKER_SECONDS
+    for (host, address), check in zip(first.items(), checks, strict=True):
+        try:
+            check.result(timeout=max(deadline - time.monotonic(), 1.0))
+        except TimeoutError as error:
+            raise ClusterError(
+                f"worker {address} did not report the free memory of {host} within "
+                f"{NO_WORKER_SECONDS:.0f} s; check it, and run again"
+            ) from error
 
 
 def _warn_of_mixed_processors(reports: Mapping[str, Mapping[str, Any]]) -> None:

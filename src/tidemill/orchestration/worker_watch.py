@@ -28,8 +28,10 @@ log = engine_log(__name__)
 #: A cluster without any worker for this long is an error, at the start and in mid-run.
 NO_WORKER_SECONDS = 60.0
 #: The same once silent workers were given up: those that a nanny restarts need a while.
-RESTART_SECONDS = 40.0
+RESTART_SECONDS = 35.0
 REPLACEMENT_SECONDS = 15.0  # nobody restarts the others, unless a cluster manager does
+#: If all are silent, that may be the load of one machine, and nobody else could take their work.
+ALL_SILENT = 1.25  # times stall_seconds
 #: The default of ``stall_seconds``.
 STALL_SECONDS = 60.0
 #: Seconds between two looks, and those after which this process itself must have been stopped.
@@ -48,6 +50,7 @@ class WorkerWatch:
     client: Client
     stall_seconds: float = STALL_SECONDS
     clock: Callable[[], float] = time.monotonic
+    grace_seconds: float = 0.0  # that stall_seconds has at least, while workers import modules
     _given_up: dict[str, tuple[str, float]] = field(default_factory=dict)  # (became, at)
     _beats: dict[str, tuple[float, float]] = field(default_factory=dict)  # (beat, seen at)
     _looked: float = float("-inf")  # end of the last look
@@ -118,7 +121,10 @@ class WorkerWatch:
             raise scheduler_calls.scheduler_lost(self._address, how) from error
 
     def _count(self, workers: Mapping[str, Mapping[str, Any]], now: float) -> None:
-        silent = self._silent(workers, now)
+        limit = max(self.stall_seconds, self.grace_seconds)
+        silent = self._silent(workers, now, limit)
+        if len(silent) == len(workers):
+            silent = self._silent(workers, now, ALL_SILENT * limit)
         if sum(one["nthreads"] for name, one in workers.items() if name not in silent):
             self._had_workers = now
         if silent:
@@ -128,8 +134,10 @@ class WorkerWatch:
         if now - self._had_workers > limit:
             raise self._no_worker(sorted(recent), limit)
 
-    def _silent(self, workers: Mapping[str, Mapping[str, Any]], now: float) -> list[str]:
-        """Workers without a new sign of life for ``stall_seconds``."""
+    def _silent(
+        self, workers: Mapping[str, Mapping[str, Any]], now: float, limit: float
+    ) -> list[str]:
+        """Workers without a new sign of life for ``limit`` seconds."""
         for address, worker in workers.items():
             beat = float(worker["last_seen"])
             if self._beats.get(address, (None, 0.0))[0] != beat:
@@ -141,7 +149,7 @@ class WorkerWatch:
         return sorted(
             address
             for address, at in seen.items()
-            if now - at > self.stall_seconds and not address.startswith("inproc://")
+            if now - at > limit and not address.startswith("inproc://")
         )
 
     def _give_up(self, addresses: list[str], now: float) -> None:

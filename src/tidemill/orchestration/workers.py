@@ -33,6 +33,10 @@ Report = Mapping[str, Any]
 
 #: Workers that may be lost in the preflight, beyond one for each that was there.
 LOST_WORKERS = 3
+#: Seconds that a worker may be silent in any case, as it imports modules now.
+GRACE_SECONDS = 30.0
+#: Seconds between signs of life of a worker that is checked while it joins.
+BEAT_SECONDS = 1.0
 
 
 def count_threads(client: Client) -> int:
@@ -119,11 +123,13 @@ class _Checks:
     def carry_out(self, seconds: float) -> dict[str, Report]:
         """Check all; their reports by address."""
         deadline = time.monotonic() + seconds
+        self._watch.grace_seconds = GRACE_SECONDS
         with self._watch.explaining():
             while not self._is_done():
                 if time.monotonic() > deadline:
                     raise self._too_slow()
                 time.sleep(0.05)
+        self._watch.grace_seconds = 0.0
         return self._reports
 
     def _is_done(self) -> bool:
@@ -196,7 +202,10 @@ def _plugin(check: Callable[[], Report], known: frozenset[str], token: str) -> A
             set_worker_memory(worker.memory_manager.memory_limit)
             if worker.address in known or not await self.is_wanted(worker):
                 return
-            report = await asyncio.to_thread(check)
+            checking = asyncio.ensure_future(asyncio.to_thread(check))
+            while not (await asyncio.wait({checking}, timeout=BEAT_SECONDS))[0]:
+                await worker.heartbeat()  # Dask begins with that only afterwards
+            report = await checking
             if report["problems"]:
                 # An error raised here would only be logged, and the worker would get chunks.
                 worker.status = Status.paused

@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from tidemill.model.series import Quarantined
@@ -34,11 +34,14 @@ __all__ = [
     "end_attempt",
     "find_unlisted",
     "recorded",
+    "renew_attempt",
     "suspect_next",
 ]
 
 Content = bytes  # the type, by a name that Marker.bytes does not shadow
 NOBODY = Process("", 0, 0.0)  # stands for a process that is not known
+#: Seconds after which a mark that is not renewed is that of a process that is stopped or stuck.
+SILENT_SECONDS = 20.0
 _READERS = 16  # threads that read markers; they wait for the network, not the processor
 
 
@@ -220,6 +223,13 @@ class Attempt:
     run_id: str
     began: float  # seconds since the epoch, by its host's clock; for people only
     owner: str = ""  # worker or task run, for people
+    renewed: float = 0.0  # as ``began``; 0: by a version that does not renew it
+    hangs: bool = False  # a series in it makes no progress
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its process does not renew it any more; for processes of this host."""
+        return 0 < self.renewed < time.time() - SILENT_SECONDS
 
 
 def begin_attempt(
@@ -237,11 +247,18 @@ def begin_attempt(
     [7]
     >>> end_attempt(layout, mark)
     """
-    attempt = Attempt(
-        layout.attempt(index), index, Process.current(), generation, run_id, time.time(), owner
-    )
+    path, now = layout.attempt(index), time.time()
+    process = Process.current()
+    attempt = Attempt(path, index, process, generation, run_id, now, owner, renewed=now)
     layout.state.write(attempt.path, json.dumps(asdict(attempt)).encode())
     return attempt
+
+
+def renew_attempt(layout: KeyLayout, attempt: Attempt, *, hangs: bool) -> Attempt:
+    """Mark that this process is still working on the part, and whether a series in it hangs."""
+    renewed = replace(attempt, renewed=time.time(), hangs=hangs)
+    layout.state.write(renewed.path, json.dumps(asdict(renewed)).encode())
+    return renewed
 
 
 def suspect_next(layout: KeyLayout, indices: Sequence[int], run_id: str) -> int | None:
