@@ -236,19 +236,8 @@ def _figures_of(run: Run, record: IntervalRecord) -> Figures | None:
 
 def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> dict[str, Any]:
     """Ids whose rows were added, removed, or altered in the columns that both versions have."""
-    try:
-        old = read_rows(run.layout, interval)
-    except SinkError:
-        return {}  # it has a record but no rows
-    except (pa.ArrowException, OSError) as error:
-        if is_transient(error):
-            raise
-        log.warning(
-            "the rows of interval %s that are replaced cannot be read (%s): its ids are not "
-            "compared with them",
-            interval,
-            error,
-        )
+    old = _rows_before(run, interval)
+    if old is None:
         return {}
     paths = [marker.path for marker in markers if marker.rows]
     table = read_parquets(run.key.data, paths, part_schema(plan))
@@ -261,6 +250,28 @@ def _changes(run: Run, plan: Plan, markers: Sequence[Marker], interval: str) -> 
         "removed": _named(old.index.difference(new.index)),
         "altered": _named(common[~same]),
     }
+
+
+def _rows_before(run: Run, interval: str) -> pd.DataFrame | None:
+    """The rows that are replaced; None if there are none, or none that can be compared by id."""
+    try:
+        old = read_rows(run.layout, interval)
+    except SinkError:
+        return None  # it has a record but no rows
+    except (pa.ArrowException, OSError) as error:
+        if is_transient(error):
+            raise
+        fault = f"cannot be read ({error})"
+    else:
+        fault = "" if old.index.is_unique else "hold ids more than once"
+    if fault:
+        log.warning(
+            "the rows of interval %s that are replaced %s: its ids are not compared with them",
+            interval,
+            fault,
+        )
+        return None
+    return old.select_dtypes("number")  # whatever another writer made of its columns
 
 
 def _all_added(run: Run, plan: Plan, markers: Sequence[Marker]) -> dict[str, Any]:
