@@ -9,7 +9,8 @@
     │   │   └── ParameterError          a parameter's value is not allowed (AssertionError)
     │   ├── SourceError                 the files or the schema of the input cannot be used
     │   │   ├── NoRowsError             an interval's window holds no rows
-    │   │   └── SourceChangedError      the input changed after the run was planned
+    │   │   ├── SourceChangedError      the input changed after the run was planned
+    │   │   └── UnfinishedFileError     a file that cannot be read was written a moment ago
     │   └── DataError                   values, ids or sort keys violate a policy
     ├── SinkError                       the output cannot be written or read
     │   ├── SinkBusyError               another live run owns the sink
@@ -57,6 +58,7 @@ __all__ = [
     "SourceError",
     "TextOrderWarning",
     "TidemillError",
+    "UnfinishedFileError",
     "UnfitWorkerError",
     "explains_itself",
     "printable",
@@ -133,6 +135,10 @@ class SourceError(InputError):
 
 class SourceChangedError(SourceError):
     """The input changed after the run was planned."""
+
+
+class UnfinishedFileError(SourceError):
+    """A file that cannot be read was written a moment ago, and may not be whole yet."""
 
 
 class NoRowsError(SourceError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import CancelledError
 
 import pytest
@@ -13,9 +14,14 @@ from tidemill.errors import (
     LeaseLostError,
     SinkBusyError,
     SinkError,
+    SourceChangedError,
+    SourceError,
+    UnfinishedFileError,
     UnfitWorkerError,
 )
 from tidemill.recurring.retry import is_retryable, with_retries
+
+from ..support.daily import DAYS, NAMES, known, run
 
 
 class Attempts:
@@ -72,6 +78,9 @@ def test_a_stop_while_sleeping_ends_the_repetitions():
         (TimeoutError("slow"), True),
         (ClusterError("no worker"), True),
         (SinkBusyError("another run"), True),
+        (SourceChangedError("rewritten"), True),
+        (UnfinishedFileError("half"), True),
+        (SourceError("damaged"), False),
         (UnfitWorkerError("numpy"), False),
         (LeaseLostError("taken"), False),
         (SinkError("another table"), False),
@@ -83,3 +92,23 @@ def test_a_stop_while_sleeping_ends_the_repetitions():
 )
 def test_errors_that_may_be_gone_the_next_time(error, expected):
     assert is_retryable(error) is expected
+
+
+def test_a_file_that_is_still_being_written_is_looked_at_again(source, table):
+    path = source / f"{DAYS[1]}.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with_retries(
+        lambda: run(source, table, DAYS[0]), 1, 0.0, sleep=lambda _: path.write_bytes(whole)
+    )
+    assert list(known(table)) == [NAMES[0]]
+
+
+def test_a_damaged_file_that_nobody_writes_to_fails_at_once(source, table):
+    path = source / f"{DAYS[1]}.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    os.utime(path, (0, 0))
+    slept = []
+    with pytest.raises(SourceError, match=path.name):
+        with_retries(lambda: run(source, table, DAYS[0]), 9, 0.0, slept.append)
+    assert slept == []

@@ -7,7 +7,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tidemill.errors import ClusterError, SinkBusyError, UnfitWorkerError, explains_itself
+from tidemill.errors import (
+    ClusterError,
+    SinkBusyError,
+    SourceChangedError,
+    UnfinishedFileError,
+    UnfitWorkerError,
+    explains_itself,
+)
 from tidemill.model.logs import engine_log
 from tidemill.storage.transient import is_transient
 
@@ -24,7 +31,7 @@ def with_retries(
     delay: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> R:
-    """Call ``attempt`` until it succeeds, as long as its errors are transient.
+    """Call ``attempt`` until it succeeds, as long as its errors may pass.
 
     Parameters
     ----------
@@ -60,6 +67,10 @@ def with_retries(
     return attempt()
 
 
+#: Errors of our own that may be gone at the next attempt, which looks at the input anew.
+_MAY_PASS = (ClusterError, SinkBusyError, SourceChangedError, UnfinishedFileError)
+
+
 def is_retryable(error: BaseException) -> bool:
     """Whether the next attempt may succeed after this error.
 
@@ -70,7 +81,7 @@ def is_retryable(error: BaseException) -> bool:
     """
     if isinstance(error, UnfitWorkerError):
         return False
-    return is_transient(error) or isinstance(error, ClusterError | SinkBusyError)
+    return is_transient(error) or isinstance(error, _MAY_PASS)
 
 
 def log_failure(logger: logging.Logger, interval: str, error: Exception) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
-from tidemill.errors import DataError, SourceError, shorten
+from tidemill.errors import DataError, SourceError, UnfinishedFileError, shorten
 from tidemill.model.source import BadFile, ColumnRoles, Reading, SourceFile
 from tidemill.sources.files.access import located
 from tidemill.sources.files.discovery import FoundFile
@@ -31,6 +32,8 @@ Digest = Callable[[Store, FoundFile, bytes], str]
 
 #: Descriptions kept in a process: a backfill looks at all files for each interval.
 KEPT_FILES = 16_384
+#: A file that cannot be read may still be on its way for this long after it was written last.
+UPLOAD_SECONDS = 600.0
 _KEPT: OrderedDict[object, InputFile] = OrderedDict()
 _KEPT_LOCK = Lock()
 
@@ -66,6 +69,7 @@ class Files:
         ------
         SourceError
             If a file cannot be read, unless bad files are quarantined; if none can be read.
+            ``UnfinishedFileError`` where it may be whole at the next attempt.
         """
         looked = in_threads(lambda file: self._attempt(self._described, file), found, self.store)
         return self._sorted(looked)
@@ -99,9 +103,17 @@ class Files:
             return look(file)  # type: ignore[arg-type]
         except (SourceError, DataError) as error:
             if self.reading.on_bad_file != "quarantine":
+                if isinstance(error, SourceError) and self._is_fresh(file):
+                    raise UnfinishedFileError(str(error)) from error
                 raise
             identity = file.digest if isinstance(file, SourceFile) else file.version
             return BadFile(file.path, file.size, identity, str(error))
+
+    def _is_fresh(self, file: FoundFile | SourceFile) -> bool:
+        """Whether a file may still be written; object stores show whole ones only."""
+        if not (self.store.is_local and file.version.isdigit()):
+            return False
+        return abs(time.time() - int(file.version) / 1e9) < UPLOAD_SECONDS
 
     def _described(self, file: FoundFile) -> InputFile:
         def look() -> InputFile:
