@@ -101,3 +101,19 @@ def test_the_script_needs_the_standard_library_alone():
     assert "IndexError" in shown.stderr  # it has no arguments
     imported = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
     assert not {one for one in imported if one.startswith(("tidemill", "numpy", "psutil"))}
+
+
+def test_long_silence_is_told_once_before_the_process_is_ended(run, capfd):
+    tell(run, limit=310.0, reason="a series (part 3) keeps the interpreter")
+    ended = []
+    for _ in range(320):
+        run.silence += 1.0
+        ended.append(is_overdue(run, 0.0))
+    assert ended.index(True) == 310
+    told = capfd.readouterr().err.splitlines()
+    assert told[0].endswith("keeps the interpreter for 61 s; after 310 s its process is ended")
+    assert told[1].endswith("for more than 310 s; the process is ended, run again and it goes on")
+    tell(run, limit=310.0, reason="another")
+    run.silence = 61.0
+    assert not is_overdue(run, 0.0)
+    assert "another for 61 s" in capfd.readouterr().err

@@ -111,7 +111,7 @@ def sign_of_life(limit: float | None, reason: str = "") -> None:
     Parameters
     ----------
     limit : seconds; if no other sign comes within them, the process is killed. None: never
-    reason : a clause for people, as "series 7 of part 3 keeps the interpreter for more than 60 s"
+    reason : what then lasts too long, for people, as "series 7 of part 3 keeps the interpreter"
     """
     guard = _guard
     if guard is not None and guard.runs:

@@ -44,6 +44,8 @@ IDLE_SECONDS = 5.0
 #: The processes of the machine are listed for at most this share of the time.
 LISTING_SHARE = 0.005
 KILL_SECONDS = 10.0
+#: Seconds of silence that people are told of, if the limit is longer.
+TOLD_SECONDS = 60.0
 STOPPED = "stopped by force; what was finished is kept, the same command goes on from there"
 #: Part of the command of a process that ends with those that use it.
 TRACKER = b"multiprocessing.resource_tracker"
@@ -120,6 +122,7 @@ class Watched:
     silence: float = 0.0
     limit: float | None = None  # seconds of silence
     reason: str = ""
+    is_silence_told: bool = False
     last_look: float = 0.0
     next_listing: float = 0.0
 
@@ -137,6 +140,7 @@ def take(run: Watched, message: bytes, now: float) -> None:
             run.registered[pid] = read_entry(pid).started
     if "limit" in said:
         run.limit, run.reason, run.silence = said["limit"], said["reason"], 0.0
+        run.is_silence_told = False
     match said.get("run"):
         case "begins":
             forget(run)
@@ -207,8 +211,12 @@ def count_silence(run: Watched, seconds: float) -> None:
 def is_overdue(run: Watched, now: float) -> bool:
     """Whether the run's process must be killed; tells it before that to end itself."""
     if run.limit is not None and run.silence > run.limit:
-        say(f"{run.reason}; the process is ended, run again and it goes on")
+        lasts = f"{run.reason} for more than {run.limit:.0f} s"
+        say(f"{lasts}; the process is ended, run again and it goes on")
         return True
+    if run.limit is not None and run.silence > TOLD_SECONDS and not run.is_silence_told:
+        run.is_silence_told = True
+        say(f"{run.reason} for {run.silence:.0f} s; after {run.limit:.0f} s its process is ended")
     if run.first_signal is None or not run.is_open:
         return False
     if run.told_at is None and now - run.first_signal > SOFT_SECONDS:

@@ -231,7 +231,7 @@ class _Signs:
             limit = max(limit for _, limit in self._parts.values())
             names = ", ".join(sorted({name for name, _ in self._parts.values()}))
             self._is_told = True
-        sign_of_life(limit, f"a series ({names}) keeps the interpreter for more than {limit:.0f} s")
+        sign_of_life(limit, f"a series ({names}) keeps the interpreter")
 
     def stop(self, tiles: TilesInWork) -> None:
         """A part is not watched any more."""
