@@ -54,7 +54,9 @@ def test_the_drawing_is_the_tree():
 def test_all_classes_are_public():
     warnings = {"QuadraticWarning", "TextOrderWarning"}
     named = (
-        {one.__name__ for one in CLASSES} | warnings | {"explains_itself", "printable", "shorten"}
+        {one.__name__ for one in CLASSES}
+        | warnings
+        | {"explains_itself", "printable", "shorten", "shown_url"}
     )
     assert errors.__all__ == sorted(named)
 
