@@ -19,7 +19,7 @@ from prefect._internal.concurrency import services as prefect_services
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-__all__ = ["ANSWER_SECONDS", "brief_client", "end_with_process"]
+__all__ = ["ANSWER_SECONDS", "brief_client", "end_with_process", "say_once"]
 
 #: Seconds for one answer.
 ANSWER_SECONDS = 10.0
@@ -70,13 +70,18 @@ def brief_client(url: str, seconds: float = ANSWER_SECONDS) -> Iterator[SyncPref
         yield client
 
 
+def say_once() -> None:
+    """Say in one line that events and logs cannot be sent, in this process."""
+    _log.addFilter(_once)
+
+
 def end_with_process(url: str) -> None:
     """Let the services that run now end with the process, whether the server answers or not.
 
     Prefect registers each service when it starts, and what was registered last is called first: so
     call this when they run.
     """
-    _log.addFilter(_once)
+    say_once()
     running = _running()
     if any(one not in _known for one in running):
         _known.update(running)
