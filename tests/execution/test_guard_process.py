@@ -13,7 +13,14 @@ import time
 import pytest
 
 from tidemill.execution import guard_process
-from tidemill.execution.guard_process import Watched, descendants, is_overdue, process_table, take
+from tidemill.execution.guard_process import (
+    Watched,
+    descendants,
+    is_overdue,
+    process_table,
+    receive,
+    take,
+)
 
 
 @pytest.fixture
@@ -117,3 +124,14 @@ def test_long_silence_is_told_once_before_the_process_is_ended(run, capfd):
     run.silence = 61.0
     assert not is_overdue(run, 0.0)
     assert "another for 61 s" in capfd.readouterr().err
+
+
+def test_a_connection_that_breaks_is_an_end():
+    """As when the process of the run is killed before it has read what the guard sent."""
+    kind = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
+    mine, its = socket.socketpair(socket.AF_UNIX, kind)
+    with mine:
+        mine.send(b"2")
+        its.close()
+        assert receive(mine) == b""
+        assert receive(mine) == b""

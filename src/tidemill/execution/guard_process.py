@@ -240,7 +240,7 @@ def watch(run: Watched) -> None:
     run.last_look = time.monotonic()
     while os.getppid() == run.pid:
         if select.select([run.line], [], [], LOOK_SECONDS if run.is_open else IDLE_SECONDS)[0]:
-            message = run.line.recv(65536)
+            message = receive(run.line)
             if not message:
                 break
             take(run, message, time.monotonic())
@@ -258,11 +258,18 @@ def watch(run: Watched) -> None:
     end_all(run)
 
 
+def receive(line: socket.socket, flags: int = 0) -> bytes:
+    """The next message; empty at the end, which may be the end of a process that was killed."""
+    try:
+        return line.recv(65536, flags)
+    except OSError:
+        return b""
+
+
 def hear_the_rest(run: Watched) -> None:
     """Take what the run's process still said before its end."""
-    with contextlib.suppress(OSError):
-        while message := run.line.recv(65536, socket.MSG_DONTWAIT):
-            take(run, message, time.monotonic())
+    while message := receive(run.line, socket.MSG_DONTWAIT):
+        take(run, message, time.monotonic())
 
 
 def kill(pid: int) -> None:

@@ -112,7 +112,7 @@ class Job:
                 plan, _ = prepare(request)
             run = Run(
                 run_id=run_id,
-                started=now.isoformat(timespec="seconds"),
+                started=now.isoformat(timespec="milliseconds"),  # orders the records of one second
                 sink=request.sink,
                 result_key=plan.result_key,
                 generation=lease.generation,
