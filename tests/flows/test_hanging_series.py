@@ -82,3 +82,21 @@ def test_series_that_sleep_and_spin_are_left_out(cells):
     for cell in cells:
         cell.program.finishes(SECONDS)
         cell.assert_left_out(2, 5)
+
+
+def test_a_series_that_keeps_the_interpreters_lock_is_left_out(cells):
+    """No thread of its process can watch it, but the guard does.
+
+    A worker is replaced. Where the command itself is the worker it is ended, and run again.
+    """
+    for cell in cells:
+        cell.probe.tell(2, "lock")
+        cell.start()
+    for cell in cells:
+        if cell.cluster in {"none", "threads:2"}:
+            assert cell.program.wait(SECONDS) == -9, cell.program.output
+            assert "keeps the interpreter for more than" in cell.program.output
+            cell.start()
+    for cell in cells:
+        cell.program.finishes(SECONDS)
+        cell.assert_left_out(2)
