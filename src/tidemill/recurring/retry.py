@@ -22,6 +22,9 @@ __all__ = ["is_retryable", "log_failure", "with_retries"]
 
 log = engine_log(__name__)
 
+#: Errors of our own that may be gone at the next attempt, which looks at the input anew.
+_MAY_PASS = (ClusterError, SinkBusyError, SourceChangedError, UnfinishedFileError)
+
 R = TypeVar("R")
 
 
@@ -65,10 +68,6 @@ def with_retries(
             log.warning("%s: %s; %d more attempts", type(error).__name__, error, left)
             sleep(delay)
     return attempt()
-
-
-#: Errors of our own that may be gone at the next attempt, which looks at the input anew.
-_MAY_PASS = (ClusterError, SinkBusyError, SourceChangedError, UnfinishedFileError)
 
 
 def is_retryable(error: BaseException) -> bool:

@@ -172,7 +172,7 @@ def faults_text(faults: Mapping[str, str]) -> Iterator[str]:
 def verified_text(found: Verified) -> str:
     """What was found when a sink was compared with its records: a line for each fault."""
     how = "checksums and rows" if found.deep else "sizes and numbers of rows"
-    lines = [f"{one.place}: {one.fault}; {one.remedy}" for one in found.faults]
+    lines = [printable(f"{one.place}: {one.fault}; {one.remedy}") for one in found.faults]
     size = f"{found.files:,} files, {found.rows:,} rows, {found.bytes / 1e6:,.1f} MB"
     intervals = f"{found.intervals:,} intervals, " if found.intervals else ""
     told = f"{len(lines):,} fault{'s' * (len(lines) > 1)}" if lines else "nothing is wrong"
