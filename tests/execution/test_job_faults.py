@@ -155,3 +155,17 @@ def test_one_request_without_an_answer_ends_no_run(path, sink, storage, expected
     assert fault.seen == 1
     assert time.monotonic() - began < BOUND
     _check_complete(sink, expected)
+
+
+@pytest.mark.slow
+def test_a_storage_that_falls_silent_at_publishing_is_reported(sink, storage, expected):
+    storage.add("silent", "PUT", "_delta_log", seconds=300)
+    began = time.monotonic()
+    with pytest.raises(ConnectionError) as caught:
+        sink.extract()
+    assert time.monotonic() - began < BOUND
+    _check_sentence(str(caught.value), storage, sink)
+    storage.heal()
+    pd.testing.assert_frame_equal(sink.read(), sink.before, check_exact=True)
+    sink.extract()
+    _check_complete(sink, expected)
