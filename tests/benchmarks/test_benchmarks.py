@@ -29,13 +29,8 @@ def test_every_benchmark_is_run():
     assert {path.name for path in BENCHMARKS.glob("*.py")} - NOT_RUN == set(SMALL)
 
 
-WITH_SERVER = {"overhead.py", "threads.py"}  # they start Prefect's server, several times
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(one, marks=pytest.mark.slow if one in WITH_SERVER else ()) for one in SMALL],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
 def test_benchmark(name, tmp_path):
     arguments = list(SMALL[name])
     if name == "calibrate_costs.py":

@@ -158,7 +158,7 @@ def test_threads_share_a_program(alone):
     chosen = [key for key in SERIES if key[1] > 200]
     wanted = b"".join(alone[key].tobytes() for key in chosen)
     with ThreadPoolExecutor(4) as pool:
-        matrices = list(pool.map(lambda _: _matrix(chosen).tobytes(), range(16)))
+        matrices = list(pool.map(lambda _: _matrix(chosen).tobytes(), range(8)))
     assert set(matrices) == {wanted}
 
 

@@ -109,6 +109,7 @@ def test_calibration_leaves_long_quadratic_series_out(calibrate):
     assert calibrate.extrapolated([1.0, 4.0], (10, 20, 40, 200)) == [1.0, 4.0, 16.0, 400.0]
 
 
+@pytest.mark.slow
 def test_calibration_runs_and_covers_the_table(calibrate):
     table = calibrate.calibrate(0.0, lengths=(10, 40, 160))
     assert set(table["costs"]) == set(_table()["costs"])

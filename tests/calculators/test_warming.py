@@ -41,6 +41,7 @@ def jobs(features):
     return set(compile_jobs(Recipe.of(features)))
 
 
+@pytest.mark.slow
 def test_the_command_compiles_what_runs_need(tmp_path):
     cache, source = tmp_path / "cache", tmp_path / "input.parquet"
     FRAME.to_parquet(source)

@@ -56,7 +56,8 @@ def poison_of(summary):
     return [(one["id"], one["since"]) for one in summary.quarantined]
 
 
-@pytest.mark.parametrize("name", ["matrix", pytest.param("matrix.parquet", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["matrix", "matrix.parquet"])
 def test_poison_is_tried_again_when_asked_and_once_per_version(name, tmp_path, probe, newer):
     series, sink = make_input(tmp_path, n_ids=3), tmp_path / name
     made_anew = {1} if name == "matrix" else {0, 1, 2}  # a file has no parts that stay

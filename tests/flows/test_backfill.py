@@ -219,6 +219,7 @@ def test_times_that_are_no_boundaries_are_refused(fill):
         fill(start="2026-11-18T06:10")
 
 
+@pytest.mark.slow
 def test_the_file_is_a_script(source, sink):
     command = [
         sys.executable, FLOW, source, sink, "--column-id", "id", "--column-time", "time",

@@ -41,6 +41,7 @@ def test_the_file_is_a_script(tmp_path):
         assert "--column-id" in shown.output
 
 
+@pytest.mark.slow
 @pytest.mark.leaves_nothing
 def test_a_script_works_with_the_embedded_server(tmp_path, sink):
     """No Prefect server runs: the process starts one, and its workers start none."""

@@ -25,7 +25,7 @@ SECONDS_TO_STOP = 30.0
     [
         ("none", {}),
         ("threads:2", {}),
-        ("processes:1", {}),
+        pytest.param("processes:1", {}, marks=pytest.mark.slow),
         pytest.param("threads:2", {"PREFECT_API_URL": ""}, marks=pytest.mark.slow),
     ],
     ids=["none", "threads", "processes", "embedded-server"],

@@ -49,6 +49,7 @@ def test_workers_of_one_host_compile_each_kernel_once(scheduler, tmp_path, sink)
     assert max(part_seconds(sink)) < PART_SECONDS
 
 
+@pytest.mark.slow
 def test_a_worker_that_joins_late_compiles_before_it_gets_chunks(scheduler, tmp_path, probe, sink):
     series = make_input(tmp_path, n_ids=4)
     minimal = dict.fromkeys(name for name, _ in preset("minimal"))
@@ -68,6 +69,7 @@ def test_a_worker_that_joins_late_compiles_before_it_gets_chunks(scheduler, tmp_
     assert max(part_seconds(sink)) < PART_SECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("server_environment")
 def test_the_first_run_says_what_it_is_waiting_for(tmp_path, sink):
     series = make_input(tmp_path, n_ids=3)

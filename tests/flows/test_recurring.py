@@ -175,6 +175,7 @@ def test_a_late_start_is_about_the_scheduled_interval(source, sink, prefect_serv
     assert named == "matrix-2026-11-19"
 
 
+@pytest.mark.slow
 def test_the_file_is_a_script(source, sink):
     command = [
         sys.executable, FLOW, source, sink, "--column-id", "id", "--column-time", "time",

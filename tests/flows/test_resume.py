@@ -39,7 +39,13 @@ def assert_complete(series, sink, calculated):
     assert_nothing_left(sink)
 
 
-@pytest.mark.parametrize(("first", "second"), [("threads:1", "processes:1"), ("none", "threads:2")])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param("threads:1", "processes:1", marks=pytest.mark.slow),
+        ("none", "threads:2"),
+    ],
+)
 def test_only_missing_parts_are_calculated_on_another_cluster(first, second, series, probe, sink):
     probe.tell(5, "wait go")
     with programs.extraction(*arguments(series, probe, sink, first)) as flow:
@@ -68,6 +74,7 @@ def test_a_finished_result_is_not_calculated_again(series, probe, sink):
     assert len(records(sink)) == 2
 
 
+@pytest.mark.slow
 def test_a_new_flow_takes_over_while_the_old_chunks_still_run(scheduler, series, probe, sink):
     """The flow dies, its workers do not: their chunks stop, and the result is right."""
     probe.tell(4, "wait go")

@@ -69,10 +69,7 @@ class Cell:
     def _cluster(self) -> str:
         if self.cluster != "scheduler":
             return self.cluster
-        command = [programs.BIN / "dask", "scheduler", "--host=127.0.0.1", "--port=0"]
-        self.others["scheduler"] = self.stack.enter_context(
-            programs.program([*command, "--no-dashboard"])
-        )
+        self.others["scheduler"] = self.stack.enter_context(programs.program(programs.SCHEDULER))
         address = self.others["scheduler"].says(r"Scheduler at:\s+(tcp://\S+)")[1]
         self.others["worker"] = self.stack.enter_context(
             programs.worker(address, nanny=False, environment=self.environment)

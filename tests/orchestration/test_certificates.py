@@ -57,6 +57,26 @@ def test_tcp_is_refused_where_encryption_is_required():
         check(None, "tcp://scheduler.internal:8786")
 
 
+@pytest.mark.parametrize(
+    "keywords",
+    [{"cluster_kwargs": {"n_workers": 2}}, {"cluster_class": "distributed.LocalCluster"}],
+)
+def test_a_local_cluster_needs_certificates_where_encryption_is_required(keywords, ours):
+    check_certificates("two.yaml", keywords)
+    with dask.config.set({"distributed.comm.require-encryption": True}):
+        with pytest.raises(ArgumentError, match=r"'two\.yaml' .* give security: true in its"):
+            check_certificates("two.yaml", keywords)
+        for good in ({"security": True}, {"protocol": "inproc"}):
+            check_certificates("two.yaml", {**keywords, "cluster_kwargs": good})
+        files = {"ca-file": ours.ca, "scheduler.cert": ours.certificate}
+        with dask.config.set(
+            {f"distributed.comm.tls.{name}": file for name, file in files.items()}
+        ):
+            check_certificates("two.yaml", keywords)
+        check_certificates("none", {})
+        check_certificates("kubernetes.yaml", {"cluster_class": "dask_kubernetes.KubeCluster"})
+
+
 def test_none_at_all_is_refused_with_all_ways_to_give_them():
     with pytest.raises(ArgumentError) as refused:
         check(None)

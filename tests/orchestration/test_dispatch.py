@@ -25,7 +25,7 @@ def assert_complete(sink, ids):
     assert list(tidemill.read_matrix(str(sink)).index) == list(ids)
 
 
-@pytest.mark.parametrize("kind", ["processes", "scheduler"])
+@pytest.mark.parametrize("kind", ["processes", pytest.param("scheduler", marks=pytest.mark.slow)])
 def test_a_killed_worker_costs_only_the_part_in_hand(kind, request, tmp_path, sink, probe):
     series = make_input(tmp_path, n_ids=8)
     probe.tell(5, "wait go")
@@ -62,6 +62,7 @@ def _cluster(kind, request):
         yield address
 
 
+@pytest.mark.slow
 def test_poison_ends_alone_in_quarantine(scheduler, tmp_path, sink, probe):
     """Three threads of one worker: the poison takes two innocents down with it, once."""
     series = make_input(tmp_path, n_ids=9)
@@ -100,6 +101,7 @@ def _in_flight(probe):
     return waiting if len(waiting) == 3 and 4 in waiting else None
 
 
+@pytest.mark.slow
 def test_poison_on_threads_costs_the_process_once(tmp_path, sink, probe):
     series = make_input(tmp_path, n_ids=6)
     probe.tell(3, "kill")

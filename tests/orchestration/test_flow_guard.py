@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+import pytest
+
 from ..support import programs
 from ..support.inputs import make_input
 from ..support.waiting import until
@@ -22,6 +24,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_killed_script_leaves_no_server(tmp_path, sink, probe):
     series = make_input(tmp_path, n_ids=2)
     probe.tell("all", "sleep 600")

@@ -52,6 +52,7 @@ def test_a_worker_without_the_module_is_refused(scheduler, run, probe, sink):
     assert_nothing_left(sink)
 
 
+@pytest.mark.slow
 def test_a_worker_that_joins_later_is_checked(scheduler, run, probe, sink):
     probe.tell(1, "wait go")
     with ThreadPoolExecutor(1) as pool, programs.worker(scheduler, threads=1) as fit:
@@ -71,6 +72,7 @@ def test_a_worker_that_joins_later_is_checked(scheduler, run, probe, sink):
     assert set(probe.counts.values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_later_run_does_not_meet_the_checks_of_an_earlier_one(run, sink):
     """On its own scheduler: a flow that another test killed leaves its check on the shared one."""
     with programs.scheduler() as scheduler:

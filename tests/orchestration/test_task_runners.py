@@ -111,6 +111,18 @@ def test_a_scheduler_that_does_not_answer_is_named():
         pytest.fail("nothing answers there")
 
 
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize(
+    ("name", "said"), [("contextlib.suppress", "TypeError: .*keyword"), ("no.such", "No module")]
+)
+def test_a_cluster_that_does_not_start_is_one_sentence(name, said, tmp_path):
+    path = tmp_path / "two.yaml"
+    path.write_text(f"cluster_class: {name}\ncluster_kwargs: {{n_workers: 1}}")
+    match = rf"two.yaml' did not start \(.*{said}.*\); check its cluster_class"
+    with pytest.raises(ClusterError, match=match), shared_cluster(parse_cluster(path)):
+        pytest.fail("there is none")
+
+
 def test_a_cluster_that_does_not_close_in_time_is_killed(prefect_server, monkeypatch):
     monkeypatch.setattr(task_runners, "CLOSE_SECONDS", 0.5)
     spec = parse_cluster("processes:1")

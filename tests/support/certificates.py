@@ -108,10 +108,7 @@ def _write(path: str, certificate: x509.Certificate) -> None:
 @contextmanager
 def tls_scheduler(authority: Authority) -> Iterator[str]:
     """A ``dask scheduler`` that takes nobody without a certificate; its address."""
-    command = [
-        programs.BIN / "dask", "scheduler", "--protocol=tls", "--host=127.0.0.1", "--port=0",
-        "--no-dashboard", *authority.options,
-    ]  # fmt: skip
+    command = [*programs.SCHEDULER, "--protocol=tls", *authority.options]
     with programs.program(command) as started:
         yield started.says(r"Scheduler at:\s+(tls://\S+)")[1]
 

@@ -20,6 +20,9 @@ from .waiting import until
 
 BIN = Path(sys.executable).parent
 SECONDS_TO_START = 90.0
+#: Dask's programs would open a page on all interfaces, even without a dashboard.
+LOOPBACK = ("--host=127.0.0.1", "--no-dashboard", "--dashboard-address=127.0.0.1:0")
+SCHEDULER = (BIN / "dask", "scheduler", "--port=0", *LOOPBACK)
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,7 @@ def session_members(session: int) -> list[psutil.Process]:
 @contextmanager
 def scheduler_program() -> Iterator[tuple[Program, str]]:
     """A ``dask scheduler`` on a free port, and its address."""
-    command = [BIN / "dask", "scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard"]
-    with program(command) as started:
+    with program(SCHEDULER) as started:
         yield started, started.says(r"Scheduler at:\s+(tcp://\S+)")[1]
 
 
@@ -160,8 +162,8 @@ def worker(
 ) -> Iterator[Program]:
     """A ``dask worker`` that knows of no Prefect server; ``ready`` is what it says when it is."""
     command = [
-        BIN / "dask", "worker", address, f"--nthreads={threads}", "--no-dashboard",
-        "--host=127.0.0.1", "--memory-limit=0", "--nanny" if nanny else "--no-nanny",
+        BIN / "dask", "worker", address, f"--nthreads={threads}", *LOOPBACK,
+        "--memory-limit=0", "--nanny" if nanny else "--no-nanny",
         f"--local-directory={tempfile.gettempdir()}", *options,
     ]  # fmt: skip
     with program(command, {"PREFECT_API_URL": "", **(environment or {})}) as started:

@@ -57,7 +57,7 @@ def security_of(text: str, given: Any) -> Security:
 
 
 def check_certificates(text: str, keywords: Mapping[str, Any]) -> None:
-    """Refuse ``tls://`` without usable certificates, and ``tcp://`` where it is forbidden.
+    """Refuse ``tls://`` without usable certificates, and plain text where it is forbidden.
 
     Parameters
     ----------
@@ -79,6 +79,23 @@ def check_certificates(text: str, keywords: Mapping[str, Any]) -> None:
             f"cluster={text!r} is not encrypted, but {_REQUIRED} in Dask's configuration asks for "
             "it; use tls://host:port"
         )
+    elif keywords and dask.config.get(_REQUIRED, None) and _is_plain_local(text, keywords):
+        raise ArgumentError(
+            f"cluster={text!r} makes a LocalCluster without certificates, but {_REQUIRED} in "
+            "Dask's configuration asks for encryption; give security: true in its cluster_kwargs"
+        )
+
+
+def _is_plain_local(text: str, keywords: Mapping[str, Any]) -> bool:
+    """Whether a cluster file asks for a ``LocalCluster`` with ports but without certificates."""
+    name = str(keywords.get("cluster_class", "LocalCluster")).rpartition(".")[2]
+    given = keywords.get("cluster_kwargs", {})
+    if "address" in keywords or name != "LocalCluster" or given.get("security"):
+        return False
+    if str(given.get("protocol", "")).startswith("inproc"):
+        return False
+    configured = security_of(text, None).get_tls_config_for_role("scheduler")
+    return not (configured["ca_file"] and configured["cert"])
 
 
 def _context(text: str, keywords: Mapping[str, Any]) -> ssl.SSLContext:

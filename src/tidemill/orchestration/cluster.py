@@ -28,6 +28,7 @@ from tidemill.orchestration.certificates import shake_hands
 __all__ = [
     "ClusterSpec",
     "check_scheduler",
+    "not_started",
     "parse_cluster",
     "unreachable",
 ]
@@ -197,4 +198,14 @@ def unreachable(spec: ClusterSpec, error: BaseException) -> ClusterError:
     return ClusterError(
         f"cluster={spec.text!r}: the scheduler cannot be reached ({error}); "
         "check the address and that `dask scheduler` runs there"
+    )
+
+
+def not_started(spec: ClusterSpec, error: BaseException) -> ClusterError:
+    """The error for a cluster that could not be started, with what is at the bottom of it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return ClusterError(
+        f"cluster={spec.text!r} did not start ({type(error).__name__}: {error}); "
+        "check its cluster_class and cluster_kwargs, and what is logged above"
     )

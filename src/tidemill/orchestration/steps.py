@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import distributed
 from prefect.context import FlowRunContext
-from prefect_dask import DaskTaskRunner
 
 from tidemill.errors import ClusterError
 from tidemill.execution.job import stop_workers
@@ -22,11 +21,12 @@ from tidemill.execution.steps import PartsWatch
 from tidemill.model.logs import engine_log
 from tidemill.model.progress import Progress, emit
 from tidemill.model.versions import versions
-from tidemill.orchestration.cluster import ClusterSpec, cluster_in_use, unreachable
+from tidemill.orchestration.cluster import ClusterSpec, cluster_in_use
 from tidemill.orchestration.dispatch import OTHER_TASK_RUNS, run_chunks
 from tidemill.orchestration.lost_server import Teller
 from tidemill.orchestration.preflight import WorkerCheck
 from tidemill.orchestration.server import api_url
+from tidemill.orchestration.task_runners import client_of
 from tidemill.orchestration.worker_watch import NO_WORKER_SECONDS, WorkerWatch
 from tidemill.orchestration.workers import count_threads, fit_workers, wait_for_workers
 from tidemill.storage.markers import suspect_next
@@ -44,16 +44,12 @@ def current_client(spec: ClusterSpec) -> distributed.Client:
     Raises
     ------
     ClusterError
-        If the scheduler cannot be reached, or is not the one that was asked for.
+        If the cluster does not start, the scheduler cannot be reached, or is not the one that was
+        asked for.
     """
     context = FlowRunContext.get()
     assert context is not None, "current_client is for use within a flow"
-    runner = context.task_runner
-    assert isinstance(runner, DaskTaskRunner)
-    try:
-        client = runner.client
-    except (OSError, TimeoutError) as error:
-        raise unreachable(spec, error) from error
+    client = client_of(context.task_runner, spec)
     assert client.scheduler is not None
     if spec.address is not None and client.scheduler.address != spec.address:
         raise ClusterError(

@@ -22,11 +22,16 @@ from tidemill.errors import ClusterError
 from tidemill.execution.guard import register_folder
 from tidemill.model.logs import engine_log
 from tidemill.orchestration.certificates import security_of
-from tidemill.orchestration.cluster import ClusterSpec, check_scheduler
+from tidemill.orchestration.cluster import (
+    ClusterSpec,
+    check_scheduler,
+    not_started,
+    unreachable,
+)
 from tidemill.orchestration.scheduler_calls import within
 from tidemill.orchestration.server import api_url
 
-__all__ = ["one_api", "shared_cluster", "task_runner"]
+__all__ = ["client_of", "one_api", "shared_cluster", "task_runner"]
 
 
 log = engine_log(__name__)
@@ -98,14 +103,31 @@ def shared_cluster(spec: ClusterSpec) -> Iterator[ClusterSpec]:
         yield spec
         return
     with one_api(spec) as runner, runner:
-        assert isinstance(runner, DaskTaskRunner)
-        client = runner.client
+        client = client_of(runner, spec)
         assert client.scheduler is not None
+        assert isinstance(runner, DaskTaskRunner)
         # This client is the default of the process: by it the runs' task runners find the cluster.
         # Certificates made for the cluster live in memory alone, and go on from client to client.
         client_keywords = {**runner.client_kwargs, "security": client.security}
         keywords = {"address": client.scheduler.address, "client_kwargs": client_keywords}
         yield replace(spec, keywords=keywords)
+
+
+def client_of(runner: TaskRunner[Any], spec: ClusterSpec) -> distributed.Client:
+    """The Dask client of a task runner, which starts its cluster when it is first asked for.
+
+    Raises
+    ------
+    ClusterError
+        If the scheduler cannot be reached, or the cluster does not start.
+    """
+    assert isinstance(runner, DaskTaskRunner)
+    try:
+        return runner.client
+    except (OSError, TimeoutError) as error:
+        raise unreachable(spec, error) from error
+    except Exception as error:
+        raise not_started(spec, error) from error
 
 
 @contextmanager
@@ -129,7 +151,10 @@ def task_runner(spec: ClusterSpec, url: str) -> DaskTaskRunner:
     for group in ("cluster_kwargs", "client_kwargs"):  # Dask's clusters take no mapping
         if isinstance(security := keywords.get(group, {}).get("security"), Mapping):
             keywords[group] = {**keywords[group], "security": security_of(spec.text, security)}
-    return BoundedTaskRunner(**keywords)
+    try:
+        return BoundedTaskRunner(**keywords)
+    except Exception as error:
+        raise not_started(spec, error) from error
 
 
 def _refuse_ambient_client(spec: ClusterSpec) -> None:
