@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -114,6 +114,11 @@ class PartsWatch:
         self._about = plan.interval.name if plan.interval else ""
         self._rows: dict[int, int] = {}
         self._last = float("-inf")
+
+    @property
+    def done(self) -> Collection[int]:
+        """Indexes of the parts that were committed at the last look."""
+        return self._rows.keys()
 
     def look(self, *, now: bool = False) -> None:
         """Read new markers and report the progress."""

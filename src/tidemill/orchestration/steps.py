@@ -21,6 +21,7 @@ from tidemill.execution.steps import PartsWatch
 from tidemill.model.logs import engine_log
 from tidemill.model.progress import Progress, emit
 from tidemill.model.versions import versions
+from tidemill.orchestration.chunk_watch import ChunkWatch
 from tidemill.orchestration.cluster import ClusterSpec, cluster_in_use
 from tidemill.orchestration.dispatch import OTHER_TASK_RUNS, run_chunks
 from tidemill.orchestration.lost_server import Teller
@@ -165,12 +166,15 @@ class Steps:
         """Map ``task`` over the chunks and wait until all parts are committed."""
         watch = PartsWatch(self.run)
         run = asdict(self.run)
+        chunk_watch = ChunkWatch(self.run, self.watch.client, lambda: watch.done)
+        self.watch.is_busy = chunk_watch.is_busy
         self.task_runs += run_chunks(
             chunks,
             lambda parts: task.submit(run, parts),
             self.watch,
             watch.look,
             lambda parts: suspect_next(self.run.key, parts, self.run.run_id),
+            chunk_watch,
         )
         watch.look(now=True)
 

@@ -269,7 +269,8 @@ def progress_bar(*, visible: bool = True) -> Iterator[Callable[[Progress], None]
         rate = _Rate()
 
         def listener(state: Progress) -> None:
-            bar.update(task, description=state.step)
+            if state.step:
+                bar.update(task, description=state.step)
             if state.note:
                 bar.console.print(
                     printable(state.note), style="yellow", highlight=False, markup=False

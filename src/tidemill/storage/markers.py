@@ -21,6 +21,7 @@ from tidemill.storage.failures import Failures
 from tidemill.storage.layout import KeyLayout, indexed
 from tidemill.storage.processes import Process
 from tidemill.storage.sealed import seal, unseal
+from tidemill.storage.stores import Entry
 
 __all__ = [
     "Attempt",
@@ -226,6 +227,11 @@ class Attempt:
     renewed: float = 0.0  # as ``began``; 0: by a version that does not renew it
     hangs: bool = False  # a series in it makes no progress
 
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """The mark with these JSON values."""
+        return cls(**{**values, "process": Process(**values["process"])})
+
     @property
     def is_silent(self) -> bool:
         """Whether its process does not renew it any more; for processes of this host."""
@@ -290,19 +296,26 @@ def end_attempt(layout: KeyLayout, attempt: Attempt) -> None:
 def attempts(layout: KeyLayout, indices: Iterable[int] | None = None) -> list[Attempt]:
     """All attempt marks, of live and dead processes, in the order of the parts."""
     wanted = None if indices is None else frozenset(indices)
-    found = []
+    entries = []
     for entry in layout.state.list(layout.attempts):
         name = indexed(entry.path)
-        if name is None or (wanted is not None and name[0] not in wanted):
-            continue
-        try:
-            raw = json.loads(layout.state.read(entry.path))
-            found.append(Attempt(**{**raw, "process": Process(**raw["process"])}))
-        except FileNotFoundError:  # it ended after the listing
-            continue
-        except (ValueError, TypeError, KeyError):  # its writer died while writing it
-            found.append(Attempt(entry.path, name[0], NOBODY, -1, "", entry.modified))
-    return found
+        if name is not None and (wanted is None or name[0] in wanted):
+            entries.append((name[0], entry))
+    if not entries:
+        return []
+    with ThreadPoolExecutor(min(_READERS, len(entries)), "tidemill-marks") as pool:
+        found = pool.map(lambda one: _read_attempt(layout, *one), entries)
+        return [attempt for attempt in found if attempt is not None]
+
+
+def _read_attempt(layout: KeyLayout, index: int, entry: Entry) -> Attempt | None:
+    """The mark; None if it was removed after the listing."""
+    try:
+        return Attempt.from_values(json.loads(layout.state.read(entry.path)))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError):  # its writer died while writing it
+        return Attempt(entry.path, index, NOBODY, -1, "", entry.modified)
 
 
 def clear_attempts(layout: KeyLayout, left: Iterable[Attempt]) -> None:
