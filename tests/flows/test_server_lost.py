@@ -1,15 +1,17 @@
 """Prefect's server is killed, stopped or restarted while chunks are calculated: runs outlast it.
 
-What is done to four servers is done at the same time, since most of it is waiting.
+What is done to five servers is done at the same time, since most of it is waiting.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,14 +48,15 @@ class Row:
     @classmethod
     @contextmanager
     def of(cls, folder: Path, *, embedded: bool = False) -> Iterator[Row]:
-        folder.mkdir()
+        (folder / "home").mkdir(parents=True)
         with ExitStack() as stack:
             yield cls(Server.in_folder(folder / "home"), folder, stack, embedded)
 
     @property
     def environment(self) -> dict[str, str]:
         if self.embedded:
-            return {"PREFECT_HOME": str(self.server.home), "PREFECT_API_URL": ""}
+            home = str(self.server.home)
+            return {"PREFECT_HOME": home, "TMPDIR": home, "PREFECT_API_URL": ""}
         return {"PREFECT_API_URL": self.server.url}
 
     def start(self, cluster: str) -> tuple[programs.Program, Probe, Path]:
@@ -171,6 +174,22 @@ def embedded(folder: Path) -> None:
         assert [*(state(sink) / "untold").iterdir()] == []
 
 
+def full(folder: Path) -> None:
+    """The disk of the embedded server's database and of temporary files, not that of the sink."""
+    with Row.of(folder, embedded=True) as row:
+        disk = row.server.home
+        mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)]
+        if os.getuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+            return  # only root can, and not everywhere
+        row.stack.callback(subprocess.run, ["umount", "--lazy", str(disk)], check=True)
+        command, probe, sink = row.start("threads:2")
+        calls(2, probe, command)
+        with (disk / "filler").open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        ends_well(command, probe, sink)
+
+
 def restarted(folder: Path) -> None:
     with Row.of(folder) as row:
         with row.server.running() as server:
@@ -184,7 +203,7 @@ def restarted(folder: Path) -> None:
 
 
 def test_a_server_that_is_killed_stopped_or_restarted_in_mid_run(tmp_path):
-    rows = (killed, stopped, restarted, embedded)
+    rows = (killed, stopped, restarted, embedded, full)
     with ThreadPoolExecutor(len(rows)) as pool:
         for row in [pool.submit(row, tmp_path / row.__name__) for row in rows]:
             row.result()
