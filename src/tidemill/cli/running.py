@@ -66,9 +66,7 @@ def run_extraction(
         else:
             from tidemill.flows.extract import extract
             from tidemill.orchestration.handover import HandedOver, hand_over
-            from tidemill.orchestration.server import start_server
 
-            start_server()
             with hand_over(HandedOver(EXTRACT, given, request), spec):
                 summary = extract(**given)
             _say_untold()
@@ -100,9 +98,7 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
     request = validate_table_request(make_request(**given, door=door), calendar)
     flow = getattr(import_module(_FLOWS[door.name]), door.name.replace("-", "_"))
     from tidemill.orchestration.handover import HandedOver, hand_over
-    from tidemill.orchestration.server import start_server
 
-    start_server()
     with (
         progress_bar(visible=False) as listener,  # it shows notes
         subscribe(listener),
