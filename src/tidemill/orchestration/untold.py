@@ -37,10 +37,9 @@ log = engine_log(__name__)
 LIVE = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 PAGE = 200  # the most that a server gives
 _LATE = "told later, by another run: the server did not answer when this one ended"
-
-
 _DIED = "its process died"
-_DAMAGED = (ValueError, TypeError, AttributeError, KeyError)  # what reading such a file raises
+#: What reading a damaged file raises, and one that another run has told of.
+_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, FileNotFoundError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +107,7 @@ def tell_untold(client: SyncPrefectClient, layout: SinkLayout) -> None:
         try:
             untold = Untold.from_json(store.read(entry.path))
             state, run = untold.state, UUID(untold.run)
-        except (
-            ValueError,
-            TypeError,
-            AttributeError,
-            KeyError,
-            FileNotFoundError,
-        ):  # damaged, or told by another run
+        except _UNREADABLE:
             store.delete(entry.path)
             continue
         try:
