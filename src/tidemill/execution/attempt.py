@@ -64,21 +64,24 @@ class MarkedAttempt:
 
     def look(self, tiles: TilesInWork) -> None:
         """Renew the mark now and then, and at once when a series begins to hang."""
-        if tiles.is_slow != self.mark.hangs:
-            self.renew(hangs=tiles.is_slow)
-        elif not tiles.is_stuck:
+        if tiles.is_stuck:
+            return
+        note = f"part {self.mark.index + 1}: {tiles.trouble}" if tiles.trouble else ""
+        if (tiles.is_slow, note) != (self.mark.hangs, self.mark.note):
+            self.renew(hangs=tiles.is_slow, note=note)
+        else:
             self.live()
 
     def live(self) -> None:
         """Renew the mark now and then."""
         if time.monotonic() > self._next:
-            self.renew(hangs=self.mark.hangs)
+            self.renew(hangs=self.mark.hangs, note=self.mark.note)
 
-    def renew(self, *, hangs: bool) -> None:
+    def renew(self, *, hangs: bool, note: str = "") -> None:
         """Write the mark again; if that fails the next one may do."""
         self._next = time.monotonic() + RENEW_SECONDS
         try:
-            self.mark = renew_attempt(self.run.key, self.mark, hangs=hangs)
+            self.mark = renew_attempt(self.run.key, self.mark, hangs=hangs, note=note)
         except OSError as error:
             log.debug("the mark of part %d was not renewed: %s", self.mark.index + 1, error)
 

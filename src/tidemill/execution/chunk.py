@@ -160,13 +160,12 @@ class _Work:
         if not isinstance(written, Hang):
             return written
         self._calculator = None  # the hanging thread still has this one
-        attempt.renew(hangs=True)
-        log.warning(
-            "part %d: one of %d series made no progress for %.0f s; isolating it",
-            part.index + 1,
-            written.last - written.first,
-            written.seconds,
+        told = (
+            f"part {part.index + 1}: one of {written.last - written.first} series made no progress "
+            f"for {written.seconds:.0f} s; isolating it"
         )
+        attempt.renew(hangs=True, note=told)
+        log.warning("%s", told)
         return self._isolated(part, attempt, solo=(written.first, written.last))
 
     def _isolated(

@@ -25,7 +25,8 @@ def renew_all(marks: Iterable[tuple[Run, Attempt]]) -> None:
     for run, mark in marks:
         with suppress(OSError):  # the next renewal may do
             if run.key.state.exists(mark.path):
-                renew_attempt(run.key, mark, hangs=True)
+                note = f"part {mark.index + 1}: a series keeps the interpreter's lock"
+                renew_attempt(run.key, mark, hangs=True, note=note)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ log = engine_log(__name__)
 LEAST_SECONDS = 300.0
 #: Times the predicted seconds that a series may take: predictions are those of a quiet machine.
 SLOWNESS = 20.0
-#: Seconds without progress after which the log says so.
+#: Seconds without progress after which it is said.
 TOLD_SECONDS = 60.0
 #: Bytes of input per second that the slowest storage gives.
 SLOWEST_STORAGE = 1e6
@@ -126,6 +126,21 @@ class TilesInWork:
         if self._limit is None:
             self._limit = series_limit(self.asked, self.predict())
         return self._limit
+
+    @property
+    def trouble(self) -> str:
+        """What people should know of the lack of progress; empty if there is nothing to be told."""
+        if self.is_stuck:
+            return (
+                f"no progress for {self.storage_seconds:.0f} s of reading or writing; does its "
+                "storage answer?"
+            )
+        if self.silence > TOLD_SECONDS:
+            return (
+                f"no progress for {TOLD_SECONDS:.0f} s among {self.last - self.first} series; "
+                f"after {self.limit:.0f} s they are isolated"
+            )
+        return ""
 
     @property
     def is_slow(self) -> bool:
@@ -234,18 +249,9 @@ def watched(
                 silence = tiles.silence
                 if calculation.abandon():
                     return Hang(tiles.first, tiles.last, silence)
-            elif tiles.is_stuck and tiles.moved != told:
+            elif tiles.trouble and tiles.moved != told:
                 told = tiles.moved
-                log.warning(
-                    "%s: no progress for %.0f s of reading or writing; does its storage answer?",
-                    name, storage_seconds,
-                )  # fmt: skip
-            elif tiles.silence > TOLD_SECONDS and tiles.moved != told:
-                told = tiles.moved
-                log.warning(
-                    "%s: no progress for %.0f s among %d series; after %.0f s they are isolated",
-                    name, tiles.silence, tiles.last - tiles.first, tiles.limit,
-                )  # fmt: skip
+                log.warning("%s: %s", name, tiles.trouble)
     finally:
         _signs.stop(tiles)
     return calculation.result()

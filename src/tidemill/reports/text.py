@@ -273,7 +273,11 @@ def progress_bar(*, visible: bool = True) -> Iterator[Callable[[Progress], None]
                 bar.update(task, description=state.step)
             if state.note:
                 bar.console.print(
-                    printable(state.note), style="yellow", highlight=False, markup=False
+                    printable(state.note),
+                    style="yellow",
+                    highlight=False,
+                    markup=False,
+                    soft_wrap=True,  # one line in scripts, however long
                 )
             if state.parts_total:
                 done, total = state.parts_done, state.parts_total
