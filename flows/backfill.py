@@ -21,7 +21,7 @@ from tidemill.orchestration.handover import requested
 from tidemill.orchestration.lost_server import outlast_server
 from tidemill.orchestration.parameters import takes
 from tidemill.orchestration.scripts import run_as_command
-from tidemill.orchestration.server import cancel_interrupted, engine_logs
+from tidemill.orchestration.server import cancel_interrupted, engine_logs, looks_for_server
 from tidemill.planning.doors import BACKFILL
 from tidemill.recurring.backfill import BackfillRun, chosen_intervals
 from tidemill.recurring.calendars import calendar_of
@@ -30,6 +30,7 @@ from tidemill.reports.markdown import backfill_page
 __all__ = ["backfill"]
 
 
+@looks_for_server
 @flow(name=BACKFILL.name, persist_result=False, on_crashed=[cancel_interrupted])
 @takes(BACKFILL, signatures.backfill)
 def backfill(given: dict[str, Any]) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from tidemill.orchestration.handover import requested
 from tidemill.orchestration.lost_server import outlast_server
 from tidemill.orchestration.parameters import takes
 from tidemill.orchestration.scripts import run_as_command
-from tidemill.orchestration.server import cancel_interrupted, engine_logs
+from tidemill.orchestration.server import cancel_interrupted, engine_logs, looks_for_server
 from tidemill.planning.doors import EXTRACT
 from tidemill.reports.markdown import extraction_page
 
 __all__ = ["extract"]
 
 
+@looks_for_server
 @flow(name=EXTRACT.name, persist_result=False, on_crashed=[cancel_interrupted])
 @takes(EXTRACT, signatures.extract)
 def extract(given: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from tidemill.execution.job import Job, wait_to_publish
 from tidemill.execution.ordered_pool import Turn
 from tidemill.orchestration.cluster import ClusterSpec, using
 from tidemill.orchestration.dead_runs import INNER
+from tidemill.orchestration.inner_flow import call_inner
+from tidemill.orchestration.lost_server import noted
 from tidemill.orchestration.server import cancel_interrupted, engine_logs
 from tidemill.orchestration.steps import Steps
 from tidemill.orchestration.task_runners import one_api, shared_cluster
@@ -45,15 +47,17 @@ def carry_out(
 ) -> dict[str, Any]:
     """Carry out a request inside a flow: in this process, or as a subflow on a Dask cluster."""
     if spec.kind == "none":
-        return extract_here(request, wait_for_sink=wait_for_sink, turn=turn).to_json()
+        with noted():
+            return extract_here(request, wait_for_sink=wait_for_sink, turn=turn).to_json()
     with (
+        noted(),
         Job.open(request, wait_for_sink, spec.text, turn) as job,
         one_api(spec) as runner,
         using(spec),
     ):
         name = job.run.interval_label or job.run.run_id
         on_dask = extract_on_dask.with_options(task_runner=runner, flow_run_name=name)
-        return on_dask(asdict(job.run), spec.text)
+        return call_inner(on_dask, asdict(job.run), spec.text)
 
 
 @flow(name=INNER, persist_result=False, on_crashed=[cancel_interrupted])

@@ -24,7 +24,7 @@ from tidemill.orchestration.handover import requested
 from tidemill.orchestration.lost_server import outlast_server
 from tidemill.orchestration.parameters import takes
 from tidemill.orchestration.scripts import run_as_command
-from tidemill.orchestration.server import cancel_interrupted, engine_logs
+from tidemill.orchestration.server import cancel_interrupted, engine_logs, looks_for_server
 from tidemill.planning.doors import EXTRACT_INTERVAL
 from tidemill.recurring.calendars import Calendar, calendar_of
 from tidemill.recurring.intervals import find_interval, last_closed
@@ -53,6 +53,7 @@ def _last(calendar: Calendar, given: Mapping[str, Any]) -> Interval:
     return last_closed(calendar, flow_run.scheduled_start_time or datetime.now(UTC))
 
 
+@looks_for_server
 @flow(
     name=EXTRACT_INTERVAL.name,
     persist_result=False,

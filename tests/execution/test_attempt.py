@@ -57,6 +57,22 @@ def test_a_mark_is_renewed_while_a_series_is_calculated(job, probe, monkeypatch)
     assert attempts(job.run.key) == []
 
 
+def test_the_mark_says_what_holds_the_part_up_as_long_as_it_does(job, probe, monkeypatch):
+    monkeypatch.setattr(part_watch, "TOLD_SECONDS", 0.2)
+    probe.tell(1, "wait go")
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(run_chunk, job.run, [0])
+        until(lambda: any(one.note for one in attempts(job.run.key)), 60, "a note", run)
+        (mark,) = attempts(job.run.key)
+        assert mark.note == (
+            "part 1: no progress for 0 s among 3 series; after 6 s they are isolated"
+        )
+        until(lambda: "isolating" in attempts(job.run.key)[0].note, 60, "isolation", run)
+        probe.release("go")
+        assert run.result(60).rows == 3
+    assert attempts(job.run.key) == []
+
+
 def test_a_run_that_is_stopped_while_a_series_hangs_leaves_its_mark(
     job, series, tmp_path, probe, monkeypatch
 ):

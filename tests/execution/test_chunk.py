@@ -10,11 +10,12 @@ import pytest
 
 from tidemill.calculators.custom import import_modules
 from tidemill.errors import DataError, LeaseLostError, SourceError
+from tidemill.execution import chunk
 from tidemill.execution.chunk import run_chunk
 from tidemill.storage.markers import attempts, begin_attempt, committed, suspect_next
 
 from ..support.inputs import make_input, write_input
-from ..support.jobs import opened
+from ..support.jobs import leave_dead_attempt, opened
 
 
 @pytest.fixture
@@ -107,6 +108,21 @@ def test_an_error_leaves_no_mark_and_keeps_earlier_parts(series, tmp_path, probe
         assert attempts(job.run.key) == []
         assert list(job.run.key.data.local_path().glob(".part-*")) == []
     assert probe.counts == {2: 1}
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_part_that_may_not_be_committed_leaves_no_file(isolated, job, monkeypatch):
+    """Its input changed, say, or its lease is lost; the next run may be of another result."""
+
+    def refuse(*_):
+        raise DataError("changed")
+
+    monkeypatch.setattr(chunk, "check_part_unchanged", refuse)
+    if isolated:
+        leave_dead_attempt(job.run, 1)
+    with pytest.raises(DataError, match="changed"):
+        run_chunk(job.run, [1])
+    assert not job.run.key.data.folder()[0]
 
 
 def test_a_missing_module_names_the_remedy():

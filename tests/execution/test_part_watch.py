@@ -31,8 +31,9 @@ def _quick(monkeypatch):
     monkeypatch.setattr(part_watch, "LOOK_SECONDS", 0.1)
 
 
-def watch(work, *, seconds=0.5, discard=lambda: None, look=lambda _: None):
-    return watched(work, name="part 1", seconds=seconds, discard=discard, look=look)
+def watch(work, *, seconds=0.5, storage_seconds=60.0, discard=lambda: None, look=lambda _: None):
+    limits = {"seconds": seconds, "storage_seconds": storage_seconds}
+    return watched(work, name="part 1", **limits, discard=discard, look=look)
 
 
 class Stubborn:
@@ -122,6 +123,18 @@ def test_a_stop_does_not_wait_for_a_hang(monkeypatch):
     work.go.set()
 
 
+def test_what_is_finished_while_the_work_is_stopped_is_thrown_away():
+    work, thrown = Stubborn(), threading.Event()
+
+    def stop(_):
+        work.go.set()
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        watch(work, seconds=60.0, discard=thrown.set, look=stop)
+    assert thrown.is_set()
+
+
 def test_half_of_the_limit_is_slow():
     tiles = TilesInWork(0.4)
     assert not tiles.is_slow
@@ -132,6 +145,26 @@ def test_half_of_the_limit_is_slow():
     tiles.end()
     assert not tiles.is_slow
     assert not tiles.is_overdue
+
+
+def test_reading_that_takes_far_too_long_is_said_and_stuck(caplog):
+    stuck, go = [], threading.Event()
+
+    def read(tiles):
+        go.wait(60)
+        assert not tiles.is_stuck or tiles.since is None
+        tiles.begin(0, 1, float)
+        assert not tiles.is_stuck
+        return "read"
+
+    def look(tiles):
+        stuck.append(tiles.is_stuck)
+        if "no progress for 0 s of reading or writing" in caplog.text:
+            go.set()
+
+    assert watch(read, storage_seconds=0.3, look=look) == "read"
+    assert stuck[0] is False
+    assert stuck[-1] is True
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tidemill.execution import steps
 from tidemill.execution.chunk import run_chunk
 from tidemill.execution.plans import missing_parts
 from tidemill.execution.steps import PartsWatch, choose_chunks
 from tidemill.model.progress import subscribe
+from tidemill.storage.markers import begin_attempt, renew_attempt
 
 from ..support.inputs import make_input
 from ..support.jobs import opened
@@ -49,5 +51,21 @@ def test_progress_counts_committed_parts(series, sink):
         watch.look()  # too early
         run_chunk(job.run, [2])
         watch.look(now=True)
-    steps = [(one.parts_done, one.parts_total, one.ids_done) for one in heard]
-    assert steps == [(2, 6, 2), (3, 6, 3)]
+    shown = [(one.parts_done, one.parts_total, one.ids_done) for one in heard]
+    assert shown == [(2, 6, 2), (3, 6, 3)]
+
+
+def test_notes_in_marks_of_this_run_are_shown_once(series, sink, monkeypatch):
+    """Whoever works on the part may be another process, on another host."""
+    monkeypatch.setattr(steps, "NOTES_SECONDS", 0.0)
+    heard = []
+    with opened(series, sink) as job, subscribe(heard.append):
+        key, watch = job.run.key, PartsWatch(job.run)
+        for index, run_id in enumerate([job.run.run_id, "of an earlier run", job.run.run_id]):
+            mark = begin_attempt(key, index, generation=1, run_id=run_id)
+            if index < 2:
+                renew_attempt(key, mark, hangs=False, note=f"part {index + 1} is slow")
+        for _ in range(4):
+            watch.look(now=True)
+    assert [one.note for one in heard if one.note] == ["part 1 is slow"]
+    assert {one.step for one in heard if one.note} == {""}

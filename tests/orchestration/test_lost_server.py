@@ -12,8 +12,10 @@ import httpx
 import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Completed, Crashed, Running
 
+from tidemill.model.progress import Progress
 from tidemill.orchestration import lost_server
 from tidemill.orchestration.lost_server import limited, untold_lines
 from tidemill.storage.layout import SinkLayout
@@ -56,7 +58,7 @@ def lost(request):
 def test_the_end_of_a_run_does_not_wait_for_a_lost_server(lost, layout, caplog):
     run, inner = uuid4(), uuid4()
     lost.create_flow_run = lambda *_: SimpleNamespace(id=inner)
-    teller = lost_server._Teller(lost)
+    teller = lost_server.Teller(lost)
     teller.adopt(run, layout)
     lost.create_flow_run()
     for one, state in ((inner, Running()), (inner, Completed()), (run, Completed())):
@@ -72,7 +74,7 @@ def test_the_end_of_a_run_does_not_wait_for_a_lost_server(lost, layout, caplog):
 
 def test_a_run_that_was_stopped_says_so(lost, layout):
     run = uuid4()
-    lost_server._Teller(lost).adopt(run, layout)
+    lost_server.Teller(lost).adopt(run, layout)
     lost.set_flow_run_state(run, Crashed(), force=True)
     assert untold_lines()[0].startswith("crashed; ")
 
@@ -82,12 +84,29 @@ def test_other_runs_are_told_as_ever(layout):
     client = SimpleNamespace(
         api_url="http://127.0.0.1:9/api",
         create_flow_run=None,
+        renew_concurrency_lease=None,
+        hello=None,
         set_flow_run_state=lambda *given, **named: told.append((given, named)),
     )
-    lost_server._Teller(client).adopt(uuid4(), layout)
+    lost_server.Teller(client).adopt(uuid4(), layout)
     of_the_caller, state = uuid4(), Completed()
     client.set_flow_run_state(of_the_caller, state)
     assert told == [((of_the_caller, state), {"force": False})]
+
+
+def test_a_lease_that_the_server_does_not_renew_ends_no_run(lost, layout, caplog):
+    lost_server.Teller(lost).adopt(uuid4(), layout)
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+        lost._client.timeout = 1.0
+        lost.renew_concurrency_lease(lease_id=uuid4(), lease_duration=300)
+    assert "may not count this one" in caplog.text
+
+
+def test_whether_the_server_is_reached(lost, layout):
+    teller = lost_server.Teller(lost)
+    teller.adopt(uuid4(), layout)
+    assert not teller.reaches_server()
+    assert lost_server.is_silent()
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -95,10 +114,14 @@ def test_a_server_that_answers_is_told(layout):
     lost_server._silence.begins()
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(some_flow, parameters={"sink": layout.url}, state=Running()).id
-        with lost_server.brief_client(str(client.api_url), 30.0) as own:
-            teller = lost_server._Teller(own)
+        teller = lost_server.Teller(SyncPrefectClient(str(client.api_url)))
         teller.adopt(run, layout)
+        teller.note(Progress("plan"))
+        assert not layout.untold.folder()[0], "nothing is written before a job owns the sink"
+        teller.note(Progress("partition"))
+        assert [one.path for one in layout.untold.folder()[0]] == [f"{run}.json"]
         teller.set_flow_run_state(run, Completed(message="done"))
+        assert not layout.untold.folder()[0]
         assert client.read_flow_run(run).state.message == "done"
     assert untold_lines() == []
 

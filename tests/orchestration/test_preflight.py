@@ -103,7 +103,7 @@ def test_workers_that_go_away_in_mid_run_are_an_error(scheduler, run, probe, mon
             running = pool.submit(run, scheduler)
             until(lambda: 1 in probe.counts, 90, "the run begins", running)
         with pytest.raises(
-            ClusterError, match=r"has had no worker for 3 s; .*Finished parts are kept"
+            ClusterError, match=r"has had no worker for 3 s; .*finished parts are kept"
         ):
             running.result(60)
     assert records(sink)[-1]["state"] == "failed"

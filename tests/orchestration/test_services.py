@@ -29,7 +29,8 @@ def record(text="Service %r failed to process item %r"):
 
 def test_that_nothing_can_be_sent_is_said_once_and_without_the_event():
     once, first = _Once(), record()
-    assert [once.filter(one) for one in (first, record(), record())] == [True, False, False]
+    others = record(), record("Unable to connect to %r. Please check %r")
+    assert [once.filter(one) for one in (first, *others)] == [True, False, False]
     assert (first.getMessage(), first.levelno) == (SAID, logging.WARNING)
     assert once.filter(record("something else of %r and %r"))
 
@@ -42,3 +43,26 @@ def test_a_process_ends_although_its_log_waits_for_a_silent_server():
         with programs.program([sys.executable, "-c", SCRIPT], {"PREFECT_API_URL": url}) as one:
             one.says("the end of the script")
             one.finishes(60)  # without the limit: minutes
+
+
+LINES = """
+import time
+from prefect.logging.handlers import APILogWorker
+from tidemill.orchestration.services import say_once
+
+for _ in range(3):
+    APILogWorker.instance().send({"message": "nobody hears this", "__payload_size__": 20})
+    say_once()
+    time.sleep(0.7)
+"""
+
+
+def test_a_process_says_once_that_its_log_cannot_be_sent():
+    environment = {
+        "PREFECT_API_URL": "http://127.0.0.1:9/api",
+        "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.1",
+    }
+    with programs.program([sys.executable, "-c", LINES], environment) as one:
+        one.finishes(120)
+        assert one.output.count(SAID) == 1
+        assert "Error logging to API" not in one.output

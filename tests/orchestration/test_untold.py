@@ -10,8 +10,9 @@ from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.states import Completed, Crashed, Failed, Running
 
-from tidemill.orchestration.untold import Untold, tell_untold, write_untold
+from tidemill.orchestration.untold import Untold, forget, tell_untold, write_untold
 from tidemill.storage.layout import SinkLayout
+from tidemill.storage.processes import Process
 
 
 @flow(name="stands-for-extract")
@@ -67,3 +68,44 @@ def test_only_the_runs_of_this_table_are_ended_and_only_in_the_attempt_that_ende
         names = [client.read_flow_run(one).state.name for one in (other, again, ended)]
     assert names == ["Running", "Running", "Crashed"]
     assert left(layout) == []
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_run_whose_process_was_killed_is_ended_and_one_that_lasts_is_not(layout):
+    here = Process.current()
+    dead, elsewhere = replace(here, started=0.0), replace(here, host="another/1/2")
+    with get_client(sync_client=True) as client:
+
+        def made(process, state):
+            run = client.create_flow_run(some_flow, parameters={"sink": layout.url}, state=state).id
+            write_untold(layout, replace(Untold.lasting(run), process=process))
+            return run
+
+        processes = (here, dead, elsewhere)
+        runs = [made(process, Running()) for process in processes] + [made(elsewhere, Crashed())]
+        tell_untold(client, layout)
+        states = [client.read_flow_run(run).state for run in runs]
+    assert [state.name for state in states] == ["Running", "Crashed", "Running", "Crashed"]
+    assert states[1].message == "its process died"
+    assert left(layout) == sorted(f"{run}.json" for run in (runs[0], runs[2]))
+    forget(layout, runs[0])
+    assert left(layout) == [f"{runs[2]}.json"]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_run_that_had_ended_well_before_it_was_found_dead_is_completed(layout):
+    with get_client(sync_client=True) as client:
+
+        def made(*states):
+            run = client.create_flow_run(
+                some_flow, parameters={"sink": layout.url}, state=Running()
+            ).id
+            write_untold(layout, Untold.of(run, Completed()))
+            for state in states:
+                client.set_flow_run_state(run, state, force=True)
+            return run
+
+        runs = made(Crashed()), made(Crashed(), Running(), Crashed()), made(Failed())
+        tell_untold(client, layout)
+        states = [client.read_flow_run(run).state.name for run in runs]
+    assert states == ["Completed", "Crashed", "Failed"]

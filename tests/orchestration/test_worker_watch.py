@@ -13,6 +13,7 @@ from prefect.states import Completed
 from prefect_dask.task_runners import PrefectDaskFuture
 
 from tidemill.errors import ClusterError
+from tidemill.model.progress import subscribe
 from tidemill.orchestration import scheduler_calls
 from tidemill.orchestration.dispatch import map_on_workers, run_chunks
 from tidemill.orchestration.worker_watch import WorkerWatch
@@ -61,6 +62,26 @@ def test_if_all_are_stopped_the_error_names_them(ground):
             ClusterError, match=f"worker {address} of .* gave no sign of life for 8"
         ):
             run.result(60)
+
+
+@pytest.mark.slow
+def test_the_last_worker_is_waited_for_while_its_process_is_busy(ground):
+    """A series keeps the interpreter's lock there, which its own limit will end."""
+    told, busy = [], [True]
+    with ground.worker() as silent, subscribe(lambda progress: told.append(progress.note)):
+        watch = WorkerWatch(ground.client, STALL, is_busy=lambda: busy[0])
+        until(lambda: watch.look() or watch.live, 30, "a look at the worker")
+        os.kill(silent.pid, signal.SIGSTOP)
+        until(lambda: watch.look() or told, 60, "it to be said")
+        assert "a series keeps the interpreter's lock" in told[0]
+        began = time.monotonic()
+        while time.monotonic() - began < 5.0:  # longer than one is waited for in vain
+            watch.look()
+        assert len(told) == 1
+        assert len(ground.client.nthreads()) == 1
+        busy[0] = False
+        with pytest.raises(ClusterError, match="gave no sign of life for 8"):
+            until(watch.look, 60, "an error")
 
 
 def test_nobody_is_accused_of_a_gap_in_the_watch_itself(ground):

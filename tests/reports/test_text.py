@@ -193,10 +193,11 @@ def test_a_progress_bar_prints_notes_once_and_no_markup(capsys):
     assert "2/4 parts" in err
 
 
-def test_a_hidden_progress_bar_prints_no_bar(capsys):
+def test_a_hidden_progress_bar_prints_no_bar_but_notes_in_one_line(capsys):
+    note = "a series holds up a part: " + 40 * "very long "
     with progress_bar(visible=False) as listener:
-        listener(Progress("calculate", 1, 4, 10))
-    assert "parts" not in capsys.readouterr().err
+        listener(Progress("calculate", 1, 4, 10, note=note))
+    assert capsys.readouterr().err.strip() == note.strip()
 
 
 def test_the_rate_counts_from_the_first_report(monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import psutil
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -26,6 +24,7 @@ from tidemill.orchestration.deploy.apply import deploy
 from tidemill.orchestration.deploy.project_file import project_file
 
 from .programs import BIN, Program, program
+from .servers import Server
 from .waiting import until
 
 DRAIN_SECONDS = 30.0
@@ -35,27 +34,21 @@ RUN_SECONDS = 180.0  # a process of its own, on a slow machine
 @contextmanager
 def server(home: Path) -> Iterator[str]:
     """``prefect server start`` with a database of its own; the URL of its API."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    command = [BIN / "prefect", "server", "start", "--host=127.0.0.1", f"--port={port}", "--no-ui"]
-    with program(command, {"PREFECT_HOME": str(home), "PREFECT_API_URL": ""}) as started:
-        until(lambda: _answers(url), RUN_SECONDS, "the server to answer", started)
-        with temporary_settings({PREFECT_API_URL: url}):
-            try:
-                yield url
-            finally:
-                # What this process still sends would be sent to a server that is gone, for good.
-                EventsWorker.drain_all(timeout=DRAIN_SECONDS)
-                APILogWorker.drain_all(timeout=DRAIN_SECONDS)
+    one = Server.in_folder(home)
+    with one.running(), used(one.url):
+        yield one.url
 
 
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", timeout=5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+@contextmanager
+def used(url: str) -> Iterator[None]:
+    """Let this process use a server."""
+    with temporary_settings({PREFECT_API_URL: url}):
+        try:
+            yield
+        finally:
+            # What this process still sends would be sent to a server that is gone, for good.
+            EventsWorker.drain_all(timeout=DRAIN_SECONDS)
+            APILogWorker.drain_all(timeout=DRAIN_SECONDS)
 
 
 @contextmanager

@@ -66,9 +66,7 @@ def run_extraction(
         else:
             from tidemill.flows.extract import extract
             from tidemill.orchestration.handover import HandedOver, hand_over
-            from tidemill.orchestration.server import start_server
 
-            start_server()
             with hand_over(HandedOver(EXTRACT, given, request), spec):
                 summary = extract(**given)
             _say_untold()
@@ -85,11 +83,13 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
     given : all of its values, by name
     verbose : show the log of Prefect and of the engine
     """
+    from tidemill.model.progress import subscribe
     from tidemill.orchestration.certificates import check_certificates
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.request import make_request
     from tidemill.recurring.calendars import calendar_of
     from tidemill.recurring.table_checks import validate_table_request
+    from tidemill.reports.text import progress_bar
 
     quieten(verbose=verbose)
     spec = parse_cluster(given["cluster"])
@@ -98,10 +98,12 @@ def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) ->
     request = validate_table_request(make_request(**given, door=door), calendar)
     flow = getattr(import_module(_FLOWS[door.name]), door.name.replace("-", "_"))
     from tidemill.orchestration.handover import HandedOver, hand_over
-    from tidemill.orchestration.server import start_server
 
-    start_server()
-    with hand_over(HandedOver(door, given, request), spec):
+    with (
+        progress_bar(visible=False) as listener,  # it shows notes
+        subscribe(listener),
+        hand_over(HandedOver(door, given, request), spec),
+    ):
         report: dict[str, Any] = flow(**given)
     _say_untold()
     return report

@@ -1,8 +1,9 @@
 """The mark that a process leaves while it works on a part, and what the marks of others tell.
 
-A mark is renewed while its process lives. It is removed when the part is committed or fails in an
-ordinary way, and when the run is stopped, unless a series was hanging: whoever takes the part next
-isolates it.
+A mark is renewed while the part makes progress, and while a series in work has not reached its
+limit: a mark that is not tells of a process that is stopped, or waits for storage in vain. It is
+removed when the part is committed or fails in an ordinary way, and when the run is stopped, unless
+a series was hanging: whoever takes the part next isolates it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Self
 
+from tidemill.execution.guard import hand_over_mark, take_back_mark
 from tidemill.execution.part_watch import TilesInWork
 from tidemill.model.logs import engine_log
 from tidemill.storage.markers import (
@@ -47,33 +49,39 @@ class MarkedAttempt:
         """Mark the part as long as this lasts, or for good if a series hangs at the end."""
         mark = begin_attempt(run.key, index, generation=run.generation, run_id=run.run_id)
         one = cls(run, mark)
+        hand_over_mark(mark.path, {"run": asdict(run), "mark": asdict(mark)})
         try:
             yield one
         except BaseException:
+            take_back_mark(mark.path)
             if one.mark.hangs:
                 one.renew(hangs=True)
             else:
                 end_attempt(run.key, mark)
             raise
+        take_back_mark(mark.path)
         end_attempt(run.key, mark)
 
     def look(self, tiles: TilesInWork) -> None:
         """Renew the mark now and then, and at once when a series begins to hang."""
-        if tiles.is_slow != self.mark.hangs:
-            self.renew(hangs=tiles.is_slow)
+        if tiles.is_stuck:
+            return
+        note = f"part {self.mark.index + 1}: {tiles.trouble}" if tiles.trouble else ""
+        if (tiles.is_slow, note) != (self.mark.hangs, self.mark.note):
+            self.renew(hangs=tiles.is_slow, note=note)
         else:
             self.live()
 
     def live(self) -> None:
         """Renew the mark now and then."""
         if time.monotonic() > self._next:
-            self.renew(hangs=self.mark.hangs)
+            self.renew(hangs=self.mark.hangs, note=self.mark.note)
 
-    def renew(self, *, hangs: bool) -> None:
+    def renew(self, *, hangs: bool, note: str = "") -> None:
         """Write the mark again; if that fails the next one may do."""
         self._next = time.monotonic() + RENEW_SECONDS
         try:
-            self.mark = renew_attempt(self.run.key, self.mark, hangs=hangs)
+            self.mark = renew_attempt(self.run.key, self.mark, hangs=hangs, note=note)
         except OSError as error:
             log.debug("the mark of part %d was not renewed: %s", self.mark.index + 1, error)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ from tidemill.execution.coverage import CoverageGatherer
 from tidemill.execution.guard import guarded
 from tidemill.execution.isolation import Selection, calculate_isolated
 from tidemill.execution.kernels import load_kernels
-from tidemill.execution.part_watch import Hang, TilesInWork, watched
+from tidemill.execution.part_watch import Hang, TilesInWork, storage_limit, watched
 from tidemill.execution.plans import load_plan
 from tidemill.model.logs import engine_log
 from tidemill.model.plan import Part, Plan
@@ -124,8 +125,9 @@ class _Work:
                 written = self._isolated(part, attempt)
             else:
                 written = self._watched(part, attempt)
-            self.checkpoint()
-            check_part_unchanged(self.plan.source, part)
+            with self._discarding(written["path"]):
+                self.checkpoint()
+                check_part_unchanged(self.plan.source, part)
             made = Marker.from_values(written)
             marker = commit_part(key, replace(made, made_with=made_with()) if made.poison else made)
         clear_attempts(key, earlier)
@@ -151,19 +153,19 @@ class _Work:
             lambda tiles: calculate_part(run, plan, part, name, calculator, tiles),
             name=f"part {part.index + 1}",
             seconds=run.series_seconds,
+            storage_seconds=storage_limit(run.stall_seconds, part.bytes),
             discard=lambda: run.key.data.delete(name),
             look=look,
         )
         if not isinstance(written, Hang):
             return written
         self._calculator = None  # the hanging thread still has this one
-        attempt.renew(hangs=True)
-        log.warning(
-            "part %d: one of %d series made no progress for %.0f s; isolating it",
-            part.index + 1,
-            written.last - written.first,
-            written.seconds,
+        told = (
+            f"part {part.index + 1}: one of {written.last - written.first} series made no progress "
+            f"for {written.seconds:.0f} s; isolating it"
         )
+        attempt.renew(hangs=True, note=told)
+        log.warning("%s", told)
         return self._isolated(part, attempt, solo=(written.first, written.last))
 
     def _isolated(
@@ -175,7 +177,18 @@ class _Work:
 
         name = self.run.key.part(part.index)
         request = {"run": asdict(self.run), "part": part.index, "name": name}
-        return calculate_isolated(request, self.run.series_seconds, look, solo)
+        with self._discarding(name):
+            return calculate_isolated(request, self.run.series_seconds, look, solo)
+
+    @contextmanager
+    def _discarding(self, name: str) -> Iterator[None]:
+        """Delete a part's file if it cannot be committed: the next run may be of another result."""
+        try:
+            yield
+        except BaseException:
+            with suppress(Exception):  # must not hide why
+                self.run.key.data.delete(name)
+            raise
 
 
 def calculate_for_parent(request: dict[str, Any], observer: TileObserver) -> dict[str, Any]:

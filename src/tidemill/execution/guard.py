@@ -27,7 +27,15 @@ from typing import Any
 from tidemill.calculators.jit import own_folders
 from tidemill.execution import guard_process
 
-__all__ = ["at_forced_end", "guarded", "register_folder", "register_process", "sign_of_life"]
+__all__ = [
+    "at_forced_end",
+    "guarded",
+    "hand_over_mark",
+    "register_folder",
+    "register_process",
+    "sign_of_life",
+    "take_back_mark",
+]
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds that last actions get when the process must end.
@@ -116,6 +124,26 @@ def sign_of_life(limit: float | None, reason: str = "") -> None:
     guard = _guard
     if guard is not None and guard.runs:
         guard.tell(limit=limit, reason=reason)
+
+
+def hand_over_mark(path: str, values: dict[str, Any]) -> None:
+    """Let the mark of a part be renewed while Python does not run in this process.
+
+    Parameters
+    ----------
+    path : tells marks apart
+    values : JSON values for :mod:`tidemill.execution.mark_renewal`
+    """
+    guard = _guard
+    if guard is not None and guard.runs:
+        guard.tell(mark=path, values=values, search_path=os.pathsep.join(sys.path))
+
+
+def take_back_mark(path: str) -> None:
+    """The part is not in work any more."""
+    guard = _guard
+    if guard is not None and guard.runs:
+        guard.tell(unmark=path)
 
 
 def at_forced_end(action: Callable[[], None]) -> None:

@@ -9,6 +9,8 @@ JSON. What the guard does:
   ends itself, and kills it if not even that works.
 * The run's process is gone: it kills what the run had started, and removes its temporary folders.
 * The run's process sends no sign of life within the limit that came with the last one: it kills it.
+  Before that, another process tells those who wait for its parts that it runs
+  (:mod:`tidemill.execution.mark_renewal`).
 
 A stopped machine or process is no reason to kill: silence counts only while the guard itself runs,
 and the process is not stopped.
@@ -27,7 +29,10 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess  # at run time only where it is needed: it would slow down every start
 
 #: Seconds from the signal until the run's process is told to end itself at once.
 SOFT_SECONDS = 11.0
@@ -46,6 +51,9 @@ LISTING_SHARE = 0.005
 KILL_SECONDS = 10.0
 #: Seconds of silence that people are told of, if the limit is longer.
 TOLD_SECONDS = 60.0
+#: Seconds of silence after which another process renews the marks of the parts in work, and the
+#: seconds between two renewals.
+RENEWED_AFTER, RENEW_SECONDS = 10.0, 5.0
 STOPPED = "stopped by force; what was finished is kept, the same command goes on from there"
 #: Part of the command of a process that ends with those that use it.
 TRACKER = b"multiprocessing.resource_tracker"
@@ -125,6 +133,11 @@ class Watched:
     is_silence_told: bool = False
     last_look: float = 0.0
     next_listing: float = 0.0
+    #: The mark of each part in work, as :mod:`tidemill.execution.mark_renewal` takes it.
+    marks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    search_path: str = ""  # of modules, in the run's process
+    renewal: subprocess.Popen[bytes] | None = None
+    next_renewal: float = 0.0
 
 
 def take(run: Watched, message: bytes, now: float) -> None:
@@ -138,6 +151,10 @@ def take(run: Watched, message: bytes, now: float) -> None:
     for pid in said.get("processes", ()):
         with contextlib.suppress(OSError):
             run.registered[pid] = read_entry(pid).started
+    if "mark" in said:
+        run.marks[said["mark"]] = said["values"]
+        run.search_path = said["search_path"]
+    run.marks.pop(said.get("unmark", ""), None)
     if "limit" in said:
         run.limit, run.reason, run.silence = said["limit"], said["reason"], 0.0
         run.is_silence_told = False
@@ -157,6 +174,7 @@ def forget(run: Watched) -> None:
     """A run has ended by itself: nothing is left to be done for it."""
     run.is_open, run.first_signal, run.told_at, run.limit = False, None, None, None
     run.owned.clear()
+    run.marks.clear()
 
 
 def take_signal(run: Watched, number: int, now: float) -> None:
@@ -229,6 +247,57 @@ def is_overdue(run: Watched, now: float) -> bool:
     return False
 
 
+def renew_marks(run: Watched, now: float) -> None:
+    """Let the marks of the parts in work be renewed while the process runs and is silent."""
+    if run.limit is None or run.silence < RENEWED_AFTER or not run.marks:
+        end_renewal(run)
+        return
+    if run.renewal is None:
+        run.renewal = start_renewal(run)
+    if now > run.next_renewal and run.renewal is not None and runs(run.pid):
+        run.next_renewal = now + RENEW_SECONDS
+        with contextlib.suppress(OSError):  # it has ended
+            os.write(run.renewal.stdin.fileno(), b"\n")  # type: ignore[union-attr]
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is neither stopped, nor waits for a disk, nor is gone."""
+    with contextlib.suppress(OSError):
+        return read_entry(pid).state not in "TtDZX"
+    return False
+
+
+def start_renewal(run: Watched) -> subprocess.Popen[bytes] | None:
+    """Start the process that renews marks; a line on its standard input is one renewal."""
+    import subprocess
+
+    command = [sys.executable, "-P", "-m", "tidemill.execution.mark_renewal"]
+    environment = {**os.environ, "PYTHONPATH": run.search_path}
+    try:
+        process = subprocess.Popen(  # noqa: S603  this interpreter and our own module
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        assert process.stdin is not None
+        os.set_blocking(process.stdin.fileno(), False)
+        os.write(process.stdin.fileno(), json.dumps([*run.marks.values()]).encode() + b"\n")
+    except OSError:  # it must not keep the guard from its work
+        return None
+    return process
+
+
+def end_renewal(run: Watched) -> None:
+    """The process of the run gave a sign of life, or has no part in work."""
+    process, run.renewal = run.renewal, None
+    if process is not None:
+        process.kill()
+        process.wait()
+        process.stdin.close()  # type: ignore[union-attr]
+
+
 def say(text: str) -> None:
     """A line on standard error, which may be gone."""
     with contextlib.suppress(OSError):
@@ -249,11 +318,13 @@ def watch(run: Watched) -> None:
         run.last_look = now
         if run.is_open:
             look(run, now)
+        renew_marks(run, now)
         if is_overdue(run, now):
             run.next_listing = 0.0
             look(run, now)  # once it is gone, its children are another's
             kill(run.pid)
             break
+    end_renewal(run)
     hear_the_rest(run)
     end_all(run)
 

@@ -15,13 +15,14 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from tidemill.execution.guard import sign_of_life
 from tidemill.model.logs import engine_log
 
-__all__ = ["Hang", "TilesInWork", "series_limit", "watched"]
+__all__ = ["Hang", "TilesInWork", "series_limit", "storage_limit", "watched"]
 
 log = engine_log(__name__)
 
@@ -29,8 +30,10 @@ log = engine_log(__name__)
 LEAST_SECONDS = 300.0
 #: Times the predicted seconds that a series may take: predictions are those of a quiet machine.
 SLOWNESS = 20.0
-#: Seconds without progress after which the log says so.
+#: Seconds without progress after which it is said.
 TOLD_SECONDS = 60.0
+#: Bytes of input per second that the slowest storage gives.
+SLOWEST_STORAGE = 1e6
 #: Seconds between two looks.
 LOOK_SECONDS = 1.0
 #: Seconds that a calculation has to stop by itself when the run is stopped.
@@ -52,6 +55,17 @@ def series_limit(asked: float | None, predicted: float) -> float:
     return max(LEAST_SECONDS if asked is None else asked, SLOWNESS * predicted)
 
 
+def storage_limit(stall_seconds: float, n_bytes: int) -> float:
+    """Seconds that a part of so many bytes may take to be read or written, without progress.
+
+    Examples
+    --------
+    >>> storage_limit(60.0, 32_000_000)
+    92.0
+    """
+    return stall_seconds + n_bytes / SLOWEST_STORAGE
+
+
 @dataclass(frozen=True, slots=True)
 class Hang:
     """Series that made no progress: the positions of a range of ids, and for how long."""
@@ -70,11 +84,13 @@ class TilesInWork:
     """What a calculation says of the range of ids that it has in work; others look at it."""
 
     asked: float | None = None  # limit in seconds; None: by the prediction
+    storage_seconds: float = float("inf")  # that it may be without progress while none is in work
     first: int = 0
     last: int = 0
     since: float | None = None  # moment of the last progress; None: no series is in work
     predict: Callable[[], float] = float
     is_abandoned: bool = False
+    moved: float = field(default_factory=time.monotonic)  # moment of the last progress of any kind
     _limit: float | None = None
 
     def begin(self, first: int, last: int, predict: Callable[[], float]) -> None:
@@ -86,7 +102,7 @@ class TilesInWork:
         """A series is finished, or a block of them."""
         if self.is_abandoned:
             raise _AbandonedError
-        self.since = time.monotonic()
+        self.since = self.moved = time.monotonic()
 
     def end(self) -> None:
         """The range is calculated."""
@@ -100,11 +116,31 @@ class TilesInWork:
         return 0.0 if since is None else time.monotonic() - since
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether no series is in work, and its reading or writing takes far too long."""
+        return self.since is None and time.monotonic() - self.moved > self.storage_seconds
+
+    @property
     def limit(self) -> float:
         """Seconds that the silence may last; predicted only once it matters."""
         if self._limit is None:
             self._limit = series_limit(self.asked, self.predict())
         return self._limit
+
+    @property
+    def trouble(self) -> str:
+        """What people should know of the lack of progress; empty if there is nothing to be told."""
+        if self.is_stuck:
+            return (
+                f"no progress for {self.storage_seconds:.0f} s of reading or writing; does its "
+                "storage answer?"
+            )
+        if self.silence > TOLD_SECONDS:
+            return (
+                f"no progress for {TOLD_SECONDS:.0f} s among {self.last - self.first} series; "
+                f"after {self.limit:.0f} s they are isolated"
+            )
+        return ""
 
     @property
     def is_slow(self) -> bool:
@@ -158,6 +194,12 @@ class _Calculation(Generic[T]):
             self.tiles.is_abandoned = True
             return True
 
+    def throw_away(self) -> None:
+        """Discard the result of a calculation that is done, if it has one."""
+        if self.results:
+            with suppress(Exception):  # must not hide why
+                self.discard()
+
     def result(self) -> T:
         if self.error is not None:
             raise self.error
@@ -169,6 +211,7 @@ def watched(
     *,
     name: str,
     seconds: float | None,
+    storage_seconds: float,
     discard: Callable[[], None],
     look: Callable[[TilesInWork], None],
 ) -> T | Hang:
@@ -178,8 +221,9 @@ def watched(
     ----------
     work : tells of its progress by what it is given
     name : for people, as "part 3"
-    seconds : limit without progress; None: by the prediction
-    discard : called by the thread if it ends after it was given up, with a result
+    seconds : limit without progress of series; None: by the prediction
+    storage_seconds : the same while none is in work; then it is said, and no mark is renewed
+    discard : called if it ends with a result after it was given up, or the work stopped
     look : called about once a second; may raise to stop the work
 
     Returns
@@ -187,30 +231,27 @@ def watched(
     T or Hang
         What the work gave, or which series hang.
     """
-    tiles = TilesInWork(seconds)
+    tiles = TilesInWork(seconds, storage_seconds)
     calculation = _Calculation(work, discard, tiles)
     _signs.give(name, tiles)  # before: the first series may keep the lock at once
     calculation.start()
-    told: float | None = None
+    told: float | None = None  # moment of the progress after which the log says that there is none
     try:
         while not calculation.done.wait(LOOK_SECONDS):
             _signs.give(name, tiles)
             try:
                 look(tiles)
             except BaseException:
-                if not calculation.done.wait(STOP_SECONDS):
-                    calculation.abandon()
+                if calculation.done.wait(STOP_SECONDS) or not calculation.abandon():
+                    calculation.throw_away()
                 raise
             if tiles.is_overdue:
                 silence = tiles.silence
                 if calculation.abandon():
                     return Hang(tiles.first, tiles.last, silence)
-            elif tiles.silence > TOLD_SECONDS and tiles.since != told:
-                told = tiles.since
-                log.warning(
-                    "%s: no progress for %.0f s among %d series; after %.0f s they are isolated",
-                    name, tiles.silence, tiles.last - tiles.first, tiles.limit,
-                )  # fmt: skip
+            elif tiles.trouble and tiles.moved != told:
+                told = tiles.moved
+                log.warning("%s: %s", name, tiles.trouble)
     finally:
         _signs.stop(tiles)
     return calculation.result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from tidemill.model.plan import Plan
 from tidemill.model.progress import Progress, emit
 from tidemill.planning.chunks import LEAST_CHUNK_SECONDS, deal_chunks, size_chunks
 from tidemill.storage.layout import indexed
-from tidemill.storage.markers import committed
+from tidemill.storage.markers import attempted, attempts, committed
 from tidemill.storage.run_address import Run
 from tidemill.storage.transient import is_transient
 
@@ -26,8 +26,9 @@ log = engine_log(__name__)
 #: Applies a plain function to items, on Dask workers or on threads of this process.
 MapFunction = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
-#: Seconds between reads of the markers.
+#: Seconds between reads of the markers, and of the marks of parts that are in work for long.
 LOOK_SECONDS = 0.5
+NOTES_SECONDS = 20.0
 
 
 def choose_chunks(run: Run, threads: int) -> dict[str, Any]:
@@ -105,7 +106,7 @@ class SpillTask:
 
 
 class PartsWatch:
-    """Reports how many parts of a run are committed, from time to time."""
+    """Reports how many parts of a run are committed, and what holds others up, now and then."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -114,6 +115,14 @@ class PartsWatch:
         self._about = plan.interval.name if plan.interval else ""
         self._rows: dict[int, int] = {}
         self._last = float("-inf")
+        self._in_work: set[int] = set()  # parts that had a mark when notes were looked for
+        self._next_notes = time.monotonic() + NOTES_SECONDS
+        self._told: set[str] = set()
+
+    @property
+    def done(self) -> Collection[int]:
+        """Indexes of the parts that were committed at the last look."""
+        return self._rows.keys()
 
     def look(self, *, now: bool = False) -> None:
         """Read new markers and report the progress."""
@@ -122,6 +131,7 @@ class PartsWatch:
         self._last = time.monotonic()
         try:
             self._read_new()
+            self._say_notes()
         except Exception as error:
             if not is_transient(error):  # a failed look must not end the run
                 raise
@@ -137,3 +147,16 @@ class PartsWatch:
         new = {name[0] for name in names if name is not None} - set(self._rows)
         found = committed(key, new) if new else {}
         self._rows.update({index: marker.rows for index, marker in found.items()})
+
+    def _say_notes(self) -> None:
+        """Show what is noted in the marks of parts that have been in work since the last look."""
+        if time.monotonic() < self._next_notes:
+            return
+        self._next_notes = time.monotonic() + NOTES_SECONDS
+        key, before = self.run.key, self._in_work
+        self._in_work = attempted(key) - self._rows.keys()
+        lasting = before & self._in_work
+        for mark in attempts(key, lasting) if lasting else ():
+            if mark.note and mark.run_id == self.run.run_id and mark.note not in self._told:
+                self._told.add(mark.note)
+                emit(Progress("", note=mark.note))

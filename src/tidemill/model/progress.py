@@ -15,7 +15,7 @@ __all__ = ["Board", "Progress", "emit", "subscribe"]
 class Progress:
     """State of a run at one moment."""
 
-    step: str  # name of the current step, as its task is named
+    step: str  # name of the current step, as its task is named; "": still the same
     parts_done: int = 0
     parts_total: int = 0
     ids_done: int = 0  # rows of the matrix that are committed
@@ -83,7 +83,7 @@ class Board:
     def on_progress(self, progress: Progress) -> None:
         """Record the progress of a step; pass this method to :func:`subscribe`."""
         with self._lock:
-            self._step = progress.step
+            self._step = progress.step or self._step
             if progress.parts_total:
                 self._parts[progress.about] = (progress.parts_done, progress.parts_total)
 

@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State
 
 from tidemill.errors import ClusterError, InputError
 from tidemill.model.logs import engine_log
+from tidemill.orchestration.chunk_watch import ChunkWatch
 from tidemill.orchestration.scheduler_calls import quietly, within
 from tidemill.orchestration.worker_watch import STALL_SECONDS, WorkerWatch
 from tidemill.storage.transient import is_transient
@@ -59,6 +60,7 @@ def run_chunks(
     watch: WorkerWatch,
     on_wait: Callable[[], None],
     on_loss: Callable[[list[int]], object],
+    chunk_watch: ChunkWatch | None = None,
 ) -> int:
     """Submit all chunks and wait for them.
 
@@ -72,6 +74,7 @@ def run_chunks(
     watch : of the workers of the client that the futures belong to
     on_wait : called about twice a second (progress)
     on_loss : called with the parts of a chunk that took several workers with it
+    chunk_watch : looks for chunks without progress, if they are to be given to other workers
 
     Returns
     -------
@@ -97,6 +100,10 @@ def run_chunks(
     def look() -> None:
         watch.look()
         on_wait()
+        if chunk_watch is not None:
+            keys = {str(_dask(future).key): chunk.parts for future, chunk in waiting.items()}
+            if watch.relieve(chunk_watch.look(keys)):
+                chunk_watch.begin_anew()
 
     try:
         with watch.explaining():

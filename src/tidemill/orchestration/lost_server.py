@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import httpx
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas import OrchestrationResult
 from prefect.client.schemas.responses import SetStateStatus, StateAcceptDetails
 from prefect.context import FlowRunContext
@@ -30,12 +31,13 @@ from prefect.states import State
 
 from tidemill.errors import shown_url
 from tidemill.model.logs import engine_log
+from tidemill.model.progress import Progress, subscribe
 from tidemill.orchestration.services import ANSWER_SECONDS, brief_client, end_with_process
-from tidemill.orchestration.untold import Untold, write_untold
+from tidemill.orchestration.untold import Untold, forget, write_untold
 from tidemill.planning.request import Request
 from tidemill.storage.layout import SinkLayout
 
-__all__ = ["is_silent", "limited", "outlast_server", "untold_lines"]
+__all__ = ["Teller", "is_silent", "limited", "may_pass", "noted", "outlast_server", "untold_lines"]
 
 log = engine_log(__name__)
 T = TypeVar("T")
@@ -133,28 +135,59 @@ def outlast_server(request: Request) -> None:
         return
     client: Any = context.client
     end_with_process(str(client.api_url))
-    teller = getattr(client.set_flow_run_state, "__self__", None)
-    if not isinstance(teller, _Teller):
-        teller = _Teller(client)
+    teller = Teller.current() or Teller(client)
     teller.adopt(context.flow_run.id, SinkLayout.of(request.sink, request.storage_options))
 
 
-class _Teller:
+@contextmanager
+def noted() -> Iterator[None]:
+    """Let the next run find out if this process is killed during a job."""
+    teller = Teller.current()
+    if teller is None:
+        yield
+        return
+    with subscribe(teller.note):
+        yield
+
+
+class Teller:
     """Tells the server the states of runs, in place of the client that the engine uses."""
 
     def __init__(self, client: Any) -> None:
         self._url = str(client.api_url).rstrip("/")
+        #: Whether somebody has decided how often the server is asked.
+        self.asks_as_set = "max_retries" in get_current_settings().client.model_fields_set
         self._set_state: Callable[..., OrchestrationResult[Any]] = client.set_flow_run_state
-        self._create = client.create_flow_run
+        self._create, self._hello = client.create_flow_run, client.hello
+        self._renew = client.renew_concurrency_lease
         self._flows: dict[UUID, SinkLayout] = {}  # called by people
         self._inner: dict[UUID, SinkLayout] = {}  # called by those
+        self._noted: set[UUID] = set()  # runs whose death is found beside their tables
         self._unheard = _Silence()  # since a state was to be told
         client.set_flow_run_state = self.set_flow_run_state
         client.create_flow_run = self.create_flow_run
+        client.renew_concurrency_lease = self.renew_concurrency_lease
+
+    @classmethod
+    def current(cls) -> Self | None:
+        """The one that tells the states of the flow in which this is called."""
+        context = FlowRunContext.get()
+        client: Any = context.client if context else None
+        teller = getattr(getattr(client, "set_flow_run_state", None), "__self__", None)
+        return teller if isinstance(teller, cls) else None
 
     def adopt(self, run: UUID, layout: SinkLayout) -> None:
         """Tell the states of this run, and of those that are created from now on."""
         self._flows[run] = layout
+
+    def note(self, progress: Progress) -> None:
+        """Leave beside the tables that the runs last, once a job owns its sink."""
+        if progress.step == "plan":
+            return
+        for run, layout in [one for one in self._flows.items() if one[0] not in self._noted]:
+            self._noted.add(run)
+            with suppress(Exception):  # it is only for the page of the run
+                write_untold(layout, Untold.lasting(run))
 
     def create_flow_run(self, *arguments: Any, **options: Any) -> Any:
         """As the client's."""
@@ -162,6 +195,37 @@ class _Teller:
         if self._flows:
             self._inner[run.id] = [*self._flows.values()][-1]
         return run
+
+    @property
+    def shown_url(self) -> str:
+        """The server's address, without a password."""
+        return shown_url(self._url)
+
+    def reaches_server(self) -> bool:
+        """Whether the server answers now, or within the patience that a run has in all."""
+        try:
+            if self.asks_as_set:
+                self._hello()
+            else:
+                self._ask(SyncPrefectClient.hello, PATIENCE_SECONDS)
+        except (httpx.TransportError, httpx.HTTPStatusError):
+            _silence.begins()
+            return False
+        return True
+
+    def renew_concurrency_lease(self, *arguments: Any, **options: Any) -> Any:
+        """As the client's; a lease that the server does not renew, or has lost, ends no run.
+
+        Prefect would end it, although it is the lease of the sink that keeps two runs apart.
+        """
+        try:
+            return self._renew(*arguments, **options)
+        except Exception as error:  # noqa: BLE001  whatever the server says
+            what = f"{type(error).__name__}: {error}"
+            log.warning(
+                "the deployment's limit of concurrent runs may not count this one: %s", what
+            )
+            return None
 
     def set_flow_run_state(
         self,
@@ -175,13 +239,19 @@ class _Teller:
         if layout is None:
             return self._set_state(flow_run_id, state, force=force)
         try:
-            return self._tell(run, state, force=force)
+            result = self._tell(run, state, force=force)
         except (httpx.TransportError, httpx.HTTPStatusError) as error:
-            if not _may_pass(error):
+            if not may_pass(error):
                 raise
             _silence.begins()
         except ObjectNotFound:  # another server is in its place, or it has lost its database
-            log.warning("the Prefect server at %s does not know this run", shown_url(self._url))
+            log.warning("the Prefect server at %s does not know this run", self.shown_url)
+        else:
+            if state.is_final() and run in self._noted:
+                self._noted.discard(run)
+                with suppress(Exception):
+                    forget(layout, run)
+            return result
         finally:
             end_with_process(self._url)
         self._leave_untold(run, state, layout)
@@ -189,18 +259,22 @@ class _Teller:
 
     def _tell(self, run: UUID, state: State[Any], *, force: bool) -> OrchestrationResult[Any]:
         """Tell a state, as often as it takes; the error of the last time."""
-        if "max_retries" in get_current_settings().client.model_fields_set:
-            return self._set_state(run, state, force=force)  # somebody has decided how often
+        if self.asks_as_set:
+            return self._set_state(run, state, force=force)
         stopped = state.is_crashed() or state.is_cancelled() or state.is_cancelling()
         patience = STOP_SECONDS if stopped else PATIENCE_SECONDS
+        return self._ask(lambda one: one.set_flow_run_state(run, state, force=force), patience)
+
+    def _ask(self, request: Callable[[SyncPrefectClient], T], patience: float) -> T:
+        """Send a request as often as it takes; the error of the last time."""
         while True:
             left = patience - self._unheard.seconds
             try:
                 with brief_client(self._url, min(max(left, LEAST_SECONDS), ANSWER_SECONDS)) as one:
-                    result = one.set_flow_run_state(run, state, force=force)
+                    result = request(one)
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 self._unheard.begins()
-                if self._unheard.seconds >= patience or not _may_pass(error):
+                if self._unheard.seconds >= patience or not may_pass(error):
                     raise
                 time.sleep(_PAUSE_SECONDS)
             else:
@@ -213,14 +287,14 @@ class _Teller:
             return
         if run in self._flows:
             what = "published" if state.is_completed() else (state.name or "ended").lower()
-            line = f"{what}; the Prefect server at {shown_url(self._url)} could not be told"
+            line = f"{what}; the Prefect server at {self.shown_url} could not be told"
             log.warning("%s", line)
             _untold_lines.append(line)
         with suppress(Exception):  # it is only for the page of the run
             write_untold(layout, Untold.of(run, state))
 
 
-def _may_pass(error: Exception) -> bool:
+def may_pass(error: Exception) -> bool:
     """Whether the server may answer later, or another one in its place."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code in (408, 429, 500, 502, 503, 504)

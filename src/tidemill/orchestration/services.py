@@ -13,10 +13,12 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from prefect._internal.concurrency import services as prefect_services
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 __all__ = ["ANSWER_SECONDS", "brief_client", "end_with_process", "say_once"]
@@ -33,6 +35,9 @@ SAID_AGAIN_SECONDS = 600.0
 SAID = "the Prefect server does not answer; the run goes on, its page does not show all of it"
 
 _log = logging.getLogger("prefect._internal.concurrency")
+_events_log = logging.getLogger("prefect.events.clients")
+#: How the lines of both begin that say so, for each event.
+_EACH = ("Service %r failed", "Unable to connect to")
 _known: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
@@ -45,7 +50,7 @@ class _Once(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Shorten the first record that says so, and drop those that follow."""
-        if not str(record.msg).startswith("Service %r failed"):
+        if not str(record.msg).startswith(_EACH):
             return True
         now = time.monotonic()
         if now - self._said < SAID_AGAIN_SECONDS:
@@ -73,6 +78,17 @@ def brief_client(url: str, seconds: float = ANSWER_SECONDS) -> Iterator[SyncPref
 def say_once() -> None:
     """Say in one line that events and logs cannot be sent, in this process."""
     _log.addFilter(_once)
+    _events_log.addFilter(_once)
+    for one in _running():
+        if isinstance(one, APILogWorker):  # it prints, and does not log, what goes wrong
+            one._handle_batch = partial(_send_lines, one)  # type: ignore[method-assign]  # noqa: SLF001
+
+
+async def _send_lines(service: APILogWorker, lines: list[dict[str, Any]]) -> None:
+    try:
+        await service._client.create_logs(lines)  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001  whatever the server says
+        _log.error("Service %r failed to send %d lines: %s", "APILogWorker", len(lines), error)
 
 
 def end_with_process(url: str) -> None:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import distributed
@@ -21,8 +21,10 @@ from tidemill.execution.steps import PartsWatch
 from tidemill.model.logs import engine_log
 from tidemill.model.progress import Progress, emit
 from tidemill.model.versions import versions
+from tidemill.orchestration.chunk_watch import ChunkWatch
 from tidemill.orchestration.cluster import ClusterSpec, cluster_in_use
 from tidemill.orchestration.dispatch import OTHER_TASK_RUNS, run_chunks
+from tidemill.orchestration.lost_server import Teller
 from tidemill.orchestration.preflight import WorkerCheck
 from tidemill.orchestration.server import api_url
 from tidemill.orchestration.task_runners import client_of
@@ -82,6 +84,14 @@ def _check_hosts(
             ) from error
 
 
+def _api_for_workers(spec: ClusterSpec) -> str | None:
+    """The API that workers must reach; None if they need none, or nobody reaches it."""
+    teller = Teller.current()
+    if spec.kind == "threads" or not (teller is None or teller.reaches_server()):
+        return None
+    return api_url()
+
+
 def _warn_of_mixed_processors(reports: Mapping[str, Mapping[str, Any]]) -> None:
     """Equal bits need equal processor features; others agree to about nine digits."""
     kinds = {tuple(report["cpu_features"]) for report in reports.values()}
@@ -121,10 +131,11 @@ class Steps:
         emit(Progress("preflight and kernels"))
         if spec.kind == "threads":  # others compile elsewhere
             announce_kernels(address)
-        url = None if spec.kind == "threads" else api_url()
-        check = WorkerCheck(address, versions(), url, Process.current())
+        check = WorkerCheck(address, versions(), _api_for_workers(spec), Process.current())
+        joining = replace(check, api_url=None)  # the server may be lost by then
         watch = WorkerWatch(client, address.stall_seconds)
-        with fit_workers(watch, check, f"tidemill-preflight-{address.run_id}") as reports:
+        name = f"tidemill-preflight-{address.run_id}"
+        with fit_workers(watch, check, name, joining=joining) as reports:
             steps = cls(address, spec, watch, count_threads(client))
             _warn_of_mixed_processors(reports)
             _check_hosts(client, address, reports)
@@ -155,12 +166,15 @@ class Steps:
         """Map ``task`` over the chunks and wait until all parts are committed."""
         watch = PartsWatch(self.run)
         run = asdict(self.run)
+        chunk_watch = ChunkWatch(self.run, self.watch.client, lambda: watch.done)
+        self.watch.is_busy = chunk_watch.is_busy
         self.task_runs += run_chunks(
             chunks,
             lambda parts: task.submit(run, parts),
             self.watch,
             watch.look,
             lambda parts: suspect_next(self.run.key, parts, self.run.run_id),
+            chunk_watch,
         )
         watch.look(now=True)
 

@@ -3,6 +3,9 @@
 A scheduler keeps the tasks of a silent worker for minutes. Here a worker whose signs of life have
 not reached the scheduler for ``stall_seconds`` is taken off it, and its tasks go to others. Of two
 attempts on a part the first to commit wins, so a worker that wakes up later does no harm.
+
+A worker in which a series keeps the interpreter's lock is silent, too. If it is the last one and
+nobody would restart it, it is left to the limit of series, as long as its process runs.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from distributed import Client
 
 from tidemill.errors import ClusterError, InputError, shorten
 from tidemill.model.logs import engine_log
+from tidemill.model.progress import Progress, emit
 from tidemill.orchestration import scheduler_calls
+from tidemill.orchestration.chunk_watch import StuckChunk
 from tidemill.orchestration.scheduler_calls import address_of, restart_workers, workers_of
 
 __all__ = ["NO_WORKER_SECONDS", "STALL_SECONDS", "WorkerWatch"]
@@ -32,6 +37,8 @@ RESTART_SECONDS = 35.0
 REPLACEMENT_SECONDS = 15.0  # nobody restarts the others, unless a cluster manager does
 #: If all are silent, that may be the load of one machine, and nobody else could take their work.
 ALL_SILENT = 1.25  # times stall_seconds
+#: Seconds without progress on all workers, which live, until the run ends.
+STUCK_SECONDS = 600.0
 #: The default of ``stall_seconds``.
 STALL_SECONDS = 60.0
 #: Seconds between two looks, and those after which this process itself must have been stopped.
@@ -51,12 +58,15 @@ class WorkerWatch:
     stall_seconds: float = STALL_SECONDS
     clock: Callable[[], float] = time.monotonic
     grace_seconds: float = 0.0  # that stall_seconds has at least, while workers import modules
+    is_busy: Callable[[], bool] = bool  # whether a worker's process is known to run, though silent
     _given_up: dict[str, tuple[str, float]] = field(default_factory=dict)  # (became, at)
     _beats: dict[str, tuple[float, float]] = field(default_factory=dict)  # (beat, seen at)
     _looked: float = float("-inf")  # end of the last look
     _answered: float = 0.0
     _had_workers: float = 0.0
     _address: str = ""
+    _told: set[str] = field(default_factory=set)
+    _busy: str = ""  # workers that were waited for although they were silent
 
     def __post_init__(self) -> None:
         self._answered = self._had_workers = self.clock()
@@ -125,6 +135,7 @@ class WorkerWatch:
         silent = self._silent(workers, now, limit)
         if len(silent) == len(workers):
             silent = self._silent(workers, now, ALL_SILENT * limit)
+            silent = self._leave_busy(silent, workers)
         if sum(one["nthreads"] for name, one in workers.items() if name not in silent):
             self._had_workers = now
         if silent:
@@ -152,11 +163,62 @@ class WorkerWatch:
             if now - at > limit and not address.startswith("inproc://")
         )
 
+    def _leave_busy(self, silent: list[str], workers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Leave out those that nobody would restart, while a process of theirs is busy."""
+        alone = [one for one in silent if not workers[one].get("nanny")]
+        if not alone or not self.is_busy():
+            return silent
+        self._busy, seconds = shorten(alone), ALL_SILENT * self.stall_seconds
+        self._tell(
+            f"worker {self._busy} has given no sign of life for {seconds:.0f} s, but its "
+            "process runs: a series keeps the interpreter's lock. There is no other worker, so it "
+            "is waited for"
+        )
+        return [one for one in silent if one not in alone]
+
+    def _tell(self, text: str) -> None:
+        """Log a line, and show it; but only once."""
+        if text not in self._told:
+            self._told.add(text)
+            log.warning("%s", text)
+            emit(Progress("", note=text))
+
+    def relieve(self, stuck: Collection[StuckChunk]) -> bool:
+        """Give the chunks of workers that live but are stuck to others; False if nobody is there.
+
+        Raises
+        ------
+        ClusterError
+            If there is no other worker, and has been none for too long.
+        """
+        workers = sorted({one.worker for one in stuck})
+        if not stuck:
+            return False
+        if self.live - set(workers):
+            log.warning("%s; its work is given to others", shorten(map(str, stuck)))
+            try:
+                restart_workers(self.client, workers, "tidemill-stuck-worker")
+            except OSError as error:  # it is tried again
+                log.debug("the stuck workers could not be taken off: %s", error)
+                return False
+            return True
+        longest = max(stuck, key=lambda one: one.seconds)
+        if longest.seconds > STUCK_SECONDS:
+            raise ClusterError(
+                f"{longest}, and there is no other worker; check its storage, and run again: "
+                "finished parts are kept"
+            )
+        for worker in workers:
+            self._tell(
+                f"worker {worker} makes no progress, though it lives; does its storage answer? "
+                "There is no other worker, so it is waited for"
+            )
+        return False
+
     def _give_up(self, addresses: list[str], now: float) -> None:
-        log.warning(
-            "no sign of life from worker %s for %.0f s; its work is given to others",
-            shorten(addresses),
-            self.stall_seconds,
+        self._tell(
+            f"no sign of life from worker {shorten(addresses)} for {self.stall_seconds:.0f} s; its "
+            "work is given to others"
         )
         try:
             became = restart_workers(self.client, addresses, "tidemill-silent-worker")
@@ -177,9 +239,11 @@ class WorkerWatch:
                 f"life for {self.stall_seconds:.0f} s, and there is no other worker; check its "
                 "host and restart it, then run again: finished parts are kept"
             )
+        last = f"; on the last, {self._busy}, a series kept the interpreter's lock"
         return ClusterError(
-            f"the scheduler at {self._address} has had no worker for {seconds:.0f} s; "
-            f"start one with: dask worker {self._address}. Finished parts are kept"
+            f"the scheduler at {self._address} has had no worker for {seconds:.0f} s"
+            f"{last if self._busy else ''}; start one with: dask worker {self._address}, and run "
+            "again: finished parts are kept"
         )
 
 

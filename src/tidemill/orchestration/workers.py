@@ -76,11 +76,16 @@ def wait_for_workers(client: Client, seconds: float | None = None) -> int:
 
 @contextmanager
 def fit_workers(
-    watch: WorkerWatch, check: Callable[[], Report], name: str, seconds: float = 600.0
+    watch: WorkerWatch,
+    check: Callable[[], Report],
+    name: str,
+    seconds: float = 600.0,
+    *,
+    joining: Callable[[], Report] | None = None,
 ) -> Iterator[dict[str, Report]]:
     """Run ``check`` once on every worker; reports by address.
 
-    While this context lasts, workers that join run it too, and are closed if it finds a problem.
+    While this context lasts, workers that join are checked too, and closed if there is a problem.
 
     Parameters
     ----------
@@ -88,6 +93,7 @@ def fit_workers(
     check : reports what is wrong on the worker that it runs on, as ``{"problems": [...]}``
     name : distinguishes the checks of several runs on one scheduler
     seconds : for all workers to answer, kernels compiled
+    joining : the check of workers that join; by default the same
 
     Raises
     ------
@@ -102,7 +108,7 @@ def fit_workers(
     key = f"{name}-lives"
     token = client.submit(os.getpid, key=key, pure=False)
     # The scheduler knows the check before it tells the workers that are there.
-    plugin = _plugin(check, frozenset(reports), key)
+    plugin = _plugin(joining or check, frozenset(reports), key)
     quietly(ANSWER_SECONDS, lambda: client.register_plugin(plugin, name=name))
     try:
         yield reports

@@ -269,10 +269,15 @@ def progress_bar(*, visible: bool = True) -> Iterator[Callable[[Progress], None]
         rate = _Rate()
 
         def listener(state: Progress) -> None:
-            bar.update(task, description=state.step)
+            if state.step:
+                bar.update(task, description=state.step)
             if state.note:
                 bar.console.print(
-                    printable(state.note), style="yellow", highlight=False, markup=False
+                    printable(state.note),
+                    style="yellow",
+                    highlight=False,
+                    markup=False,
+                    soft_wrap=True,  # one line in scripts, however long
                 )
             if state.parts_total:
                 done, total = state.parts_done, state.parts_total

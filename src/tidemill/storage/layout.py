@@ -18,7 +18,7 @@ The state is the same in both::
     lease/<interval>/<generation>.json                who works on one of its intervals
     published.json
     records/<started>-<run id>.json
-    untold/<flow run id>.json                         how a run ended, if the server was silent then
+    untold/<flow run id>.json                         which process a run is, or how it ended
     intervals/<interval>.json                         what its published rows were made from
     figures/<interval>.npz                            mean, spread and NaN of its columns
     coverage/<interval>.arrow                         number of its values per id and kind

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
@@ -21,10 +21,12 @@ from tidemill.storage.failures import Failures
 from tidemill.storage.layout import KeyLayout, indexed
 from tidemill.storage.processes import Process
 from tidemill.storage.sealed import seal, unseal
+from tidemill.storage.stores import Entry
 
 __all__ = [
     "Attempt",
     "Marker",
+    "attempted",
     "attempts",
     "begin_attempt",
     "clear_attempts",
@@ -225,6 +227,12 @@ class Attempt:
     owner: str = ""  # worker or task run, for people
     renewed: float = 0.0  # as ``began``; 0: by a version that does not renew it
     hangs: bool = False  # a series in it makes no progress
+    note: str = ""  # what people should know of it meanwhile
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """The mark with these JSON values."""
+        return cls(**{**values, "process": Process(**values["process"])})
 
     @property
     def is_silent(self) -> bool:
@@ -254,9 +262,9 @@ def begin_attempt(
     return attempt
 
 
-def renew_attempt(layout: KeyLayout, attempt: Attempt, *, hangs: bool) -> Attempt:
+def renew_attempt(layout: KeyLayout, attempt: Attempt, *, hangs: bool, note: str = "") -> Attempt:
     """Mark that this process is still working on the part, and whether a series in it hangs."""
-    renewed = replace(attempt, renewed=time.time(), hangs=hangs)
+    renewed = replace(attempt, renewed=time.time(), hangs=hangs, note=note)
     layout.state.write(renewed.path, json.dumps(asdict(renewed)).encode())
     return renewed
 
@@ -287,22 +295,37 @@ def end_attempt(layout: KeyLayout, attempt: Attempt) -> None:
     layout.state.delete(attempt.path)
 
 
+def attempted(layout: KeyLayout) -> set[int]:
+    """Indexes of the parts that have an attempt mark."""
+    return {index for index, _ in _listed(layout)}
+
+
 def attempts(layout: KeyLayout, indices: Iterable[int] | None = None) -> list[Attempt]:
     """All attempt marks, of live and dead processes, in the order of the parts."""
     wanted = None if indices is None else frozenset(indices)
-    found = []
+    entries = [one for one in _listed(layout) if wanted is None or one[0] in wanted]
+    if not entries:
+        return []
+    with ThreadPoolExecutor(min(_READERS, len(entries)), "tidemill-marks") as pool:
+        found = pool.map(lambda one: _read_attempt(layout, *one), entries)
+        return [attempt for attempt in found if attempt is not None]
+
+
+def _listed(layout: KeyLayout) -> Iterator[tuple[int, Entry]]:
     for entry in layout.state.list(layout.attempts):
         name = indexed(entry.path)
-        if name is None or (wanted is not None and name[0] not in wanted):
-            continue
-        try:
-            raw = json.loads(layout.state.read(entry.path))
-            found.append(Attempt(**{**raw, "process": Process(**raw["process"])}))
-        except FileNotFoundError:  # it ended after the listing
-            continue
-        except (ValueError, TypeError, KeyError):  # its writer died while writing it
-            found.append(Attempt(entry.path, name[0], NOBODY, -1, "", entry.modified))
-    return found
+        if name is not None:
+            yield name[0], entry
+
+
+def _read_attempt(layout: KeyLayout, index: int, entry: Entry) -> Attempt | None:
+    """The mark; None if it was removed after the listing."""
+    try:
+        return Attempt.from_values(json.loads(layout.state.read(entry.path)))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError):  # its writer died while writing it
+        return Attempt(entry.path, index, NOBODY, -1, "", entry.modified)
 
 
 def clear_attempts(layout: KeyLayout, left: Iterable[Attempt]) -> None:
