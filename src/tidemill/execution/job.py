@@ -19,7 +19,7 @@ from tidemill.execution.attempt import clear_attempts_of_stopped
 from tidemill.execution.cleanup import sweep
 from tidemill.execution.guard import at_forced_end, guarded
 from tidemill.execution.ordered_pool import Turn
-from tidemill.execution.plans import already_published, missing_of_plan, record_plan
+from tidemill.execution.plans import is_shown, missing_of_plan, record_plan
 from tidemill.execution.quarantine import retry_poison
 from tidemill.execution.records import write_failure
 from tidemill.execution.resources import check_room
@@ -34,7 +34,6 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import Lease, acquire
 from tidemill.storage.markers import recorded
 from tidemill.storage.part_files import discard_damaged
-from tidemill.storage.publish import last_published
 from tidemill.storage.run_address import Run
 
 __all__ = ["Job", "stop_jobs", "stop_workers", "wait_to_publish"]
@@ -110,43 +109,52 @@ class Job:
             turn.holds.set()
             if _publisher(layout, interval) != before:  # its rows may be newer than the plan's
                 plan, _ = prepare(request)
-            run = Run(
-                run_id=run_id,
-                started=now.isoformat(timespec="milliseconds"),  # orders the records of one second
-                sink=request.sink,
-                result_key=plan.result_key,
-                generation=lease.generation,
-                work_dir=_work_dir(request, layout, plan),
-                storage_options=dict(request.storage_options),
-                interval=interval,
-                interval_label=request.interval.label if request.interval else "",
-                series_seconds=request.series_seconds,
-                stall_seconds=request.stall_seconds,
-                reason=request.reason,
-            )
+            run = _address(request, layout, plan, run_id, now, lease)
             sweep(run)
             plan = record_plan(run, plan)
-            _compare_parts(run)
-            run = retry_poison(run, plan, asked=request.retry_quarantined)
+            shown = is_shown(run)
+            if not shown:  # parts of earlier attempts whose files are not those that were written
+                discard_damaged(run.key, recorded(run.key).values())
+            run = retry_poison(run, plan, asked=request.retry_quarantined, shown=shown)
             job = cls(request, run, lease, turn)
-            _OPEN[run_id] = job
-            try:
-                turn.sleep(0.0)  # an earlier stop did not know of this job
+            with _registered(job, plan, cluster):
                 yield job
-            except BaseException as error:
-                write_failure(run, plan, error, cluster)
-                if not isinstance(error, Exception):
-                    clear_attempts_of_stopped(run)
-                raise
-            finally:
-                del _OPEN[run_id]
 
 
-def _compare_parts(run: Run) -> None:
-    """Discard the parts of earlier attempts whose files are not those that were written."""
-    shown = last_published(run.layout)
-    if shown is None or not already_published(run.layout, run.result_key, shown):
-        discard_damaged(run.key, recorded(run.key).values())
+@contextmanager
+def _registered(job: Job, plan: Plan, cluster: str) -> Iterator[None]:
+    """Let the job be found by its run; a failure that ends it is recorded."""
+    _OPEN[job.run.run_id] = job
+    try:
+        job.turn.sleep(0.0)  # an earlier stop did not know of this job
+        yield
+    except BaseException as error:
+        write_failure(job.run, plan, error, cluster)
+        if not isinstance(error, Exception):
+            clear_attempts_of_stopped(job.run)
+        raise
+    finally:
+        del _OPEN[job.run.run_id]
+
+
+def _address(
+    request: Request, layout: SinkLayout, plan: Plan, run_id: str, now: datetime, lease: Lease
+) -> Run:
+    """What every process of the run finds its plan, parts and lease by."""
+    return Run(
+        run_id=run_id,
+        started=now.isoformat(timespec="milliseconds"),  # orders the records of one second
+        sink=request.sink,
+        result_key=plan.result_key,
+        generation=lease.generation,
+        work_dir=_work_dir(request, layout, plan),
+        storage_options=dict(request.storage_options),
+        interval=request.interval.name if request.interval else None,
+        interval_label=request.interval.label if request.interval else "",
+        series_seconds=request.series_seconds,
+        stall_seconds=request.stall_seconds,
+        reason=request.reason,
+    )
 
 
 def _publisher(layout: SinkLayout, interval: str | None) -> str | None:

@@ -24,6 +24,7 @@ from tidemill.storage.stores import Store
 __all__ = [
     "already_published",
     "input_name",
+    "is_shown",
     "load_plan",
     "missing_of_plan",
     "missing_parts",
@@ -155,6 +156,12 @@ def missing_of_plan(layout: SinkLayout, plan: Plan, *, again: bool = False) -> l
 def already_published(layout: SinkLayout, result_key: str, shown: Published) -> bool:
     """Whether a file sink holds this result already; its parts are gone once it does."""
     return layout.kind == "file" and shown.result_key == result_key
+
+
+def is_shown(run: Run) -> bool:
+    """Whether a file sink holds the result of this run already."""
+    shown = last_published(run.layout)
+    return shown is not None and already_published(run.layout, run.result_key, shown)
 
 
 def input_name(source: Source) -> str:

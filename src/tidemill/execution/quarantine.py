@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tidemill.execution.carryover import MISSING
-from tidemill.execution.plans import already_published, missing_parts
+from tidemill.execution.plans import missing_parts
 from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
 from tidemill.planning.quarantine import made_with, parts_of_ids, why_again
 from tidemill.storage.intervals import IntervalRecord, latest_interval, read_intervals
 from tidemill.storage.markers import Marker, committed, discard_markers, suspect_next
-from tidemill.storage.publish import last_published
 from tidemill.storage.record import RunRecord, history, quarantined_by
 from tidemill.storage.run_address import Run
 
@@ -25,7 +24,7 @@ log = engine_log(__name__)
 RECENT = 16
 
 
-def retry_poison(run: Run, plan: Plan, *, asked: bool) -> Run:
+def retry_poison(run: Run, plan: Plan, *, asked: bool, shown: bool) -> Run:
     """Discard what is to be calculated again for its poison; the run that does so.
 
     Poison is tried again if that is asked for, or if versions changed since it was quarantined.
@@ -36,6 +35,7 @@ def retry_poison(run: Run, plan: Plan, *, asked: bool) -> Run:
     ----------
     run, plan : of the lease's owner, before its workers start
     asked : try poison again even if nothing changed
+    shown : a file sink holds the result already
     """
     markers = committed(run.key)
     again = [marker for marker in markers.values() if _reason(marker, asked=asked)]
@@ -43,7 +43,7 @@ def retry_poison(run: Run, plan: Plan, *, asked: bool) -> Run:
         log.info("part %d: %s", marker.index + 1, _reason(marker, asked=asked))
     if again:
         discard_markers(run.key, [marker.index for marker in again])
-    run = _retry_file(run, plan, asked=asked)
+    run = _retry_file(run, plan, asked=asked) if shown else run
     poison = [one.id for one in _earlier(run, plan).values() if one.is_poison]
     expected = {marker.index for marker in again} | parts_of_ids(plan, map(str, poison))
     for index in sorted(expected & set(missing_parts(run))) if expected else ():
@@ -58,10 +58,7 @@ def _reason(marker: Marker, *, asked: bool) -> str:
 
 
 def _retry_file(run: Run, plan: Plan, *, asked: bool) -> Run:
-    """The run that makes a file sink's result again, if it shows that of this key with poison."""
-    shown = last_published(run.layout)
-    if shown is None or not already_published(run.layout, plan.result_key, shown):
-        return run
+    """The run that makes the result that a file sink shows again, if it has poison."""
     record = _last_finished(run)
     if record is None or record.result_key != plan.result_key:
         return run
