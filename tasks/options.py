@@ -10,6 +10,7 @@ from prefect.states import State
 from prefect.tasks import Task, exponential_backoff
 
 from tidemill.errors import CalculationError
+from tidemill.storage.outages import is_silence
 from tidemill.storage.transient import is_transient
 
 __all__ = ["as_task", "is_worth_a_retry"]
@@ -18,11 +19,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def is_worth_a_retry(_task: Any, _task_run: Any, state: State[Any]) -> bool:
-    """Whether a failed task run met a fault that may pass; a bad input never does."""
+def is_worth_a_retry(_task: Any, task_run: Any, state: State[Any]) -> bool:
+    """Whether a failed task run met a fault that may pass; a bad input never does.
+
+    A request that a storage does not answer takes half a minute, so it is tried again once only:
+    whoever waits for the run shall hear of it. The flow may have retries of its own.
+    """
     error = state.data
     if isinstance(error, CalculationError) and error.__cause__ is not None:
         error = error.__cause__  # what a custom calculator raised, such as a lost connection
+    if is_silence(error) and task_run.run_count > 1:
+        return False
     return isinstance(error, BaseException) and is_transient(error)
 
 

@@ -13,6 +13,7 @@
     │   │   └── UnfinishedFileError     a file that cannot be read was written a moment ago
     │   └── DataError                   values, ids or sort keys violate a policy
     ├── SinkError                       the output cannot be written or read
+    │   ├── DamagedFileError            a file of the output is not what was written
     │   ├── SinkBusyError               another live run owns the sink
     │   └── LeaseLostError              this run no longer owns the sink and must stop
     ├── ResourceError                   not enough disk space or memory
@@ -42,6 +43,7 @@ __all__ = [
     "CalculationError",
     "CheckError",
     "ClusterError",
+    "DamagedFileError",
     "DataError",
     "InputError",
     "IntervalsError",
@@ -151,6 +153,10 @@ class DataError(InputError):
 
 class SinkError(TidemillError):
     """The output cannot be written or read."""
+
+
+class DamagedFileError(SinkError):
+    """A file of the output is there, but is not what was written."""
 
 
 class SinkBusyError(SinkError):

@@ -158,8 +158,8 @@ def test_one_request_without_an_answer_ends_no_run(path, sink, storage, expected
 
 
 @pytest.mark.slow
-def test_a_storage_that_falls_silent_is_reported(sink, storage, expected):
-    storage.add("silent", "PUT", "/part-", seconds=300)
+def test_a_storage_that_falls_silent_at_publishing_is_reported(sink, storage, expected):
+    storage.add("silent", "PUT", "_delta_log", seconds=300)
     began = time.monotonic()
     with pytest.raises(ConnectionError) as caught:
         sink.extract()

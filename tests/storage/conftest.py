@@ -79,7 +79,8 @@ def write_parts() -> WriteParts:
             own = array.take(pa.array(rows))
             with key.data.open_output(name) as target:
                 file = HashingFile(target)
-                pq.write_table(pa.table([own, *values[rows].T], schema=schema), file)
+                table = pa.table([own, *values[rows].T], schema=schema)
+                pq.write_table(table, file, write_page_checksum=True)
             markers.append(
                 Marker(
                     index,

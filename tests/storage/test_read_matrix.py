@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tidemill.errors import ArgumentError, SinkError
+from tidemill.errors import ArgumentError, DamagedFileError, SinkError
 from tidemill.model.ids import mark_ids
 from tidemill.model.interval import Interval
 from tidemill.model.source import ColumnRoles
@@ -235,3 +235,47 @@ def test_an_hour_that_the_clock_shows_twice_needs_its_offset(tmp_path, write_par
         read_matrix(layout.url, "2030-10-27")
     assert len(read_matrix(layout.url, "2030-10-27 02:00+01:00")) == 3
     assert len(read_matrix(layout.url, "2030-10-27 03:00")) == 3
+
+
+@pytest.mark.parametrize("name", ["matrix", "matrix.parquet"])
+def test_a_damaged_file_is_named_and_no_other_value_is_shown(name, tmp_path, write_parts):
+    layout = SinkLayout.of(tmp_path / name)
+    key = layout.key(KEYS[0])
+    go(layout, key, *write_parts(key, range(5), ["x__a", "x__b"]))
+    path = next(tmp_path.glob("matrix/*.parquet")) if name == "matrix" else tmp_path / name
+    good, expected = path.read_bytes(), matrix_or_error(layout.url)
+    flipped = [
+        good[:place] + bytes([good[place] ^ 4]) + good[place + 1 :]
+        for place in range(0, len(good), 10)
+    ]
+    seen = []
+    for bad in (good[: len(good) // 2], b"", bytes(len(good)), *flipped):
+        path.write_bytes(bad)
+        seen.append(matrix_or_error(layout.url))
+    refusals = {one for one in seen if isinstance(one, str)}
+    assert len(refusals) > 5
+    for refusal in refusals:
+        assert refusal.startswith(f"{path} is damaged (")
+        assert "tidemill verify" in refusal
+        assert "\n" not in refusal
+    for one in seen:
+        if not isinstance(one, str):
+            np.testing.assert_array_equal(one, expected)
+
+
+def matrix_or_error(url):
+    """The values with their ids, or what is said about a damaged file."""
+    try:
+        return read_matrix(url).reset_index().to_numpy()
+    except DamagedFileError as error:
+        return str(error)
+
+
+def test_a_damaged_csv_file_is_named(tmp_path, write_parts):
+    layout = SinkLayout.of(tmp_path / "matrix.csv")
+    key = layout.key(KEYS[0])
+    go(layout, key, *write_parts(key, range(5), ["x__a"]))
+    path = tmp_path / "matrix.csv"
+    path.write_bytes(path.read_bytes().replace(b".", b"!"))
+    with pytest.raises(DamagedFileError, match=r"matrix\.csv is damaged \(.*tidemill verify"):
+        read_matrix(layout.url)

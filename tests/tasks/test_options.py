@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed
@@ -37,6 +39,12 @@ def raised(error, cause=None):
 )
 def test_only_faults_that_may_pass_are_worth_a_retry(state, worth):
     assert is_worth_a_retry(None, None, state) is worth
+
+
+@pytest.mark.parametrize(("attempt", "worth"), [(1, True), (2, False)])
+def test_a_storage_that_does_not_answer_is_asked_once_more(attempt, worth):
+    state = raised(ConnectionError("the storage gave no good answer for s3://b/k: timed out"))
+    assert is_worth_a_retry(None, SimpleNamespace(run_count=attempt), state) is worth
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidemill.errors import CheckError, SinkError
+from tidemill.errors import CheckError, DamagedFileError, SinkError
 from tidemill.execution.checks import CheckResult, Compared, ResultCounts, failures, find, measure
 from tidemill.execution.coverage import (
     Coverage,
@@ -256,6 +256,8 @@ def _rows_before(run: Run, interval: str) -> pd.DataFrame | None:
     """The rows that are replaced; None if there are none, or none that can be compared by id."""
     try:
         old = read_rows(run.layout, interval)
+    except DamagedFileError as error:
+        fault = f"cannot be read ({error})"
     except SinkError:
         return None  # it has a record but no rows
     except (pa.ArrowException, OSError) as error:

@@ -291,6 +291,8 @@ def write_failure(run: Run, plan: Plan, error: BaseException, cluster: str) -> N
         if written is not None and written.state == "finished":
             record = replace(written, notes=(*written.notes, f"after publishing: {message}"))
         write_record(run.layout, record)
+    except OSError as failure:
+        log.warning("the record of the failed run %s could not be written: %s", run.run_id, failure)
     except Exception:
         log.exception("the record of the failed run %s could not be written", run.run_id)
 

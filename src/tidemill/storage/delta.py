@@ -19,7 +19,6 @@ from tidemill.errors import SinkError, shorten
 from tidemill.model.ids import decode, id_fields
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
-from tidemill.storage.options import resolve_options
 from tidemill.storage.transient import is_transient, translated
 
 __all__ = [
@@ -94,9 +93,7 @@ def open_table(layout: SinkLayout) -> DeltaTable | None:
         return None
     try:
         with translated(layout.url):
-            return DeltaTable(
-                delta_url(layout), storage_options=resolve_options(layout.home.storage_options)
-            )
+            return DeltaTable(delta_url(layout), storage_options=layout.home.delta_options())
     except TableNotFoundError:
         return None
     except DeltaError as error:
@@ -243,7 +240,7 @@ class _Transaction:
             mode=mode,
             partition_by=self._partition_by,
             description=DESCRIPTION,
-            storage_options=resolve_options(self.layout.home.storage_options),
+            storage_options=self.layout.home.delta_options(),
             commit_properties=self._commit,
         )
 

@@ -75,6 +75,7 @@ class PartWriter:
             compression="snappy",
             use_dictionary=False,
             write_statistics=self._id_names,
+            write_page_checksum=True,  # a tenth of the time of writing, 3 % of a page's reading
         )
 
     def __enter__(self) -> Self:

@@ -17,7 +17,14 @@ from tidemill.storage.delta import INTERVAL, open_table, table_files
 from tidemill.storage.interval_choice import IntervalChoice, choose_intervals, zone_of_table
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.sealed import unseal
-from tidemill.storage.tables import aligned, open_whole, read_each, read_parquet, read_parquets
+from tidemill.storage.tables import (
+    aligned,
+    damaged_file,
+    open_whole,
+    read_each,
+    read_parquet,
+    read_parquets,
+)
 
 __all__ = ["nothing_published", "read_file", "read_matrix", "read_rows"]
 
@@ -55,6 +62,8 @@ def read_matrix(
     ------
     SinkError
         If nothing is published there, or not this interval.
+    DamagedFileError
+        If a file is not what was written: the pages of Parquet files have checksums.
     ArgumentError
         If `interval` is neither a date, a time, a name nor a slice of them.
 
@@ -163,6 +172,8 @@ def read_file(layout: SinkLayout) -> pa.Table:
             return _read_csv(layout, file)
     except FileNotFoundError:
         raise nothing_published(layout) from None
+    except pa.ArrowInvalid as error:
+        raise damaged_file(layout.url, error) from error
 
 
 def _read_csv(layout: SinkLayout, file: pa.NativeFile) -> pa.Table:

@@ -55,7 +55,7 @@ def _tables(key: KeyLayout, markers: Iterable[Marker], schema: pa.Schema) -> Ite
 
 def _write_parquet(file: object, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
     ids = [field.name for field in id_fields(schema)]
-    options = {"use_dictionary": False, "write_statistics": ids}
+    options = {"use_dictionary": False, "write_statistics": ids, "write_page_checksum": True}
     with pq.ParquetWriter(file, schema, compression="snappy", **options) as writer:
         for table in tables:
             writer.write_table(table)

@@ -21,6 +21,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from tidemill.errors import ArgumentError
 from tidemill.storage.options import check_options, resolve_options
+from tidemill.storage.outages import silent_seconds
 from tidemill.storage.streams import RangeReader, local_output, remote_output, sync_file
 from tidemill.storage.transient import is_transient, translated
 
@@ -44,6 +45,7 @@ _CLIENT_OPTIONS = frozenset(
 # should wait for a message; and a lease is stale after one, so its requests end much earlier.
 _PATIENT = (15, 20)
 _IMPATIENT = (6, 10)
+_HURRIED = (4, 4)  # while the storage is silent, see tidemill.storage.outages
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
@@ -141,6 +143,14 @@ class Store:
     def local_path(self, path: str = "") -> Path | None:
         """The file's path in this machine's file system; None for an object store."""
         return Path(self.url_of(path)) if self.is_local else None
+
+    def delta_options(self) -> dict[str, str]:
+        """Options for deltalake, with this store's limits; they hold secrets."""
+        options = resolve_options(self.storage_options)
+        if self.is_local:
+            return options
+        seconds, retries = self._limits_now
+        return {"timeout": f"{seconds}s", "retry_timeout": f"{retries}s", **options}
 
     def read(self, path: str) -> bytes:
         """Content of a file."""
@@ -286,12 +296,16 @@ class Store:
     def _backend(self, path: str) -> tuple[ObjectStore, str]:
         return self._connect(), self._key(path)
 
+    @property
+    def _limits_now(self) -> tuple[int, int]:
+        return _HURRIED if silent_seconds(self.url) else self._limits
+
     def _connect(self) -> ObjectStore:
         if self.is_local:
             return _local_backend(self.url)
         root = f"{urlsplit(self.url).scheme}://{urlsplit(self.url).netloc}"
         options = tuple(sorted(resolve_options(self.storage_options).items()))
-        return _remote_backend(root, options, *self._limits)
+        return _remote_backend(root, options, *self._limits_now)
 
 
 def local_folder(location: str | os.PathLike[str]) -> Path | None:
@@ -357,7 +371,7 @@ def _remote_backend(
     for option, value in options:
         name = option.lower().removeprefix("aws_").removeprefix("azure_").removeprefix("google_")
         if name in _CLIENT_OPTIONS:
-            if name.endswith("timeout") and request_seconds == _IMPATIENT[0]:
+            if name.endswith("timeout") and request_seconds != _PATIENT[0]:
                 continue  # a lease has its own
             client[name] = value.lower() in _TRUE if name.startswith("allow_") else value
         else:

@@ -13,6 +13,7 @@ from pathlib import Path
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
 from tidemill.errors import ResourceError, TidemillError
+from tidemill.storage.outages import noted
 
 __all__ = ["is_transient", "translated"]
 
@@ -93,6 +94,12 @@ def translated(url: str, needed: int | None = None) -> Iterator[None]:
     What an object store answered is left out, but for its code and sentence, of the client's error
     as well: S3 repeats the key's id, and what was signed with it.
     """
+    with noted(url), _as_one_family(url, needed):
+        yield
+
+
+@contextmanager
+def _as_one_family(url: str, needed: int | None) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
+from tidemill.errors import DamagedFileError
 from tidemill.model.digests import RowSum, content_digest, table_sum
 from tidemill.model.ids import id_fields
 from tidemill.storage.delta import INTERVAL, open_table
@@ -26,7 +27,7 @@ from tidemill.storage.read_matrix import nothing_published, read_file
 from tidemill.storage.record import damaged_records, history
 from tidemill.storage.stores import Store
 from tidemill.storage.table_faults import read_with_faults
-from tidemill.storage.tables import open_whole
+from tidemill.storage.tables import open_parquet, open_whole
 from tidemill.storage.transient import is_transient, translated
 
 __all__ = ["TableFault", "Verified", "verify_table"]
@@ -298,7 +299,7 @@ def _rows_fault(store: Store, path: str, rows: int | None) -> str:
 def _tables(store: Store, paths: Iterable[str]) -> Iterator[pa.Table]:
     """The rows of Parquet files, one row group at a time."""
     for path in paths:
-        with open_whole(store, path) as source, pq.ParquetFile(source, pre_buffer=False) as file:
+        with open_whole(store, path) as source, open_parquet(source) as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, use_threads=False)
 
@@ -309,7 +310,7 @@ def _digest_fault(tables: Iterable[pa.Table], digest: str) -> str:
     try:
         for table in tables:
             total, schema = total + table_sum(table), table.schema
-    except (pa.ArrowException, OSError) as error:
+    except (DamagedFileError, pa.ArrowException, OSError) as error:
         if is_transient(error):
             raise
         return f"cannot be read ({_first_line(error)})"
