@@ -252,11 +252,14 @@ def renew_marks(run: Watched, now: float) -> None:
     if run.limit is None or run.silence < RENEWED_AFTER or not run.marks:
         end_renewal(run)
         return
-    if run.renewal is None:
-        run.renewal = start_renewal(run)
-    if now > run.next_renewal and run.renewal is not None and runs(run.pid):
-        run.next_renewal = now + RENEW_SECONDS
-        with contextlib.suppress(OSError):  # it has ended
+    if now <= run.next_renewal or not runs(run.pid):
+        return
+    run.next_renewal = now + RENEW_SECONDS
+    if run.renewal is not None and run.renewal.poll() is not None:  # it has failed
+        end_renewal(run)
+    run.renewal = run.renewal or start_renewal(run)
+    if run.renewal is not None:
+        with contextlib.suppress(OSError):
             os.write(run.renewal.stdin.fileno(), b"\n")  # type: ignore[union-attr]
 
 
