@@ -14,6 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import tidemill
+from tidemill.execution.chunk import run_chunk
+from tidemill.execution.job import Job
+from tidemill.execution.plans import load_plan
+from tidemill.execution.spill import run_spill_task, spill_tasks
+from tidemill.planning.request import make_request
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history
 
@@ -126,6 +131,31 @@ def test_no_file_of_a_table_carries_code(source, table, tmp_path, monkeypatch):
                 assert not canary.exists(), (path, plant)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(kept)
+
+
+@pytest.mark.parametrize("kind", [".arrow", ".json"])
+def test_no_file_of_spilled_rows_carries_code(kind, tmp_path):
+    """Neither in the run that wrote them nor in the next one."""
+    canary, path = tmp_path / "canary", tmp_path / "in.csv"
+    frame = wide(4, 8, "x")
+    frame.sample(frac=1, random_state=1).to_csv(path, index=False)  # not by id: it is spilled
+    for number, plant in enumerate(PLANTS[kind]):
+        sink = tmp_path / f"matrix{number}"
+        order = {"column_id": "id", "column_sort": "time", "settings": "minimal"}
+        order |= {"part_bytes": 8 * 24}
+        with Job.open(make_request(path, sink, **order)) as job:
+            plan = load_plan(job.run)
+            for task in spill_tasks(plan):
+                run_spill_task(plan, task, job.run.work_dir)
+            spilled = [one for one in Path(job.run.work_dir).rglob(f"*{kind}") if one.is_file()]
+            assert spilled
+            for one in spilled:
+                one.write_bytes(plant(canary))
+            with suppress(Exception):
+                run_chunk(job.run, [0])
+        assert extract(path, sink, **order).rows == 4
+        assert list(tidemill.read_matrix(sink).index) == [0, 1, 2, 3]
+        assert not canary.exists(), plant
 
 
 @pytest.mark.parametrize(("suffix", "plant"), [(".parquet", _parquet), (".arrow", _ipc)])
