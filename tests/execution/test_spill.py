@@ -181,6 +181,26 @@ def test_a_damaged_spill_file_is_named(plan, tmp_path):
     assert read_all(plan, spill_dir) == expected(plan)
 
 
+@pytest.mark.parametrize("buckets", [500, 7])
+def test_a_flipped_bit_in_spilled_rows_gives_no_other_values(plan, tmp_path, monkeypatch, buckets):
+    """Within the run that wrote it: later ones compare the whole file first."""
+    monkeypatch.setattr(spilled, "MAX_BUCKETS", buckets)
+    spill_dir = str(tmp_path / "spill")
+    name = spill_all(plan, spill_dir)[1]["name"]
+    store, right = SpillFolder.of(plan, spill_dir).store, expected(plan)
+    whole, found, rng = store.read(name), 0, np.random.default_rng(buckets)
+    for bit in rng.choice(8 * len(whole), 80, replace=False):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << (bit % 8)
+        store.write(name, bytes(data))
+        try:
+            assert read_all(plan, spill_dir) == right, bit
+        except ResourceError as error:
+            assert f"{name} is damaged" in str(error)  # noqa: PT017
+            found += 1
+    assert found > 50
+
+
 def test_a_spill_with_other_rows_than_the_input_is_refused(plan, tmp_path):
     spill_dir = str(tmp_path / "spill")
     spill_all(plan, spill_dir)

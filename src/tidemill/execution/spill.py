@@ -7,7 +7,6 @@ resumes where the last one stopped.
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 import uuid
@@ -36,6 +35,7 @@ from tidemill.sources.files.schema import memory_schema, used_columns
 from tidemill.sources.files.spill_files import (
     SpillFolder,
     SpillMarker,
+    batch_facts,
     check_rows,
     complete_markers,
     find_markers,
@@ -285,8 +285,7 @@ class _Dealer:
         grouped = pa.RecordBatch.from_arrays(columns, schema=table.schema)
         for first, last in zip(self._firsts, self._firsts[1:], strict=False):
             piece = grouped.slice(ends[first], ends[last] - ends[first])
-            several = last - first > 1
-            facts = {"rows": json.dumps(rows[first:last].tolist())} if several else None
+            facts = batch_facts(piece, rows[first:last].tolist())
             writer.write_batch(piece, custom_metadata=facts)
 
 

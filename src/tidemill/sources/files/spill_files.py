@@ -3,10 +3,12 @@
 Every map task reads a share of the input and writes one Arrow IPC file: in each round one record
 batch per bucket, empty ones too, so that batch ``round * n_buckets + bucket`` is known without an
 index. A bucket holds consecutive parts; where it holds several, a batch's rows lie grouped by
-part and its metadata say how many rows each has. The marker ``00012.json``, created exclusively,
-names the file of map task 12: what has no marker does not exist. Others may clean up work
-folders, too: a marker that is damaged, or whose file is missing or cut short, is replaced by
-``00012-1.json``, and so on.
+part. Its metadata say how many rows each part has, and hold a sum: who reads a batch does not read
+the file, whose checksum is compared before a later attempt uses it.
+
+The marker ``00012.json``, created exclusively, names the file of map task 12: what has no marker
+does not exist. Others may clean up work folders, too: a marker that is damaged, or whose file is
+missing or cut short, is replaced by ``00012-1.json``, and so on.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +30,7 @@ import pyarrow as pa
 from tidemill.errors import ResourceError
 from tidemill.model.plan import GroupSpan, Part, Plan
 from tidemill.model.source import Source
+from tidemill.sources.files.batch_sums import batch_sum
 from tidemill.storage.sealed import seal, unseal
 from tidemill.storage.stores import Store
 
@@ -35,6 +39,7 @@ __all__ = [
     "SPILL_FORMAT",
     "SpillFolder",
     "SpillMarker",
+    "batch_facts",
     "check_rows",
     "complete_markers",
     "find_markers",
@@ -45,7 +50,7 @@ __all__ = [
 ]
 
 #: Part of the folder's name; increase it when the layout of the files changes.
-SPILL_FORMAT = 1
+SPILL_FORMAT = 2
 
 #: A record batch costs about 30 us to write and 300 bytes in the file's footer.
 MAX_BUCKETS = 500
@@ -333,12 +338,28 @@ def _part_batches(folder: SpillFolder, part: Part, marker: SpillMarker) -> Itera
         for step in range(marker.rounds):
             number = step * folder.n_buckets + bucket
             batch, metadata = reader.get_batch_with_custom_metadata(number)
-            if metadata is None or b"rows" not in metadata:
-                yield batch
-                continue
-            ends = np.cumsum([0, *json.loads(metadata[b"rows"])])
+            ends = np.cumsum([0, *_rows_of_parts(batch, metadata)])
             place = part.index - first
             yield batch.slice(ends[place], ends[place + 1] - ends[place])
+
+
+def batch_facts(batch: pa.RecordBatch, rows: Sequence[int]) -> dict[str, str]:
+    """Metadata of a batch: the rows of each of its parts, and the sum of all this."""
+    counts = json.dumps(rows)
+    return {"rows": counts, "sum": _sum(batch, counts.encode())}
+
+
+def _rows_of_parts(batch: pa.RecordBatch, facts: Mapping[bytes, bytes] | None) -> list[int]:
+    """The rows of each part in a batch, which has to be the one that was written."""
+    counts = (facts or {}).get(b"rows", b"")
+    if (facts or {}).get(b"sum") != _sum(batch, counts).encode():
+        raise pa.ArrowInvalid("its rows are not those that were written")
+    rows: list[int] = json.loads(counts)
+    return rows
+
+
+def _sum(batch: pa.RecordBatch, counts: bytes) -> str:
+    return f"{batch_sum(batch)} {zlib.crc32(counts)}"
 
 
 def _named_kinds(codes: pa.ChunkedArray, kinds: Sequence[str]) -> pa.ChunkedArray:
