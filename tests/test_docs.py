@@ -151,6 +151,7 @@ def test_the_drawing_is_a_picture_that_names_the_steps():
         assert step in words
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_the_pictures_can_be_made_again(tmp_path):
     """And they are pictures of the same size, from the same data, as those that are shown."""

@@ -97,6 +97,7 @@ def test_an_extraction_is_resolved_once(cluster, count, tmp_path, server_environ
     assert counts["calculators/settings.py/canonical"] <= 2
 
 
+@pytest.mark.slow
 def test_an_interval_is_resolved_once(count, tmp_path, server_environment):
     hours = pd.date_range("2026-11-19", periods=24, freq="h")
     frame = pd.DataFrame({"id": 1, "time": hours, "x": range(24)})

@@ -208,6 +208,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.slow
 def test_programs_that_were_not_asked_to_end_go_on(tmp_path):
     """One handles SIGTERM itself, one goes on after Ctrl-C, the child of the third gets Ctrl-C."""
     with ExitStack() as stack:

@@ -114,6 +114,7 @@ def test_a_listing_that_always_lags_behind_loses_no_part(sink, storage, expected
     pd.testing.assert_frame_equal(sink.read(), expected, check_exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "reused"),
     [("/part-", 0), ("/parts/", 0), ("_delta_log/0", 3), ("/published.json", 3), ("/records/", 3)],

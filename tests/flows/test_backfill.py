@@ -96,6 +96,7 @@ def test_what_is_complete_is_skipped(fill, source):
     assert states == ["unchanged"] * 2 + ["changed"] * 3 + ["unchanged"] * 3
 
 
+@pytest.mark.slow
 def test_it_equals_what_the_schedule_made_with_late_rows(fill, source, sink, tmp_path):
     """Each hour runs when its rows are there; every third file comes two hours late."""
     table = tmp_path / "scheduled"

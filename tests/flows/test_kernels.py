@@ -18,7 +18,7 @@ from ..support.inputs import make_input
 from ..support.sinks import committed_parts, state
 from ..support.waiting import until
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
 
 #: Less than compiling takes (several seconds), and much more than a tiny part does.
 PART_SECONDS = 1.0
@@ -49,7 +49,6 @@ def test_workers_of_one_host_compile_each_kernel_once(scheduler, tmp_path, sink)
     assert max(part_seconds(sink)) < PART_SECONDS
 
 
-@pytest.mark.slow
 def test_a_worker_that_joins_late_compiles_before_it_gets_chunks(scheduler, tmp_path, probe, sink):
     series = make_input(tmp_path, n_ids=4)
     minimal = dict.fromkeys(name for name, _ in preset("minimal"))
@@ -69,7 +68,6 @@ def test_a_worker_that_joins_late_compiles_before_it_gets_chunks(scheduler, tmp_
     assert max(part_seconds(sink)) < PART_SECONDS
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("server_environment")
 def test_the_first_run_says_what_it_is_waiting_for(tmp_path, sink):
     series = make_input(tmp_path, n_ids=3)

@@ -19,6 +19,7 @@ from ..support.waiting import until
 pytestmark = pytest.mark.usefixtures("server_environment")
 
 
+@pytest.mark.slow
 def test_the_second_run_is_refused_or_waits(tmp_path, sink, probe):
     series = make_input(tmp_path, n_ids=4)
     other = make_input(tmp_path / "other", n_ids=7)

@@ -59,7 +59,7 @@ def seen_until(finished: Callable[[], bool], started: programs.Program) -> Place
     while not finished():
         assert time.monotonic() < give_up, started.output
         seen |= of_session(started)
-        time.sleep(0.05)
+        time.sleep(0.2)
     return seen
 
 

@@ -51,10 +51,8 @@ def _go(source: Path, sink: str, cluster: str) -> dict:
     return summary
 
 
-@pytest.mark.parametrize(
-    "cluster",
-    ["none", *(pytest.param(one, marks=pytest.mark.slow) for one in ("threads:2", "processes:2"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("cluster", ["none", "threads:2", "processes:2"])
 def test_no_secret_is_in_what_runs_leave(
     cluster, prefect_server, storage, secrets, tmp_path, monkeypatch, capfd, caplog
 ):

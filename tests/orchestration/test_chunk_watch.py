@@ -69,6 +69,7 @@ def test_a_chunk_in_hand_without_progress_is_named_and_no_other(ground, run):
     assert [mark.index for mark in attempts(run.key)] == [0, 1]
 
 
+@pytest.mark.slow
 def test_the_chunk_of_a_stuck_worker_goes_to_another(ground, run):
     work = ground.function()
 

@@ -95,6 +95,7 @@ def test_no_worker_is_an_error_after_a_while(scheduler, run, monkeypatch, sink):
     assert_nothing_left(sink)
 
 
+@pytest.mark.slow
 def test_workers_that_go_away_in_mid_run_are_an_error(scheduler, run, probe, monkeypatch, sink):
     monkeypatch.setattr(worker_watch, "NO_WORKER_SECONDS", 3.0)
     probe.tell(1, "wait go")
@@ -109,6 +110,7 @@ def test_workers_that_go_away_in_mid_run_are_an_error(scheduler, run, probe, mon
     assert records(sink)[-1]["state"] == "failed"
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_with_a_result_is_not_waited_for(scheduler, run, monkeypatch, sink):
     """Dask's client waits for the result to be made again, for as long as there is no worker."""
     monkeypatch.setattr(worker_watch, "NO_WORKER_SECONDS", 3.0)

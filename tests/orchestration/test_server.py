@@ -38,6 +38,7 @@ def test_a_configured_server_that_does_not_answer_is_named():
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_connections_and_never_answers_is_named(monkeypatch):
     monkeypatch.setattr(server, "START_SECONDS", 1.0)
     with socket.socket() as silent:

@@ -6,6 +6,8 @@ import logging
 import socket
 import sys
 
+import pytest
+
 from tidemill.orchestration.services import SAID, _Once
 
 from ..support import programs
@@ -35,6 +37,7 @@ def test_that_nothing_can_be_sent_is_said_once_and_without_the_event():
     assert once.filter(record("something else of %r and %r"))
 
 
+@pytest.mark.slow
 def test_a_process_ends_although_its_log_waits_for_a_silent_server():
     with socket.socket() as silent:  # it takes connections and never answers
         silent.bind(("127.0.0.1", 0))

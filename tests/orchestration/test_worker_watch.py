@@ -28,6 +28,7 @@ def ground(monkeypatch, tmp_path):
         yield ground
 
 
+@pytest.mark.slow
 def test_the_work_of_a_stopped_worker_goes_to_the_other(ground):
     work = ground.function()
 
@@ -50,6 +51,7 @@ def test_the_work_of_a_stopped_worker_goes_to_the_other(ground):
         silent.wait(60)  # the scheduler has told it to close
 
 
+@pytest.mark.slow
 def test_if_all_are_stopped_the_error_names_them(ground):
     with ground.worker() as silent, ThreadPoolExecutor(1) as pool:
         ground.hang(silent)
@@ -95,6 +97,7 @@ def test_nobody_is_accused_of_a_gap_in_the_watch_itself(ground):
         assert len(watch.live) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "says"),
     [(signal.SIGSTOP, "has not answered for"), (signal.SIGKILL, "was lost")],

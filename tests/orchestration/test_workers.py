@@ -19,6 +19,7 @@ from ..support.grounds import STALL, ground_of
 from ..support.waiting import until
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_during_the_check_is_done_without(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "GRACE_SECONDS", STALL)
     with (
