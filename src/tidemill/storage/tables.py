@@ -19,6 +19,7 @@ from tidemill.storage.stores import Store
 __all__ = [
     "aligned",
     "damaged_file",
+    "is_of_system",
     "open_parquet",
     "open_whole",
     "read_each",

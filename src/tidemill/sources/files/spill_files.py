@@ -33,6 +33,7 @@ from tidemill.model.source import Source
 from tidemill.sources.files.batch_sums import batch_sum
 from tidemill.storage.sealed import seal, unseal
 from tidemill.storage.stores import Store
+from tidemill.storage.tables import is_of_system
 
 __all__ = [
     "MAX_BUCKETS",
@@ -321,7 +322,7 @@ def _undamaged(folder: SpillFolder, marker: SpillMarker) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
+        if is_of_system(error):
             raise
         raise ResourceError(
             f"{folder.store.url_of(marker.name)} is damaged ({error}): delete this file and run "
@@ -351,8 +352,9 @@ def batch_facts(batch: pa.RecordBatch, rows: Sequence[int]) -> dict[str, str]:
 
 def _rows_of_parts(batch: pa.RecordBatch, facts: Mapping[bytes, bytes] | None) -> list[int]:
     """The rows of each part in a batch, which has to be the one that was written."""
-    counts = (facts or {}).get(b"rows", b"")
-    if (facts or {}).get(b"sum") != _sum(batch, counts).encode():
+    facts = facts or {}
+    counts = facts.get(b"rows", b"")
+    if facts.get(b"sum") != _sum(batch, counts).encode():
         raise pa.ArrowInvalid("its rows are not those that were written")
     rows: list[int] = json.loads(counts)
     return rows
