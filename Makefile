@@ -42,9 +42,19 @@ test: $(STAMP) ## run the fast tests (15 minutes at most); of one room: make tes
 	$(BIN)/python -m pytest $(PARALLEL) $(if $(ROOM),tests/$(ROOM)) -m "not slow and not docs" \
 	    --session-timeout=2700
 
+# They wait for servers and workers even more: with two processes the cores were idle for a third of the time.
 .PHONY: slow
 slow: $(STAMP) ## run the slow tests: clean installation, servers, whole clusters
-	$(BIN)/python -m pytest $(PARALLEL:loadfile=worksteal) -m "slow and not docs" --timeout=900
+	$(BIN)/python -m pytest $(subst -n 2,-n 3,$(PARALLEL:loadfile=worksteal)) -m "slow and not docs" \
+	    --timeout=900
+
+# Rounds of two compressed days, each with a seed of its own, and a line for each; Ctrl-C ends it.
+HOURS ?= 1
+SEED ?= 1
+.PHONY: soak
+soak: $(STAMP) ## run tables for hours with all that goes wrong: make soak HOURS=72 SEED=7
+	TIDEMILL_SOAK_HOURS=$(HOURS) TIDEMILL_SOAK_SEED=$(SEED) \
+	    $(BIN)/python -m pytest -m soak --capture=no
 
 # The oldest versions that pyproject.toml allows, with the newest of all that they bring along.
 # Their own deprecation warnings are theirs, so warnings are no errors here.
@@ -90,6 +100,11 @@ wheel: $(STAMP) ## build dist/*.whl and check what is in it
 .PHONY: drawing
 drawing: $(STAMP) ## draw docs/images/rooms.svg from the imports, after a change of them
 	$(BIN)/python docs/make_architecture.py
+
+.PHONY: screenshots
+screenshots: $(STAMP) ## take docs/images/prefect_*.png and html_report.png, in Chromium
+	TIDEMILL_PICTURES=$(CURDIR)/docs/images $(BIN)/python -m pytest --basetemp=/tmp/sea \
+	    tests/deployments/test_page.py tests/reports/html/test_page.py
 
 .PHONY: format
 format: $(STAMP) ## let ruff repair style and format

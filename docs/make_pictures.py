@@ -5,6 +5,7 @@
     python docs/make_pictures.py [FOLDER]
 """
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +13,10 @@ from pathlib import Path
 from tidemill.cli.demo import demo_options, draw_pictures
 from tidemill.execution.in_process import extract_here
 from tidemill.planning.request import make_request
+from tidemill.reports.selection import PICTURE, write_selection
+from tidemill.selection.table import select_from_table
+from tidemill.selection.table_request import selection_request
+from tidemill.storage.read_matrix import read_matrix
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -22,8 +27,25 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         options = demo_options(Path(temporary))
         summary = extract_here(make_request(options.pop("source"), options.pop("sink"), **options))
-        for picture in draw_pictures(summary.to_json(), folder):
+        pictures = draw_pictures(summary.to_json(), folder)
+        for picture in [*pictures, draw_selection(summary.sink, Path(temporary), folder)]:
             print(picture)
+
+
+def draw_selection(sink: str, temporary: Path, folder: Path) -> Path:
+    """Draw which features of a day say how much warmer the next one is, as in select.md."""
+    warmer = read_matrix(sink)["temperature__mean"].diff().shift(-1).dropna().rename("warmer")
+    warmer.to_csv(temporary / "warmer.csv")
+    request = selection_request(
+        {
+            "matrix": sink,
+            "target": temporary / "warmer.csv",
+            "column_target": "warmer",
+            "output": temporary / "selection",
+        }
+    )
+    write_selection(request, select_from_table(request))
+    return Path(shutil.copy(temporary / "selection" / PICTURE, folder))
 
 
 if __name__ == "__main__":

@@ -10,24 +10,33 @@ from typing import Any
 
 from prefect import flow
 
+from tidemill.execution.verdicts import verdict_of_summary
 from tidemill.flows.on_dask import carry_out
 from tidemill.orchestration import signatures
-from tidemill.orchestration.artifacts import live_progress, show_report
+from tidemill.orchestration.artifacts import live_progress
 from tidemill.orchestration.dead_runs import end_dead_runs
+from tidemill.orchestration.ending import ended_with, reported
+from tidemill.orchestration.flow_calls import in_sentences
 from tidemill.orchestration.flow_guard import guarded_flow
 from tidemill.orchestration.handover import requested
 from tidemill.orchestration.lost_server import outlast_server
 from tidemill.orchestration.parameters import takes
+from tidemill.orchestration.run_names import extract_name
 from tidemill.orchestration.scripts import run_as_command
-from tidemill.orchestration.server import cancel_interrupted, engine_logs, looks_for_server
+from tidemill.orchestration.server import cancel_interrupted, engine_logs
 from tidemill.planning.doors import EXTRACT
 from tidemill.reports.markdown import extraction_page
 
 __all__ = ["extract"]
 
 
-@looks_for_server
-@flow(name=EXTRACT.name, persist_result=False, on_crashed=[cancel_interrupted])
+@in_sentences
+@flow(
+    name=EXTRACT.name,
+    persist_result=False,
+    flow_run_name=extract_name,
+    on_crashed=[cancel_interrupted],
+)
 @takes(EXTRACT, signatures.extract)
 def extract(given: dict[str, Any]) -> dict[str, Any]:
     """Calculate the feature matrix of the time series in files.
@@ -35,16 +44,18 @@ def extract(given: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The summary of the run: sink, rows, columns, parts, seconds per step, errors, digest.
     """
-    request, spec = requested(EXTRACT, given)
-    with guarded_flow(), engine_logs():
+    with reported(EXTRACT, given) as ending, guarded_flow(), engine_logs():
+        request, spec = requested(EXTRACT, given)
         outlast_server(request)
         end_dead_runs(request)
         with live_progress(request.sink) as board:
             board.expect([""])
-            summary = carry_out(request, spec, given["wait_for_sink"])
+            wait = given["wait_for_sink"]
+            summary = carry_out(request, spec, wait, on_end=ending.reports)
             board.finish("")
-        show_report(extraction_page(summary), request.sink)
-        return summary
+        summary |= {"reports": ending.reports.links()}
+        verdict = verdict_of_summary(summary)
+        return ended_with(verdict, summary, extraction_page(summary), request.sink)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,4 @@ def calculate_chunk(run: dict[str, Any], parts: list[int]) -> dict[str, Any]:
         return asdict(run_chunk(Run(**run), parts))
 
 
-calculate_features = as_task(
-    calculate_chunk, "calculate_features", task_run_name="chunk-from-part-{parts[0]}"
-)
+calculate_features = as_task(calculate_chunk, "calculate_features", of="chunk-from-part-{parts[0]}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import task_run
 from prefect.states import State
 from prefect.tasks import Task, exponential_backoff
 
-from tidemill.errors import CalculationError
+from tidemill.errors import CalculationError, printable
 from tidemill.storage.outages import is_silence
 from tidemill.storage.transient import is_transient
 
@@ -33,8 +35,17 @@ def is_worth_a_retry(_task: Any, task_run: Any, state: State[Any]) -> bool:
     return isinstance(error, BaseException) and is_transient(error)
 
 
-def as_task(function: Callable[P, R], name: str, task_run_name: str | None = None) -> Task[P, R]:
+def _run_name(name: str) -> str:
+    """Such as ``reduce-2026-11-20``, or ``chunk-from-part-3``."""
+    given = task_run.parameters
+    label = given["run"]["interval_label"]
+    return "-".join(filter(None, [name.format(**given), printable(label)]))
+
+
+def as_task(function: Callable[P, R], name: str, of: str = "") -> Task[P, R]:
     """``function`` as a task under ``name``, with the options that all tasks share.
+
+    Its runs are named after the task, ``of``, and the interval, of which a backfill has many.
 
     The default cache policy pickles and hashes every input even when nothing is persisted, so
     there is none. Delays are short, because they sleep inside the worker's slot.
@@ -42,7 +53,7 @@ def as_task(function: Callable[P, R], name: str, task_run_name: str | None = Non
     return Task(
         function,
         name=name,
-        task_run_name=task_run_name,
+        task_run_name=partial(_run_name, of or name),
         cache_policy=NO_CACHE,
         persist_result=False,
         retries=3,

@@ -53,6 +53,18 @@ _prepare_environment()
 # A shell's job in the background ignores Ctrl-C, and so would all programs that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that may take half an hour: the others are done beside them."""
+    items.sort(key=lambda item: not _is_long(item))
+
+
+def _is_long(item: pytest.Item) -> bool:
+    limit = item.get_closest_marker("timeout")
+    return limit is not None and limit.args[0] >= 1800
+
+
 hypothesis.settings.register_profile(
     "tidemill", deadline=None, derandomize=True, print_blob=True, database=None
 )

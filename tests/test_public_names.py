@@ -19,9 +19,12 @@ NAMES = [
     "extract_arrays",
     "extract_at",
     "extract_features",
+    "extract_relevant_features",
     "extract_rolling",
     "feature_costs",
     "read_matrix",
+    "select_features",
+    "to_delta",
 ]
 
 

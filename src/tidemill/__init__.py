@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tidemill.bridges.dask.to_delta import to_delta
     from tidemill.calculators import calculator
     from tidemill.calculators.settings import Settings
     from tidemill.errors import TidemillError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from tidemill.frames.extract_features import extract_features
     from tidemill.frames.extract_rolling import extract_rolling
     from tidemill.frames.feature_costs import feature_costs
+    from tidemill.selection.relevant import extract_relevant_features
+    from tidemill.selection.select import select_features
     from tidemill.storage.read_matrix import read_matrix
 
 __version__ = "0.1.0"
@@ -29,9 +32,12 @@ __all__ = [
     "extract_arrays",
     "extract_at",
     "extract_features",
+    "extract_relevant_features",
     "extract_rolling",
     "feature_costs",
     "read_matrix",
+    "select_features",
+    "to_delta",
 ]
 
 _HOMES = {
@@ -41,9 +47,12 @@ _HOMES = {
     "extract_arrays": "tidemill.frames.extract_arrays",
     "extract_at": "tidemill.frames.extract_at",
     "extract_features": "tidemill.frames.extract_features",
+    "extract_relevant_features": "tidemill.selection.relevant",
     "extract_rolling": "tidemill.frames.extract_rolling",
     "feature_costs": "tidemill.frames.feature_costs",
     "read_matrix": "tidemill.storage.read_matrix",
+    "select_features": "tidemill.selection.select",
+    "to_delta": "tidemill.bridges.dask.to_delta",
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

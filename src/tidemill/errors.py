@@ -5,6 +5,8 @@
     TidemillError
     ├── InputError (ValueError)         the caller's input cannot be used; a retry will not help
     │   ├── ArgumentError               an argument's value is not allowed
+    │   │   ├── NoContainerError        an estimator was given no time series (RuntimeError)
+    │   │   └── SelectionError          an argument of tidemill.selection cannot be used
     │   ├── SettingsError               settings name something that does not exist
     │   │   └── ParameterError          a parameter's value is not allowed (AssertionError)
     │   ├── SourceError                 the files or the schema of the input cannot be used
@@ -12,6 +14,7 @@
     │   │   ├── SourceChangedError      the input changed after the run was planned
     │   │   └── UnfinishedFileError     a file that cannot be read was written a moment ago
     │   └── DataError                   values, ids or sort keys violate a policy
+    │       └── NoSharedIdError         no row of X has a time series (AttributeError)
     ├── SinkError                       the output cannot be written or read
     │   ├── DamagedFileError            a file of the output is not what was written
     │   ├── SinkBusyError               another live run owns the sink
@@ -23,6 +26,8 @@
     ├── ClusterError                    workers are missing, unreachable or unfit
     │   └── UnfitWorkerError            a worker lacks what the run needs; a retry will not help
     ├── ServerError                     Prefect's server is missing, unreachable or refuses
+    ├── StackError                      a process of `tidemill up` cannot be kept running
+    ├── MissingExtraError               a package is not installed (ImportError)
     └── CalculationError                a calculator raised under ``on_error="raise"``
 
 ``QuadraticWarning`` and ``TextOrderWarning`` (both UserWarning) are the only warnings.
@@ -34,8 +39,9 @@ kinds and paths may hold anything, ``str(error)`` shows what a terminal or log c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Self
 
 __all__ = [
     "ArgumentError",
@@ -48,16 +54,21 @@ __all__ = [
     "InputError",
     "IntervalsError",
     "LeaseLostError",
+    "MissingExtraError",
+    "NoContainerError",
     "NoRowsError",
+    "NoSharedIdError",
     "ParameterError",
     "QuadraticWarning",
     "ResourceError",
+    "SelectionError",
     "ServerError",
     "SettingsError",
     "SinkBusyError",
     "SinkError",
     "SourceChangedError",
     "SourceError",
+    "StackError",
     "TextOrderWarning",
     "TidemillError",
     "UnfinishedFileError",
@@ -119,6 +130,21 @@ class ArgumentError(InputError):
     """An argument's value is not allowed."""
 
 
+class NoContainerError(ArgumentError, RuntimeError):
+    """An estimator was given no time series.
+
+    Also a RuntimeError, as in tsfresh, so that code that catches it keeps working.
+    """
+
+
+class SelectionError(ArgumentError, AssertionError, AttributeError, TypeError):
+    """An argument of a function of ``tidemill.selection`` cannot be used.
+
+    Also an AssertionError, an AttributeError and a TypeError: tsfresh's functions of these names
+    raise one of them or a ValueError, so code that catches any of them keeps working.
+    """
+
+
 class SettingsError(InputError):
     """Settings name a calculator, parameter or value that does not exist."""
 
@@ -149,6 +175,13 @@ class NoRowsError(SourceError):
 
 class DataError(InputError):
     """Values, ids or sort keys of the input violate a policy."""
+
+
+class NoSharedIdError(DataError, AttributeError):
+    """No row of X has a time series.
+
+    Also an AttributeError, as in tsfresh, so that code that catches it keeps working.
+    """
 
 
 class SinkError(TidemillError):
@@ -190,6 +223,9 @@ class IntervalsError(TidemillError):
 class CheckError(TidemillError):
     """A result failed a check and was not published."""
 
+    #: What is known of the result: fields of the run record.
+    found: Mapping[str, Any] = MappingProxyType({})
+
 
 class ServerError(TidemillError):
     """Prefect's server is missing, unreachable, or refuses."""
@@ -212,8 +248,19 @@ class ServerError(TidemillError):
         )
 
 
+class StackError(TidemillError):
+    """A process of ``tidemill up`` did not start, or died again and again."""
+
+
+class MissingExtraError(TidemillError, ImportError):
+    """A package that an optional part needs is not installed."""
+
+
 class CalculationError(TidemillError):
     """A calculator raised an error under the policy ``on_error="raise"``."""
+
+    #: The number of the series in its block, while its id is not known.
+    series: int | None = None
 
 
 class QuadraticWarning(UserWarning):

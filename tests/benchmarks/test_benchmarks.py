@@ -20,6 +20,10 @@ SMALL = {
     "first_use.py": ["--settings", "minimal", "--starts", "1"],
     "wide_tables.py": ["--kinds", "2", "--ids", "3", "--length", "10", "--settings", "minimal"],
     "rolling.py": ["--rows", "2000", "--window", "100", "--settings", "minimal"],
+    "dask_frames.py": ["--rows", "40000", "--partition", "20000", "--memory", "2GiB"],
+    "selection.py": ["--rows", "200", "--columns", "20"],
+    "many_intervals.py": ["--intervals", "6"],
+    "distributors.py": ["--series", "12", "--length", "20", "--settings", "minimal"],
     "calibrate_costs.py": ["--seconds", "0", "--lengths", "10", "100"],
 }
 NOT_RUN = {"common.py"}

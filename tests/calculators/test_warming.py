@@ -18,6 +18,7 @@ from tidemill.calculators import Program, preset, warming
 from tidemill.calculators.recipe import Recipe, compile_jobs
 from tidemill.calculators.settings import Settings
 from tidemill.calculators.table.build import ROWS
+from tidemill.calculators.warming import waiting_text
 from tidemill.errors import SettingsError
 from tidemill.frames import extract_features as extraction
 from tidemill.model.progress import subscribe
@@ -57,7 +58,7 @@ def test_the_command_compiles_what_runs_need(tmp_path):
     _, said = run(cache, *options, f"--settings={settings}")
     assert "Compiling" not in said
     _, said = run(tmp_path / "empty", *options, f"--settings={settings}")
-    assert f"Compiling {n} kernels, which happens once on this machine" in said
+    assert waiting_text(n) in said
 
 
 def test_all_presets_are_the_default(monkeypatch):
@@ -105,7 +106,7 @@ def test_a_frame_says_that_kernels_are_compiled(monkeypatch, caplog):
     monkeypatch.setattr(Program, "warmup", lambda self: compiled.append(self.columns))
     with caplog.at_level(logging.INFO, "tidemill"):
         extraction.extract_features(FRAME, {"mean": None}, column_id="id")
-    assert "Compiling 1 kernel, which happens once on this machine" in caplog.text
+    assert waiting_text(1) in caplog.text
     assert compiled == [("mean",)]
 
 

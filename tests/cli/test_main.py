@@ -15,8 +15,9 @@ from tidemill.cli.main import cli
 
 def test_these_are_the_subcommands():
     assert sorted(cli.commands) == [
-        "backfill", "costs", "demo", "deploy", "extract", "extract-interval", "features", "init",
-        "inspect", "plan", "verify", "warmup",
+        "backfill", "clean", "cluster", "costs", "demo", "deploy", "drop-intervals", "extract",
+        "extract-interval", "features", "init", "inspect", "plan", "report", "select", "status",
+        "up", "verify", "warmup",
     ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tidemill.cli.options import given_of, pairs, takes_options
+from tidemill.cli.options import as_typed, given_of, pairs, takes_options
 from tidemill.planning.doors import BACKFILL, COSTS, DOORS, EXTRACT, EXTRACT_INTERVAL
 
 COLUMNS = ("--column-id=id", "--column-time=time")
@@ -95,3 +95,24 @@ def test_a_choice_is_refused_with_what_there_is(values):
 def test_a_storage_option_given_twice_is_refused():
     with pytest.raises(click.BadParameter, match=r"--storage-option region=\.\.\. is given twice"):
         pairs(["region=ONE", "region=OTHER"])
+
+
+@pytest.mark.parametrize(
+    ("said", "typed"),
+    [
+        ("on_nan='x' is not allowed", "--on-nan='x' is not allowed"),
+        (
+            "Choose on_settings_change='recalculate', or",
+            "Choose --on-settings-change='recalculate', or",
+        ),
+        ("name it in column_id.", "name it in --column-id."),
+        ("see column_id.name", "see column_id.name"),
+        ("name it in column_id if", "name it in --column-id if"),
+        ("storage_options={'a': 1}: modules=['b']", "--storage-option={'a': 1}: --module=['b']"),
+        ("source='a' and sink='b'", "INPUT='a' and OUTPUT='b'"),
+        ("the source and the window of time_unit", "the source and the window of --time-unit"),
+        ("column 'time_unit', `on_nan`, a/on_nan", "column 'time_unit', `on_nan`, a/on_nan"),
+    ],
+)
+def test_messages_name_options_as_they_are_typed(said, typed):
+    assert as_typed(said) == typed

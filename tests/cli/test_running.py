@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(660)  # counting takes its time on a machine th
 WATCHED = {
     ("planning/request.py", "make_request"),
     ("planning/prepare.py", "prepare"),
-    ("sources/files/open.py", "_find"),
+    ("sources/files/open.py", "_look"),
     ("storage/check_sink.py", "check_sink"),
     ("orchestration/cluster.py", "parse_cluster"),
     ("calculators/settings.py", "_read"),
@@ -93,7 +93,7 @@ def test_an_extraction_is_resolved_once(cluster, count, tmp_path, server_environ
         "--settings=minimal", f"--cluster={cluster}",
     )  # fmt: skip
     is_resolved_once(counts, n_columns=10)
-    assert counts["sources/files/open.py/_find"] == 1
+    assert counts["sources/files/open.py/_look"] == 1
     assert counts["calculators/settings.py/canonical"] <= 2
 
 

@@ -38,9 +38,9 @@ from ..fixtures.make_fixtures import (
     records,
     sha256,
 )
+from ..support.made_by_0_1_0 import EXPECTED, TABLE, copied
 
-EXPECTED = json.loads((FIXTURES / "expected.json").read_text())
-TABLE, INTERVAL = EXPECTED["table"], EXPECTED["half_finished_interval"]
+INTERVAL = EXPECTED["half_finished_interval"]
 EXTRACT, BUNDLED = EXPECTED["half_finished_extract"], EXPECTED["bundled"]
 FUNCTIONS = EXPECTED["functions"]
 PRESETS = ("minimal", "efficient", "comprehensive")
@@ -50,14 +50,6 @@ LAST = {"interval_start": "2025-11-18", "lookback": 2}
 COMMAND = Path(sys.executable).with_name("tidemill")
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-def copied(name: str, folder: Path) -> Path:
-    """A copy of some fixtures, whose inputs have the times that they had in the runs."""
-    copy = shutil.copytree(FIXTURES / name, folder / name)
-    for path in [*copy.glob("input/*"), *copy.glob("input.*")]:
-        utime(path, ns=(EXPECTED["mtime_ns"], EXPECTED["mtime_ns"]))
-    return copy
 
 
 def rewrite_owners(folder: Path, **changes: object) -> None:

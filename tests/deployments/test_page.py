@@ -1,14 +1,10 @@
 """Prefect's page in a real browser: a run started by a person who reads only the form.
 
-The pictures of the documentation are made by:
-
-    TIDEMILL_PICTURES=docs/images python -m pytest tests/deployments/test_page.py \
-        --basetemp=/tmp/sea
+`make screenshots` takes those of the documentation here and in tests/reports/html/test_page.py.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +22,6 @@ from ..support.waiting import until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 DAYS = ("2026-11-18", "2026-11-19", "2026-11-20")
-ENOUGH_BYTES = 200_000  # for a picture of the documentation
 
 
 def write_readings(folder: Path) -> None:
@@ -75,25 +70,18 @@ def page(address) -> Iterator[browser.Page]:
 
 @pytest.fixture
 def picture(page, tmp_path):
-    """Return a function that takes a screenshot; only the environment sends it to the docs."""
-
-    def take(name: str) -> None:
-        path = Path(os.environ.get("TIDEMILL_PICTURES", tmp_path)) / f"{name}.png"
-        browser.shoot(page, path)
-        assert 10_000 < path.stat().st_size < ENOUGH_BYTES
-
-    return take
+    """Return a function that takes a screenshot."""
+    return lambda name: browser.take_picture(page, name, tmp_path)
 
 
 @pytest.fixture
 def form(page, address) -> RunForm:
-    """Fill in the form of the deployment `hourly` with all that a daily table needs."""
-    form = RunForm.open(page, address, "hourly")
+    """Fill in the form of the deployment `daily` for files of one's own."""
+    form = RunForm.open(page, address, "daily")
     form.write("source", "~/readings")
     form.write("column_id", "buoy")
     form.pick("column_value", "None")
     form.choose("settings", "minimal")
-    form.write("every", "1d")
     form.pick("interval_start", "str")
     form.write("interval_start", "2026-11-20")
     return form
@@ -109,7 +97,7 @@ def test_the_page_shows_when_a_schedule_runs_next(page, address):
     """The server's scheduler works with the installed versions of its libraries."""
     page.goto(address)
     page.get_by_role("link", name="Deployments").first.click()
-    page.get_by_role("link", name="nightly", exact=True).click()
+    page.get_by_role("link", name="daily", exact=True).click()
     expect(page.get_by_text("At 02:30 AM")).to_be_visible()
     expect(page.get_by_text("Next Run")).to_be_visible()
 
@@ -133,9 +121,10 @@ def test_a_run_from_the_form_has_a_name_a_report_and_a_table(form, page, home, p
 
 
 WRONG = {
-    "every": ("1 day", "'1 day' does not match"),
-    "cluster": ("threads:none", "'threads:none' does not match"),
-    "interval_start": ("yesterday", "'yesterday' is not valid"),
+    "every": ("1 day", "days or weeks, such as 1d or 2w, or hours, minutes and seconds, such as"),
+    "timezone": ("Berlin", "the IANA name of a time zone, such as UTC or Europe/Berlin"),
+    "cluster": ("threads:none", "none, threads, threads:4, processes, processes:4, tcp://"),
+    "interval_start": ("yesterday", "a time such as 2026-11-01, 2026-11-01T06:00"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from datetime import UTC, date, datetime, timedelta
 from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tidemill.calculators.settings import Settings
 from tidemill.errors import ArgumentError
 from tidemill.orchestration.cluster import parse_cluster
 from tidemill.orchestration.deploy.project_file import read_project
+from tidemill.planning.check_limits import CHECK_LIMITS
 from tidemill.planning.prepare import validate_request
 from tidemill.planning.request import make_request
 from tidemill.storage.read_matrix import read_matrix
@@ -73,7 +75,7 @@ def test_prefect_accepts_every_value():
 @pytest.mark.parametrize("key", ["retries", "schedul", "concurrency"])
 def test_a_key_that_prefect_would_ignore_is_found(key):
     changed = {**PROJECT["deployments"][0], key: 3}
-    assert unknown_in_project({"deployments": [changed]}) == [f"on-demand.{key}"]
+    assert unknown_in_project({"deployments": [changed]}) == [f"daily.{key}"]
 
 
 def test_tidemill_deploy_accepts_the_file():
@@ -88,10 +90,11 @@ def test_the_settings_of_a_new_project_can_be_used():
 
 def test_names_are_unique_and_those_of_the_documentation():
     assert [one["name"] for one in PROJECT["deployments"]] == [
-        "on-demand",
-        "nightly",
+        "daily",
         "hourly",
+        "on-demand",
         "backfill",
+        "retention",
     ]
 
 
@@ -108,44 +111,71 @@ def test_the_entrypoint_is_a_flow_of_the_installed_package(name):
 def test_every_parameter_fits_the_flow(name):
     flow = flow_of(DEPLOYMENTS[name])
     parameters = DEPLOYMENTS[name]["parameters"]
-    inspect.signature(flow.fn).bind(**parameters)
-    flow.validate_parameters(parameters)
+    span = {"start": "2026-11-01", "end": "2026-11-02"} if name == "backfill" else {}
+    inspect.signature(flow.fn).bind(**parameters, **span)
+    flow.validate_parameters({**parameters, **span})
 
 
-@pytest.mark.parametrize("name", ["hourly", "backfill"])
-def test_recurring_runs_work_on_the_bundled_data(name, tmp_path, monkeypatch, prefect_server):
+@pytest.fixture
+def run(tmp_path, monkeypatch, prefect_server):
+    """Return a function that runs a deployment's flow with its parameters and some changes."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    flow = flow_of(DEPLOYMENTS[name])
-    report = flow(**DEPLOYMENTS[name]["parameters"] | {"cluster": "none", "settings": "minimal"})
-    if name == "hourly":
-        assert report["findings"][-1]["state"] == "empty"
-    else:
-        assert [row["result"] for row in report["intervals"]] == ["published"] * 6
-        matrix = read_matrix(tmp_path / "tidemill/demo/feature_table")
-        assert set(matrix.index.get_level_values("day")) == {"2017-03-18"}
-        hourly = flow_of(DEPLOYMENTS["hourly"])
-        fit = hourly(
-            **DEPLOYMENTS["hourly"]["parameters"] | {"cluster": "none", "settings": "minimal"}
-        )
-        assert fit["findings"][-1]["state"] == "empty"  # the two share a table
+
+    def run(name: str, **changes: Any) -> dict[str, Any]:
+        given = DEPLOYMENTS[name]["parameters"] | {"cluster": "none", "settings": "minimal"}
+        return flow_of(DEPLOYMENTS[name])(**given | changes)
+
+    return run
 
 
-@pytest.mark.parametrize("name", ["on-demand", "nightly"])
-def test_the_engine_accepts_the_parameters(name, tmp_path, monkeypatch):
+def test_the_first_night_publishes_yesterday_and_the_next_finds_nothing_to_do(run, tmp_path):
+    today = datetime.now(UTC).date()
+    first = run("daily", lag="0s")  # at any time of day
+    yesterday = date.fromisoformat(first["label"])
+    assert yesterday in {today - timedelta(1), today}  # midnight may have passed
+    assert [one["state"] for one in first["findings"]] == ["missing"] * 4
+    assert first["holes"]["count"] == 0
+    assert first["bad_files"] == []
+    assert [one["acceptance"]["checks"] for one in first["summaries"]] == [[]] * 4
+    matrix = read_matrix(tmp_path / "tidemill/buoys_daily")
+    assert matrix.shape == (4 * 6, 10)
+    again = run("daily", lag="0s")
+    assert [one["state"] for one in again["findings"]] == ["unchanged"] * 4
+    week = {"start": str(yesterday - timedelta(6)), "end": str(yesterday)}
+    filled = run("backfill", lag="0s", **week)  # the two share a table
+    assert [row["result"] for row in filled["intervals"]] == ["published"] * 3 + ["skipped"] * 3
+
+
+def test_the_hourly_table_is_up_to_the_hour(run, tmp_path):
+    report = run("hourly")
+    assert [one["state"] for one in report["findings"]] == ["missing"] * 3
+    assert report["holes"]["count"] == 0
+    assert (read_matrix(tmp_path / "tidemill/buoys_hourly")["temperature__length"] == 48).all()
+
+
+def test_the_engine_accepts_the_parameters(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    parameters = DEPLOYMENTS[name]["parameters"]
+    parameters = DEPLOYMENTS["on-demand"]["parameters"]
     parse_cluster(parameters["cluster"])
     chosen = {key: value for key, value in parameters.items() if key not in OF_THE_RUN}
     request = make_request(chosen.pop("source"), chosen.pop("sink"), **chosen)
-    assert request.sink == str(tmp_path / "tidemill/demo/feature_matrix")
+    assert request.sink == str(tmp_path / "tidemill/feature_matrix")
     validate_request(request)
 
 
-@each_deployment
+def test_a_table_says_all_that_its_owner_has_to_decide():
+    given = DEPLOYMENTS["daily"]["parameters"]
+    assert {"every", "timezone", "input_timezone", "lag", "lookback", "checks"} <= set(given)
+    defaults = {name: check.defaults for name, check in CHECK_LIMITS.items()}
+    assert given["checks"] == {name: defaults[name] for name in given["checks"]}
+
+
+@pytest.mark.parametrize("name", [name for name in DEPLOYMENTS if name != "retention"])
 def test_one_bad_series_or_calculator_does_not_end_a_deployed_run(name):
     parameters = DEPLOYMENTS[name]["parameters"]
     assert parameters["on_error"] == "nan"
     assert parameters["on_nan"] == "quarantine"
+    assert parameters["on_bad_file"] == "quarantine"
 
 
 @each_deployment

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,6 +102,29 @@ def test_a_failed_check_leaves_the_rows_of_before(source, table):
     assert summary.rows == 2
 
 
+def test_what_failed_a_check_is_recorded(source, table):
+    """Whoever is called at night sees what was wrong, though nothing of it was published."""
+    run(source, table, DAYS[0])
+    frame = pd.read_parquet(source / f"{DAYS[1]}.parquet")
+    frame.loc[3, "x"] = np.nan
+    frame.to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+    strict = {"quarantined_series": {"fail": 0}}
+    with pytest.raises(CheckError, match="1 of 5 series quarantined") as raised:
+        run(source, table, DAYS[1], on_nan="quarantine", checks=strict)
+    (failed, _) = history(SinkLayout.of(table))
+    accepted = failed.acceptance
+    assert accepted["facts"]["rows"] == 4
+    assert accepted["measures"]["quarantined_series"]["figure"] == 1
+    assert [(one["check"], one["level"]) for one in accepted["checks"]] == [
+        ("quarantined_series", "fail"), ("rows_drop", "warn"),
+    ]  # fmt: skip
+    assert accepted["features"]["before"] == DAYS[0]
+    assert accepted["features"]["moved"]
+    assert [one.id for one in failed.quarantined] == ["3"]
+    assert failed.quarantined_since == {"new": 1}
+    assert pickle.loads(pickle.dumps(raised.value)).found == raised.value.found  # noqa: S301
+
+
 def test_a_warning_is_recorded(source, table):
     frame = pd.read_parquet(source / f"{DAYS[0]}.parquet")
     frame.loc[3, "x"] = np.nan
@@ -173,4 +198,4 @@ def test_files_that_were_left_out_are_counted_and_named(source, table):
                  checks={"bad_files": {"fail": "off"}})  # fmt: skip
     (finding,) = warned.acceptance["checks"]
     assert (finding["check"], finding["level"]) == ("bad_files", "warn")
-    assert "were left out: broken.parquet;" in finding["sentence"]
+    assert "and was left out: broken.parquet;" in finding["sentence"]

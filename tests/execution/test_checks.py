@@ -86,7 +86,7 @@ def test_sentences_say_the_figures_and_the_limit():
         rows=300, columns=10, quarantined=1_200, failed_cells=60, nan_cells=1_000, input_rows=9_000
     )
     assert [finding.sentence for finding in find(DEFAULTS, Compared(bad, GOOD))] == [
-        "1,200 series quarantined, without a row; more than 0 is a warning",
+        "1,200 of 1,500 series quarantined, without a row; more than 0 is a warning",
         "60 of 3,000 cells (2%) are NaN because their calculator failed; more than 0% is a warning",
         "the rows fell from 1,000 to 300, by 70%; more than 50% fails the run",
         "the share of NaN cells rose from 5% to 33.33%; more than 25% fails the run",

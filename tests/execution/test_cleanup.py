@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
+from contextlib import suppress
+
 import pytest
 
 import tidemill
@@ -14,6 +18,7 @@ from tidemill.execution.in_process import extract_here
 from tidemill.execution.job import Job
 from tidemill.planning import prepare as preparation
 from tidemill.planning.request import make_request
+from tidemill.storage.stores import Store
 
 from ..support.daily import (
     DAYS,
@@ -78,6 +83,51 @@ def test_unfinished_files_of_a_result_that_was_replaced_go_with_its_state(source
     rows(DAYS[1], ids=6).to_parquet(source / f"{DAYS[1]}.parquet", index=False)
     assert run(source, table, DAYS[1]).rows == 6
     assert not left.exists()
+
+
+@pytest.mark.parametrize("last", range(1, 6))
+def test_what_a_run_that_is_killed_while_it_cleans_up_leaves_goes_with_the_next(
+    source, table, monkeypatch, last
+):
+    """By the plan the next one finds it: that goes last."""
+    with Job.open(request(source, table, DAYS[1])) as job:
+        run_chunk(job.run, [0])
+        spilled = job.run.key.state.local_path() / "work" / "spill"
+        spilled.mkdir(parents=True)
+        (spilled / "0.arrow").write_text("rows")
+    rows(DAYS[1], ids=6).to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+    real, deleted = Store.delete_all, []
+
+    def delete_until_killed(store, prefix=""):
+        deleted.append(prefix)
+        if len(deleted) > last:
+            with suppress(FileNotFoundError):
+                store.delete(f"{prefix}/plan.json")  # of a folder, files go in any order
+            raise KeyboardInterrupt
+        real(store, prefix)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "delete_all", delete_until_killed)
+        with suppress(KeyboardInterrupt):
+            run(source, table, DAYS[1])
+    rows(DAYS[1], ids=7).to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+    run(source, table, DAYS[1])
+    assert not spilled.exists()
+    assert not list((table / "_tidemill" / "keys").rglob("*.arrow"))
+
+
+def test_a_plan_that_a_killed_writer_did_not_finish_goes_with_the_next_run_an_hour_later(
+    source, table
+):
+    """It tells no interval, so it may be that of another run, which is writing it now."""
+    unfinished = [table / "_tidemill" / "keys" / name / "plan.json#1" for name in ("old", "young")]
+    for path in unfinished:
+        path.parent.mkdir(parents=True)
+        path.write_text("{")
+    hour_ago = time.time() - 3_601
+    os.utime(unfinished[0], (hour_ago, hour_ago))
+    run(source, table, DAYS[1])
+    assert [path.exists() for path in unfinished] == [False, True]
 
 
 def test_unfinished_files_of_killed_processes_go_at_the_end(series, sink):

@@ -58,6 +58,19 @@ def test_a_request_to_stop_is_bounded_and_the_second_ctrl_c_more_so(run):
     assert seconds_to_end(run, 203.0) < 2.0
 
 
+def test_a_command_may_ask_for_more_time_than_runs_get(run):
+    tell(run, run="begins", ticks=0, soft=60.0)
+    send(run, signal.SIGTERM, 100.0)
+    assert 58.0 < seconds_to_end(run, 100.0) < 64.0
+    tell(run, run="begins", ticks=0, soft=60.0)
+    send(run, signal.SIGINT, 200.0)
+    send(run, signal.SIGINT, 203.0)
+    assert seconds_to_end(run, 203.0) < 2.0
+    tell(run, run="begins", ticks=0)  # the next one has not asked
+    send(run, signal.SIGINT, 300.0)
+    assert 9.0 < seconds_to_end(run, 300.0) < 14.0
+
+
 def test_sigterm_twice_is_one_request(run):
     """Prefect sends it to itself again when its part is done."""
     send(run, signal.SIGTERM, 100.0)

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import psutil
 import pyarrow.parquet as pq
@@ -154,7 +154,7 @@ def test_an_innocent_whose_child_is_killed_from_outside_keeps_its_row(suspect, p
 def test_a_series_that_takes_too_much_memory_is_told_from_others(suspect, probe, monkeypatch):
     monkeypatch.setattr(isolation, "memory_of_child", lambda: 900 * 2**20)
     probe.tell(2, "take 1500; wait forever")
-    result = run_chunk(suspect.run, [0])
+    result = run_chunk(replace(suspect.run, series_seconds=300.0), [0])  # memory is reached first
     assert (result.rows, result.quarantined) == (5, 1)
     (quarantined,) = committed(suspect.run.key)[0].quarantined
     assert quarantined.id == "2"

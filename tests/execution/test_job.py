@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import tidemill
-from tidemill.errors import LeaseLostError, SinkBusyError
+from tidemill.errors import DataError, LeaseLostError, SinkBusyError
 from tidemill.execution import job
 from tidemill.execution.chunk import run_chunk
 from tidemill.execution.in_process import extract_here
 from tidemill.execution.job import stop_workers
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.planning import prepare as preparation
+from tidemill.storage.record import history
 
 from ..support.daily import (
     DAYS,
@@ -44,6 +47,16 @@ def test_a_second_job_is_refused_and_leaves_the_first_alone(series, sink):
         with pytest.raises(SinkBusyError, match=job.run.run_id), opened(series, sink):
             pass
         run_chunk(job.run, [0])
+
+
+def test_ids_of_one_second_sort_by_their_start():
+    start = datetime(2026, 11, 20, 6, 0, 0, tzinfo=UTC)
+    moments = [start + timedelta(milliseconds=count) for count in range(1_000)]
+    ids = [job.new_run_id(one) for one in moments]
+    assert ids == sorted(ids)
+    assert {re.sub("[0-9a-f]{8}$", "", one) for one in ids} == {"20261120T060000-"}
+    assert job.new_run_id(start) != job.new_run_id(start)
+    assert ids[-1] < job.new_run_id(start + timedelta(seconds=1))
 
 
 def test_stopping_workers_is_known_to_them(series, sink):
@@ -125,3 +138,20 @@ def failing_once(release):
         release(lease, reason)
 
     return fail
+
+
+def test_the_end_of_a_run_is_told_when_its_record_is_written(source, table):
+    ended = []
+
+    def on_end(run):
+        ended.append([one.run_id for one in history(run.layout)])
+
+    summary = extract_here(request(source, table, DAYS[0]), on_end=on_end)
+    spoilt = rows(DAYS[1])
+    spoilt.loc[3, "x"] = float("inf")
+    spoilt.to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+    with pytest.raises(DataError):
+        extract_here(request(source, table, DAYS[1]), on_end=on_end)
+    first, second = ended
+    assert first == [summary.run_id]
+    assert len(second) == 2

@@ -58,6 +58,7 @@ def test_the_zone_of_the_times_is_recorded(zone, recorded, tmp_path, table):
     assert found == {recorded}
     report = {
         "sink": "t",
+        "verdict": summary.verdict,
         "findings": [],
         "holes": {"count": 0},
         "outdated": {"count": 0},

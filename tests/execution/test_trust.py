@@ -118,7 +118,7 @@ def test_a_file_sink_goes_on_after_a_kill_while_its_parts_are_removed(left, seri
     bad.loc[40, "value"] = float("nan")
     series = write_input(series.path, bad, series.ids_per_part, series.length)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tidemill.execution.reduce.tidy", lambda _run, _plan: None)
+        patch.setattr("tidemill.execution.reduce.tidy", lambda *_: None)
         first = go(series, sink, on_nan="quarantine")
     key = SinkLayout.of(sink).key(history(SinkLayout.of(sink))[0].result_key)
     if left in {"data", "half of the markers"}:

@@ -140,7 +140,7 @@ def test_one_that_fails_does_not_keep_the_others(order, error, fill, sink, monke
         return real(request, *rest)
 
     monkeypatch.setattr(on_dask, "carry_out", carry_out)
-    with pytest.raises(BackfillError, match="1 of 8 intervals failed, first 2026-11-18 09:00"):
+    with pytest.raises(BackfillError, match="7 published, 1 failed; first 2026-11-18 09:00"):
         fill(order=order)
     hours = ["06", "07", "08", "09", "10", "11", "12", "13"]
     assert seen == (hours if order == "oldest first" else hours[::-1])
@@ -229,5 +229,5 @@ def test_the_file_is_a_script(source, sink):
     ]  # fmt: skip
     with programs.program(command, {"PYTHONPATH": ""}) as ran:
         ran.finishes(120)
-        assert "What would be done" in ran.output, ran.output
+        assert "Dry run. Completed: 2 due" in ran.output, ran.output
     assert not sink.exists()

@@ -190,7 +190,7 @@ def test_a_killed_run_is_resumed_and_no_part_is_calculated_twice(database, sink,
     [
         (["--table=sensors"], "wro/ng", "password authentication failed"),
         (["--table=nope"], PASSWORD, "table 'nope' cannot be read: relation"),
-        (["--table=sensors", "--column-value=y"], PASSWORD, "column_value='y' is not a column"),
+        (["--table=sensors", "--column-value=y"], PASSWORD, "--column-value='y' is not a column"),
         (["--query=SELECT id, time, x / 0 AS x FROM sensors"], PASSWORD, "division by zero"),
         ([], PASSWORD, "either table or query"),
     ],

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from prefect.exceptions import ParameterTypeError
 
 import tidemill
+from tidemill.errors import ArgumentError
 from tidemill.flows.extract import extract
 
 from ..support import programs
@@ -30,7 +30,7 @@ if __name__ == "__main__":
 
 @pytest.mark.usefixtures("prefect_server")
 def test_a_frame_is_refused(sink):
-    with pytest.raises(ParameterTypeError, match=r"DataFrame.*extract_features takes frames"):
+    with pytest.raises(ArgumentError, match=r"DataFrame.*extract_features takes frames"):
         extract(pd.DataFrame({"id": [1], "x": [1.0]}), str(sink), "id")
     assert not sink.exists()
 

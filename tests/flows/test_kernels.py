@@ -10,6 +10,7 @@ import pytest
 
 from tidemill.calculators import preset
 from tidemill.calculators.recipe import Recipe, compile_jobs
+from tidemill.calculators.warming import waiting_text
 from tidemill.flows.extract import extract
 
 from ..support import programs
@@ -76,5 +77,5 @@ def test_the_first_run_says_what_it_is_waiting_for(tmp_path, sink):
     for is_first in (True, False):
         with programs.extraction(*options, environment=environment) as ran:
             ran.finishes()
-            said = f"Compiling {kernels()} kernels, which happens once on this machine"
+            said = waiting_text(kernels())
             assert (said in ran.output) == is_first

@@ -126,7 +126,7 @@ def test_a_backfill_that_failed_goes_on_where_it_was(fill, probe, monkeypatch):
         return real(request, *rest)
 
     monkeypatch.setattr(on_dask, "carry_out", carry_out)
-    with pytest.raises(BackfillError, match="1 of 3 intervals failed"):
+    with pytest.raises(BackfillError, match="1 failed; first"):
         fill(more(probe), on_settings_change="append")
     monkeypatch.undo()
     filled = fill(more(probe), on_settings_change="append")
@@ -159,7 +159,9 @@ def test_a_refused_interval_does_not_keep_the_others(extract, fill, probe, sourc
     late = {"id": [1], "time": [pd.Timestamp("2026-11-17 23:30")], "x": [50.0]}
     pd.DataFrame(late).to_parquet(source / "late.parquet", index=False)
     assert states(fill(old, dry_run=True)) == ["refused"] + ["unchanged"] * 2
-    with pytest.raises(BackfillError, match=r"1 of 3 .* features left out maximum, skewness"):
+    with pytest.raises(
+        BackfillError, match=r"1 refused, 2 skipped; .* features left out maximum, skewness"
+    ):
         fill(old)
     assert states(fill(old, on_settings_change="recalculate"))[0] == "changed"
 

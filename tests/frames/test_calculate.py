@@ -29,7 +29,7 @@ def batch_of(lengths: list[int]) -> Batch:
     ids=["one", "few", "many", "long first", "long last", "empty ones", "growing"],
 )
 def test_chunks_cover_all_ids_once_and_share_the_values(lengths, threads):
-    chunks = calculate._chunks(batch_of(lengths), threads, None)
+    chunks = calculate.id_ranges(batch_of(lengths), threads, None)
     covered = [place for first, last in chunks for place in range(first, last)]
     assert covered == list(range(len(lengths)))
     assert all(first < last for first, last in chunks)
@@ -38,7 +38,7 @@ def test_chunks_cover_all_ids_once_and_share_the_values(lengths, threads):
 
 
 def test_chunks_may_be_chosen():
-    assert calculate._chunks(batch_of([2] * 5), 3, 2) == [(0, 2), (2, 4), (4, 5)]
+    assert calculate.id_ranges(batch_of([2] * 5), 3, 2) == [(0, 2), (2, 4), (4, 5)]
 
 
 def batch_with(values: list[list[float]]) -> Batch:
@@ -50,8 +50,8 @@ def batch_with(values: list[list[float]]) -> Batch:
 
 
 def test_no_ids_have_no_chunks():
-    assert calculate._chunks(batch_of([]), 2, None) == []
-    assert calculate._chunks(batch_of([]), 2, 5) == []
+    assert calculate.id_ranges(batch_of([]), 2, None) == []
+    assert calculate.id_ranges(batch_of([]), 2, 5) == []
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from tidemill import extract_features
-from tidemill.errors import SourceError
 
 from ..support.series import ROLES
 from ..support.tsfresh_answers import assert_same, available, available_columns, quietly
@@ -114,14 +113,13 @@ def test_examples_of_tsfresh_need_only_another_import(name):
     assert_same(found, available_columns(run_example(EXAMPLES[name], "tsfresh")))
 
 
-def test_ids_of_rolled_frames_are_refused_with_the_remedy():
-    """tsfresh makes tuples of them, which no table can hold."""
+def test_ids_of_rolled_frames_become_levels_of_the_index():
+    """tsfresh makes tuples of them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         rolled = roll_time_series(
             robots(2, 4), "id", "time", n_jobs=0, disable_progressbar=True, max_timeshift=2
         )
-    with pytest.raises(SourceError, match=r"mixed or compound type \(tuple\).*\.map\(str\)"):
-        extract_features(rolled, "minimal", **ROLES)
-    rows = extract_features(rolled.assign(id=rolled["id"].map(str)), "minimal", **ROLES)
+    rows = extract_features(rolled, "minimal", **ROLES)
+    assert rows.index.nlevels == 2
     assert len(rows) == 8

@@ -15,7 +15,7 @@ CHOICES = {"on_nan": OnNan, "on_duplicate": OnDuplicate, "on_error": OnError}
 
 def test_all_combinations_of_allowed_values_are_policies():
     made = {Policies(*values) for values in product(*map(get_args, CHOICES.values()))}
-    assert len(made) == 3 * 4 * 2
+    assert len(made) == 3 * 5 * 2
 
 
 @pytest.mark.parametrize("name", CHOICES)

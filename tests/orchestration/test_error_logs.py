@@ -85,7 +85,7 @@ def test_the_log_of_a_failed_run_has_a_sentence_and_no_traceback(prefect_server,
     for run in runs.runs:
         assert run.state.is_failed()
         assert run.state.message.endswith(sentence)
-    runs.wait_for_log("Finished in state Failed")
+    runs.wait_for_log('Finished in state Failed("Failed: ')  # the outer run's last line
     lines = [one.message for one in runs.logs()]
     assert sentence in lines
     assert not [line for line in lines if "Traceback" in line]

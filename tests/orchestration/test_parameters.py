@@ -8,36 +8,45 @@ from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+from zoneinfo import available_timezones
 
 import click
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from prefect.utilities.schema_tools import validate
+from prefect.utilities.schema_tools.validation import build_error_obj
 
 from tidemill.calculators.settings import Settings
 from tidemill.cli.main import cli
 from tidemill.cli.options import takes_options
 from tidemill.errors import ArgumentError, InputError
+from tidemill.execution.clean import parse_keep
 from tidemill.flows.backfill import backfill
 from tidemill.flows.extract import extract
 from tidemill.flows.recurring import extract_interval
+from tidemill.flows.retention import retention
+from tidemill.flows.select_features import select
+from tidemill.model.durations import parse_duration
 from tidemill.model.source import Reading
 from tidemill.orchestration.cluster import parse_cluster
-from tidemill.orchestration.deploy.entrypoints import parameter_form
 from tidemill.orchestration.deploy.project_file import project_file, read_project
+from tidemill.orchestration.parameter_form import parameter_form
 from tidemill.orchestration.parameters import docstring_of, signature_of
 from tidemill.planning import doors
 from tidemill.planning.check_limits import CHECK_LIMITS, parse_checks
 from tidemill.planning.doors import DOORS
-from tidemill.planning.parameters import FlowParameter, Form
+from tidemill.planning.parameters import PARAMETERS, FlowParameter, Form
+from tidemill.planning.request import make_request
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import find_interval
+from tidemill.selection.table_request import selection_request
 from tidemill.sources.files.given_times import time_type
 from tidemill.sources.files.path_columns import PathPattern
+from tidemill.storage.matrix_columns import parse_intervals
 from tidemill.storage.options import check_options
 
-FLOWS = {flow.name: flow for flow in (extract, extract_interval, backfill)}
+FLOWS = {flow.name: flow for flow in (extract, extract_interval, backfill, retention, select)}
 form = cache(parameter_form)
 FIELDS = [
     pytest.param(flow, name, id=f"{flow.name}-{name}")
@@ -58,7 +67,7 @@ SAYINGS = {
 OBVIOUS = {"minLength", "minItems"}
 PLAIN = {
     "type", "title", "description", "default", "position", "anyOf", "items", "properties", "enum",
-    "pattern", "additionalProperties",
+    "if", "then", "additionalProperties",
 }  # fmt: skip
 
 
@@ -85,7 +94,7 @@ def test_these_are_the_flows_of_the_deployments():
     entrypoints = {one.entrypoint for one in read_project(project_file()).deployments}
     found = [entrypoint.rpartition(".") for entrypoint in entrypoints]
     flows = {getattr(import_module(module), name) for module, _, name in found}
-    assert flows == set(FLOWS.values())
+    assert flows == {*FLOWS.values()} - {select}  # whose target only its user has
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
@@ -101,24 +110,17 @@ def test_every_door_is_made_from_the_table(door):
     assert {name: fields[name]["default"] for name in defaults} == defaults
     for one in door:
         said = " ".join(fields[one.name]["description"].split())
-        assert said == f"{one.group}. {one.help}"
+        assert said == one.described
+        assert said.startswith(f"{one.group}. {one.help}")
+        assert one.is_required or one.default is not None or "Default:" in said
         assert said in " ".join(flow.fn.__doc__.split())
     options = {option.name: option for option in cli.commands[door.name].params}
-    assert set(names) == options.keys() - {"as_json", "debug", "verbose"}
+    assert set(names) == options.keys() - {"as_json", "debug", "log_format", "verbose"}
     for name, option in options.items():
         if defaults.get(name) is not None and not option.is_flag:
             assert option.default == defaults[name]
-    given = door.complete(
-        {"source": "in", "sink": "out", "column_id": "id"} | SPANS.get(door.name, {})
-    )
+    given = door.complete({one.name: "x" for one in door if one.is_required})
     assert list(given) == names
-
-
-#: Values that only some doors require.
-SPANS = {
-    "extract-interval": {"column_time": "time"},
-    "backfill": {"column_time": "time", "start": "2026-11-01", "end": "2026-11-02"},
-}
 
 
 def test_a_parameter_that_is_added_to_a_group_appears_at_every_door_of_the_group(monkeypatch):
@@ -128,7 +130,7 @@ def test_a_parameter_that_is_added_to_a_group_appears_at_every_door_of_the_group
     monkeypatch.setattr(doors, "PARAMETERS", {**doors.PARAMETERS, "colour": added})
     groups = {**doors.GROUPS, "cluster": ("cluster", "colour")}
     monkeypatch.setattr(doors, "GROUPS", groups)
-    for door in DOORS.values():
+    for door in (one for one in DOORS.values() if "cluster" in one.groups):
         assert signature_of(door).parameters["colour"].default == "blue"
         assert "colour: Running. Which colour." in docstring_of(door, "A flow.")
         command = takes_options(door)(click.command()(lambda **_: None))
@@ -174,8 +176,17 @@ def about_files(read: Callable[[str], Any]) -> Callable[[str], None]:
     return tolerant
 
 
+SELECTION = {"matrix": "pumps", "target": "worn.csv", "column_target": "worn"}
+
+
 #: Of each parameter with a pattern: who reads it, what is taken, and what is not.
 PATTERNS = {
+    "report_url": (
+        lambda value: make_request("in.csv", "out", column_id="id", report_url=value),
+        ["https://reports.example.org/pumps", "http://localhost:8000", "http://10.0.0.1/a/b/"],
+        ["", "reports", "/srv/reports", "ftp://a/b", "https://", "https://me:pw@example.org/x",
+         "https://a/b?c=d", "https://a/b#c", "https://a/b c", "javascript:alert(1)"],
+    ),
     "every": (
         Calendar,
         ["1d", "1w", "1h", "15min", "1h30min", " 2 D ", "90S", "1000ms", "1.5h"],
@@ -194,17 +205,27 @@ PATTERNS = {
     "timezone": (
         lambda value: Calendar("1d", value),
         ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+3", "Asia/Tokyo"],
-        ["", "Europe/", "/UTC", "../UTC", "Central European Time", "Europe\\Berlin"],
+        ["", "Europe/", "/UTC", "../UTC", "Central European Time", "Europe\\Berlin", "Berlin"],
     ),
     "input_timezone": (
         lambda value: time_type(pa.array([], pa.string()), "", Reading(input_timezone=value)),
         ["UTC", "Europe/Berlin", "Asia/Tokyo"],
-        ["", "Europe/", "Central European Time"],
+        ["", "Europe/", "Central European Time", "Berlin"],
     ),
     "id_from_path": (
         PathPattern,
         ["{site}/{id}.csv", "{id}.parquet", "run_{run}_{id}.csv"],
         ["", "id.csv", "{}.csv"],
+    ),
+    "keep": (
+        parse_keep,
+        ["30d", "1w", "12h", "1d12h", "90min"],
+        ["", "0d", "30", "a month", "-1d", "1y"],
+    ),
+    "drop_after": (
+        lambda value: parse_duration("drop_after", value),
+        ["400d", "52w", "36h"],
+        ["", "0d", "two years", "-1d"],
     ),
     "anchor": (
         lambda value: Calendar("1d", anchor=value),
@@ -223,6 +244,17 @@ PATTERNS = {
          "tls://dask.example:8786", "clusters/dask.yaml", "cluster.json", "c.yml"],
         ["", "thread", "threads:0", "threads:", "processes:-1", "tcp://host", "http://host:80",
          "cluster.toml", "NONE"],
+    ),
+    "interval": (
+        parse_intervals,
+        ["2026-11-01", "20261101T060000Z", "2026-11-01/2026-12-01", "2026-11-01T06:00 / ",
+         "/2026-12-01"],
+        ["", "yesterday", "/", "1d", "2026-11-01/soon"],
+    ),
+    "relevance_file": (
+        lambda value: selection_request({**SELECTION, "relevance_file": value}),
+        ["relevance.parquet", "relevance.csv", "all features.CSV"],
+        ["", "relevance", "a/relevance.csv", ".csv", "relevance.xlsx"],
     ),
     "settings": (
         about_files(Settings.from_any),
@@ -253,7 +285,7 @@ def test_the_form_takes_the_texts_that_the_engine_takes(name, value, accepted):
 @each_field
 def test_every_pattern_was_tried_and_an_example_is_in_the_description(flow, name):
     field = form(flow)["properties"][name]
-    if any("pattern" in one for one in schemas(field)) and name not in ITEMS:
+    if "if" in field and name not in ITEMS:
         taken = PATTERNS[name][1]
         assert any(example in field["description"] for example in taken)
 
@@ -263,6 +295,27 @@ ITEMS = {
     "storage_options": ({"aws_region": "AWS_REGION"}, {"aws_secret_access_key": "hush-hush"}),
     "modules": (["mine.calculators", "pumps"], ["mine/calculators.py"]),
 }
+
+
+def said(name: str, value: Any) -> list[str]:
+    """What the form says beside the field."""
+    (flow, *_) = (flow for flow in FLOWS.values() if name in form(flow)["properties"])
+    errors = build_error_obj(validate({name: value}, form(flow), ignore_required=True))["errors"]
+    return [text for one in errors for text in one["errors"]]
+
+
+REFUSED = [(name, value) for name, (_, _, values) in PATTERNS.items() for value in values]
+
+
+@pytest.mark.parametrize(("name", "value"), REFUSED + [(n, bad) for n, (_, bad) in ITEMS.items()])
+def test_the_form_says_in_words_what_is_allowed_and_shows_no_pattern_and_no_secret(name, value):
+    (allowed,) = said(name, value)
+    assert allowed == f"'{PARAMETERS[name].pattern.allowed}' was expected"
+
+
+def test_the_form_takes_every_time_zone():
+    pattern = PARAMETERS["timezone"].pattern.text
+    assert [zone for zone in available_timezones() if not re.search(pattern, zone)] == []
 
 
 @pytest.mark.parametrize("name", ITEMS)
@@ -300,7 +353,8 @@ def test_the_form_takes_the_checks_that_the_engine_takes(checks, accepted):
 NUMBERS = {
     "retries": (0, -1), "retry_delay_seconds": (0.0, -0.5), "max_wait": (0, -1),
     "wait_for_sink": (0, -1), "lookback": (0, -1), "part_bytes": (1, 0),
-    "series_seconds": (0.1, 0),
+    "series_seconds": (0.1, 0), "fdr_level": (0.05, 1), "max_features": (1, 0),
+    "n_significant": (1, 0), "max_bytes": (1, 0),
     "stall_seconds": (1, 0.5),
 }  # fmt: skip
 

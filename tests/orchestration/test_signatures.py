@@ -9,7 +9,7 @@ import pytest
 
 from tidemill.orchestration import signatures
 from tidemill.orchestration.parameters import signature_of, signatures_text
-from tidemill.planning.doors import DOORS
+from tidemill.planning.doors import FLOW_DOORS
 
 
 def test_the_file_is_what_the_table_makes():
@@ -17,7 +17,7 @@ def test_the_file_is_what_the_table_makes():
     assert Path(signatures.__file__).read_text("utf-8") == signatures_text()
 
 
-@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("door", FLOW_DOORS.values(), ids=FLOW_DOORS)
 def test_names_order_and_defaults_are_those_of_the_flow(door):
     static = inspect.signature(getattr(signatures, door.name.replace("-", "_")))
     made = signature_of(door)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import dask
+import httpx
 import psutil
 import pytest
 from prefect.settings import PREFECT_API_URL
@@ -15,7 +16,7 @@ from prefect.settings import PREFECT_API_URL
 from tidemill.errors import ClusterError
 from tidemill.orchestration import task_runners
 from tidemill.orchestration.cluster import parse_cluster
-from tidemill.orchestration.task_runners import one_api, shared_cluster, task_runner
+from tidemill.orchestration.task_runners import client_of, one_api, shared_cluster, task_runner
 
 from ..support.waiting import until
 
@@ -131,3 +132,25 @@ def test_a_cluster_that_does_not_close_in_time_is_killed(prefect_server, monkeyp
         worker = psutil.Process(pid)
         worker.suspend()  # its nanny asks it to end, for 5 s
     until(lambda: not worker.is_running() or worker.status() == "zombie", 15, "the worker to end")
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("cluster", ["threads:1", "processes:1"])
+def test_the_dashboards_address_opens(cluster):
+    spec = parse_cluster(cluster)
+    with one_api(spec) as runner, runner:
+        link = client_of(runner, spec).dashboard_link
+        answer = httpx.get(link, follow_redirects=True, timeout=60)
+    assert answer.status_code == 200
+    assert "Dask" in answer.text
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_dashboard_behind_a_proxy_keeps_the_address_that_was_configured():
+    spec = parse_cluster("threads:1")
+    with (
+        dask.config.set({"distributed.dashboard.link": "/proxy/{port}/status"}),
+        one_api(spec) as runner,
+        runner,
+    ):
+        assert client_of(runner, spec).dashboard_link.startswith("/proxy/")

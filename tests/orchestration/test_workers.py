@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -76,3 +78,30 @@ def test_a_worker_that_is_checked_for_long_while_it_joins_is_not_silent(tmp_path
                     watch.look()
                     time.sleep(0.2)
                 assert len(watch.live) == 2
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_takes_no_worker_away_that_joins_meanwhile(tmp_path, monkeypatch):
+    """The plan that its check reads is removed at the end of a run."""
+    folder = tmp_path
+
+    def check():
+        if not (folder / "joining").exists():
+            return {"problems": []}
+        (folder / "begun").touch()
+        while not (folder / "ended").exists():
+            time.sleep(0.02)
+        return {"problems": ["no plan"]}
+
+    with ground_of(tmp_path, monkeypatch) as ground, ground.worker(), ExitStack() as stack:
+        address = ground.client.scheduler.address
+        with fit_workers(WorkerWatch(ground.client, STALL), check, "trial"):
+            (folder / "joining").touch()
+            joining = programs.worker(address, threads=3, nanny=False, ready="trial")
+            second = stack.enter_context(joining)
+            until((folder / "begun").exists, 60, "the check of the second worker", second)
+        (folder / "ended").touch()
+        second.says(r"Registered to:\s+tcp")
+        at = re.search(r"Start worker at:\s+(tcp://\S+)", second.output)
+        assert ground.client.submit(os.getpid, workers=[at[1]]).result(60) == second.pid
+        assert "not fit" not in second.output

@@ -10,16 +10,16 @@ from tidemill.errors import ArgumentError
 from tidemill.planning.doors import (
     BACKFILL,
     COSTS,
-    DOORS,
     EXTRACT,
     EXTRACT_INTERVAL,
+    FLOW_DOORS,
     GROUPS,
     Door,
     check_number,
 )
 from tidemill.planning.parameters import PARAMETERS
 
-EVERY_DOOR = [*DOORS.values(), COSTS]
+EVERY_DOOR = [*FLOW_DOORS.values(), COSTS]
 #: All parameters whose rule has a least value, so that a new one is tested without being named.
 LEAST = {
     name: one.forms[0].rule["minimum"] for name, one in PARAMETERS.items()
@@ -35,7 +35,7 @@ MINIMAL = {"source": "in", "sink": "out", "column_id": "id"}
 def test_every_parameter_belongs_to_one_group_and_every_group_to_a_door():
     grouped = [name for group in GROUPS.values() for name in group]
     assert sorted(grouped) == sorted(PARAMETERS)
-    assert set(GROUPS) == {group for door in DOORS.values() for group in door.groups}
+    assert set(GROUPS) == {group for door in FLOW_DOORS.values() for group in door.groups}
 
 
 @pytest.mark.parametrize("door", EVERY_DOOR, ids=lambda door: door.name)
@@ -56,7 +56,7 @@ def test_required_parameters_come_first_and_the_others_keep_their_order(door):
     assert not any(name in door for name in PARAMETERS.keys() - set(listed))
 
 
-@pytest.mark.parametrize("door", DOORS.values(), ids=lambda door: door.name)
+@pytest.mark.parametrize("door", FLOW_DOORS.values(), ids=lambda door: door.name)
 def test_what_a_door_says_differently_is_about_its_own_parameters(door):
     for name in {*door.defaults, *door.helps}:
         assert name in door, name

@@ -12,16 +12,13 @@ from tidemill.planning.parameters import PARAMETERS, REQUIRED, FlowParameter, Fo
 
 ALL = list(PARAMETERS.values())
 GROUPS = [
-    "Input", "Output", "Columns", "Files", "Features", "Intervals", "Policies", "Running"
+    "Input", "Output", "Columns", "Files", "Features", "Intervals", "Policies", "Running", "Tables",
+    "Target", "Choosing", "Results",
 ]  # fmt: skip
 
 
-def patterns(name):
-    return [form.rule["pattern"] for form in PARAMETERS[name].forms if "pattern" in form.rule]
-
-
 def fits(name, text):
-    return any(re.search(pattern, text) for pattern in patterns(name))
+    return bool(re.search(PARAMETERS[name].pattern.text, text))
 
 
 @pytest.mark.parametrize("parameter", ALL, ids=lambda one: one.name)
@@ -34,7 +31,7 @@ def test_help_is_made_of_full_sentences(parameter):
 
 @pytest.mark.parametrize("parameter", ALL, ids=lambda one: one.name)
 def test_a_short_help_stands_where_the_command_has_an_option(parameter):
-    assert bool(parameter.short) == (parameter.name not in {"source", "sink"})
+    assert bool(parameter.short) == (parameter.name not in {"source", "sink", "tables", "matrix"})
     assert len(parameter.short) < len(parameter.help) + 30
 
 
@@ -52,8 +49,18 @@ def test_a_default_keeps_to_the_rules(parameter):
     for rule in (form.rule for form in parameter.forms):
         assert "minimum" not in rule or default >= rule["minimum"]
         assert "exclusiveMinimum" not in rule or default > rule["exclusiveMinimum"]
-    if patterns(parameter.name) and parameter.name != "settings":
+    if parameter.pattern:
         assert fits(parameter.name, default)
+
+
+@pytest.mark.parametrize("parameter", ALL, ids=lambda one: one.name)
+def test_a_pattern_is_said_in_words(parameter):
+    if parameter.pattern is None:
+        return
+    allowed = parameter.pattern.allowed
+    assert not re.search(r"[\\^$|*]", allowed)
+    assert "'" not in allowed  # it is shown in quotes
+    assert parameter.pattern.rule["then"] == {"const": allowed}
 
 
 def test_choices_are_those_of_the_literal_and_of_nothing_else():
@@ -76,7 +83,10 @@ def test_flags_are_names_with_dashes_unless_given():
 
 def test_a_required_parameter_has_no_default():
     required = {parameter.name for parameter in ALL if parameter.is_required}
-    assert required == {"source", "sink", "column_id", "column_time", "start", "end"}
+    assert required == {
+        "source", "sink", "column_id", "column_time", "start", "end", "tables", "matrix", "target",
+        "column_target",
+    }  # fmt: skip
     assert repr(REQUIRED) == "REQUIRED"
 
 
@@ -91,6 +101,7 @@ def test_a_required_parameter_has_no_default():
         ("lag", "soon", False),
         ("timezone", "America/Argentina/Buenos_Aires", True),
         ("timezone", "Europe/", False),
+        ("timezone", "Berlin", False),
         ("anchor", "6h", True),
         ("anchor", "2026-11-01T06:00", True),
         ("start", "20261101T060000Z", True),
@@ -115,9 +126,7 @@ def test_patterns_say_what_the_form_takes(name, text, allowed):
     [("AWS_REGION", True), ("_TOKEN", True), ("region", False), ("AKIAABCDEFGHIJKLMNOP", False)],
 )
 def test_storage_options_name_variables_and_hold_no_secret(value, allowed):
-    (form,) = PARAMETERS["storage_options"].forms
-    pattern = form.rule["additionalProperties"]["pattern"]
-    assert bool(re.search(pattern, value)) is allowed
+    assert fits("storage_options", value) is allowed
 
 
 def test_limits_of_all_checks_have_a_field_of_the_right_type():

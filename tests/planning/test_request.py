@@ -12,7 +12,8 @@ from tidemill.errors import ArgumentError, SettingsError, SourceError
 from tidemill.model.policies import Policies
 from tidemill.planning.check_limits import parse_checks
 from tidemill.planning.doors import BACKFILL, EXTRACT_INTERVAL
-from tidemill.planning.request import DEMO_SOURCE, make_request
+from tidemill.planning.request import make_request
+from tidemill.sources.demo_data import BUOYS, SEA_SURFACE
 
 TABLE = {"door": EXTRACT_INTERVAL, "column_time": "time"}
 
@@ -31,8 +32,10 @@ def test_paths_are_absolute_and_urls_stay(tmp_path, monkeypatch):
     assert made("in").locations == (os.path.join(tmp_path, "in"),)  # noqa: PTH118 (a text)
 
 
-def test_the_demo_source_is_the_bundled_data():
-    assert made(DEMO_SOURCE).source == str(demo_path())
+def test_demo_sources_are_bundled_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIDEMILL_CACHE_DIR", str(tmp_path))
+    assert made(SEA_SURFACE).source == str(demo_path())
+    assert made([BUOYS]).source == (f"{tmp_path}/demo/buoys",)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,9 @@ def test_ids_are_one_column_or_several(column_id, expected, ids):
         ({"series_seconds": 0.0}, "series_seconds=0.0 is not allowed"),
         ({"wait_for_sink": -1}, "wait_for_sink=-1 is not allowed"),
         ({"on_nan": "drop"}, "on_nan='drop' is not allowed; choose one of 'raise', 'omit'"),
+        ({"report_url": "/srv"}, "report_url='/srv' is not allowed; give an address with http"),
+        ({"report_url": 3}, "report_url='...' is not allowed"),
+        ({"report_url": "https://me:secret@host/a"}, "report_url='...' is not allowed"),
     ],
 )
 def test_arguments_are_refused_with_their_name_and_value(given, message):

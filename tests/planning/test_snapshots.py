@@ -48,7 +48,7 @@ def test_a_forecast_leaves_nothing_behind(request_of, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("choice", ["first", "last"])
+@pytest.mark.parametrize("choice", ["first", "keep", "last"])
 def test_the_first_of_several_rows_is_not_known(request_of, choice):
     request = request_of(policies=Policies(on_duplicate=choice))
     with pytest.raises(ArgumentError, match=f"on_duplicate='{choice}' .* have no order"):

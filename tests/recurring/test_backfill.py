@@ -36,7 +36,7 @@ def run_of(source, table):
         calendar = calendar_of(given)
         named = {name: value for name, value in given.items() if name not in {"source", "sink"}}
         request = make_request(source, table, door=BACKFILL, **named)
-        chosen = chosen_intervals(calendar, given["start"], given["end"], given["order"], now)
+        chosen = chosen_intervals(calendar, given, now)
         return BackfillRun(request, calendar, chosen, runner.open, Board(), given)
 
     return make
@@ -48,7 +48,8 @@ def results(report):
 
 @pytest.mark.parametrize("order", ["oldest first", "newest first"])
 def test_intervals_are_chosen_in_the_order_asked_for(order):
-    chosen = chosen_intervals(Calendar("1d"), DAYS[0], "2026-11-20", order, NOW)
+    given = {"start": DAYS[0], "end": "2026-11-20", "order": order}
+    chosen = chosen_intervals(Calendar("1d"), given, NOW)
     wanted = NAMES if order == "oldest first" else NAMES[::-1]
     assert tuple(one.name for one in chosen) == wanted
 
@@ -56,7 +57,8 @@ def test_intervals_are_chosen_in_the_order_asked_for(order):
 def test_intervals_that_are_not_closed_are_left_out():
     now = datetime.fromisoformat("2026-11-20T01:59Z")
     calendar = Calendar("1d", lag="2h")
-    chosen = chosen_intervals(calendar, DAYS[0], "2026-11-25", "newest first", now)
+    given = {"start": DAYS[0], "end": "2026-11-25", "order": "newest first"}
+    chosen = chosen_intervals(calendar, given, now)
     assert [one.name for one in chosen] == [NAMES[1], NAMES[0]]
 
 
@@ -147,7 +149,9 @@ def test_other_settings_are_refused_as_a_whole_or_for_each_interval(run_of, sour
 def test_the_report_is_json_with_rows_and_digests_only_where_there_are_any(run_of):
     report = run_of(FakeRunner({NAMES[0]: [DataError("NaN")]})).carry_out().to_json()
     assert json.loads(json.dumps(report)) == report
-    assert list(report) == ["sink", "dry_run", "intervals", "bad_files"]
+    assert list(report) == [
+        "verdict", "warnings", "sink", "dry_run", "intervals", "bad_files",
+    ]  # fmt: skip
     common = ["interval", "label", "start", "state", "reason", "result"]
     assert list(report["intervals"][0]) == common
     assert list(report["intervals"][1]) == [*common, "rows", "digest"]

@@ -23,7 +23,7 @@ CALENDAR = Calendar("1d", "Europe/Berlin")
 #: What ``tidemill backfill`` takes and a run for one interval has no word for.
 OWN = {
     "source", "sink", "start", "end", "order", "concurrency", "dry_run", "recalculate", "as_json",
-    "retry_quarantined", "debug", "verbose",
+    "retry_quarantined", "debug", "log_format", "verbose",
 }  # fmt: skip
 
 

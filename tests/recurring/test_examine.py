@@ -14,16 +14,19 @@ from tidemill.errors import (
 )
 from tidemill.execution.in_process import extract_here
 from tidemill.model.series import Quarantined
+from tidemill.planning.prepare import find_interval_files, look_at_files
 from tidemill.recurring import examine as recurring
 from tidemill.recurring.calendars import Calendar
-from tidemill.recurring.examine import examine, update_file_list
+from tidemill.recurring.examine import examine, examine_all, update_file_list
 from tidemill.recurring.intervals import candidates, find_interval
 from tidemill.recurring.table_checks import check_findings
+from tidemill.sources.files import open as opening
 from tidemill.storage.intervals import write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import history, write_record
 
 from ..support.daily import (
+    DAILY,
     DAYS,
     FEWER,
     MORE,
@@ -51,6 +54,37 @@ def test_the_same_files_are_not_read_again(source, table, monkeypatch):
     run(source, table, DAYS[1])
     monkeypatch.setattr(recurring, "read_window", None)
     assert look(source, table, DAYS[1]).state == "unchanged"
+
+
+def test_the_input_is_looked_at_once_for_all_unchanged_intervals(source, table, monkeypatch):
+    for day in DAYS:
+        run(source, table, day)
+    looks, discover = [], opening.discover
+    monkeypatch.setattr(opening, "discover", lambda *how: looks.append(0) or discover(*how))
+    about = request(source, table, DAYS[0])
+    intervals = [find_interval(DAILY, day) for day in DAYS]
+    assert {one.state for one in examine_all(about, intervals)} == {"unchanged"}
+    assert len(looks) == 1
+    rows(DAYS[1], ids=4).to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+    found = examine_all(about, intervals)
+    assert [one.state for one in found] == ["unchanged", "changed", "unchanged"]
+    assert len(looks) == 3  # and once more before rows are read
+
+
+def test_rows_are_those_of_the_files_as_they_are_when_they_are_read(source, table):
+    """A file that is written between the look at all files and its own turn."""
+    for day in DAYS[:2]:
+        run(source, table, day)
+    rows(DAYS[1], ids=4).to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+    about = request(source, table, DAYS[1])
+    look = look_at_files(about)
+    rows(DAYS[1], ids=3).to_parquet(source / f"{DAYS[1]}.parquet", index=False)
+
+    def stale(asked):
+        return find_interval_files(asked, look)
+
+    found = examine(about, known(table)[about.interval.name], recalculate=False, files=stale)
+    assert (found.state, found.source.rows) == ("changed", 72)
 
 
 def test_poison_makes_an_interval_due_when_asked_or_when_what_calculates_changed(source, table):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
@@ -18,14 +19,10 @@ from tidemill.errors import (
     SettingsError,
     UnfitWorkerError,
 )
-from tidemill.model.progress import Board
-from tidemill.planning.doors import EXTRACT_INTERVAL
-from tidemill.planning.request import make_request
 from tidemill.recurring import latest
-from tidemill.recurring.calendars import calendar_of
+from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.examine import Finding
-from tidemill.recurring.intervals import find_interval
-from tidemill.recurring.latest import LatestRun, request_for
+from tidemill.recurring.latest import own_interval, request_for
 
 from ..support.daily import DAYS, NAMES, known, rows
 from ..support.runners import FakeRunner, RealRunner
@@ -33,29 +30,16 @@ from ..support.runners import FakeRunner, RealRunner
 EMPTY = "2026-11-25"
 
 
-@pytest.fixture
-def run_of(source, table):
-    """A run about the last of the three days, unless another is given."""
-
-    def make(runner, day=DAYS[-1], **options):
-        given = EXTRACT_INTERVAL.complete(
-            {
-                "source": str(source), "sink": str(table), "column_id": "id",
-                "column_time": "time", "settings": "minimal", "lookback": 2, "retries": 2,
-                "retry_delay_seconds": 0.0, **options,
-            }
-        )  # fmt: skip
-        calendar = calendar_of(given)
-        named = {name: value for name, value in given.items() if name not in {"source", "sink"}}
-        request = make_request(source, table, door=EXTRACT_INTERVAL, **named)
-        last = find_interval(calendar, day)
-        return LatestRun(request, calendar, last, runner.open, Board(), given)
-
-    return make
-
-
 def states(report):
     return [row.state for row in report.findings]
+
+
+def test_the_run_is_about_what_was_due():
+    calendar = Calendar("1h")
+    due = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
+    assert own_interval(calendar, {"interval_start": None}, due).name == "20261120T040000Z"
+    given = {"interval_start": "2026-11-19T03:00"}
+    assert own_interval(calendar, given, due).name == "20261119T030000Z"
 
 
 def test_all_that_is_due_is_calculated_by_one_runner_oldest_first(run_of):
@@ -225,12 +209,19 @@ def test_the_report_names_holes_and_outdated_intervals_with_their_commands(run_o
     assert f"--start {DAYS[1]}T00:00:00+00:00" in command
 
 
+def test_the_first_run_of_a_table_names_older_input_and_no_later_one_does(run_of):
+    report = run_of(RealRunner(), DAYS[1], lookback=0).carry_out()
+    assert (report.older.files, report.older.first, report.older.before) == (1, *DAYS[:2])
+    later = run_of(RealRunner(), DAYS[2], lookback=0).carry_out()
+    assert later.older.files == 0
+
+
 def test_the_report_is_json_of_the_keys_that_pages_read(run_of):
     report = run_of(FakeRunner()).carry_out().to_json()
     assert json.loads(json.dumps(report)) == report
     assert list(report) == [
-        "interval", "label", "sink", "findings", "summaries", "holes", "outdated",
-        "bad_files",
+        "verdict", "warnings", "interval", "label", "sink", "findings", "summaries", "holes",
+        "outdated", "bad_files", "vanished", "older", "warns_of_holes",
     ]  # fmt: skip
     keys = ("interval", "label", "start", "state", "reason")
     assert {tuple(row) for row in report["findings"]} == {keys}

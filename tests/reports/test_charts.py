@@ -3,15 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.image import imread
+from matplotlib.image import imread, imsave
 
 from tidemill.cli.demo import demo_options
 from tidemill.errors import ArgumentError
 from tidemill.reports.charts import (
+    BARS,
     Strip,
+    _explain_colours,
     _figure,
     _label_calculators,
+    drawn_figures,
     feature_map,
+    ordered_p_values,
     seconds_per_calculator,
 )
 
@@ -72,8 +76,49 @@ def test_names_of_calculators_keep_their_distance(tmp_path):
 @pytest.mark.parametrize("count", [1, 18, 60])
 def test_seconds_per_calculator(count, tmp_path):
     seconds = {f"need:{i}" if i % 3 else f"calculator_{i}": 1e-3 / (i + 1) for i in range(count)}
-    assert is_drawn(seconds_per_calculator(seconds, tmp_path / "seconds.png"))
+    path = seconds_per_calculator(seconds, tmp_path / "seconds.png")
+    assert is_drawn(path)
+    assert drawn_figures(path) == {
+        "title": "Time per calculator", "entries": count, "bars": min(count, BARS + 1),
+    }  # fmt: skip
+
+
+def test_the_legend_covers_no_bar(tmp_path):
+    with _figure(tmp_path / "bars.png", (9, 3)) as figure:
+        axes = figure.add_subplot()
+        axes.barh(["a", "b"], [1.0, 1.0])
+        _explain_colours(figure)
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+
+
+def test_a_picture_tells_what_it_shows(matrix, tmp_path):
+    path = feature_map(matrix, tmp_path / "map.png", title="A title")
+    assert drawn_figures(path) == {
+        "title": "A title", "ids": ["0", "40", "39"], "columns": 21, "features": 21,
+        "calculators": ["quantile", "c3", "mean"],
+    }  # fmt: skip
+    imsave(tmp_path / "other.png", np.zeros((2, 2)))
+    with pytest.raises(ArgumentError, match="is no picture drawn by tidemill"):
+        drawn_figures(tmp_path / "other.png")
 
 
 def test_the_demo_finds_its_data_wherever_the_package_is(tmp_path):
     assert demo_options(tmp_path)["source"].startswith("demo://")
+
+
+def test_ordered_p_values_of_one_test_and_of_classes(rng, tmp_path):
+    thresholds = np.arange(1, 31) / 30 * 0.05
+    one = np.sort(np.append(rng.random(28), [0.0, 1e-9]))
+    drawn = ordered_p_values({"": one}, thresholds, tmp_path / "one.png", "A title")
+    assert is_drawn(drawn)
+    assert drawn_figures(drawn) == {"title": "A title", "tested": 30, "relevant": {"": 2}}
+    classes = {"a": one, "b": np.full(30, 0.9)}
+    drawn = ordered_p_values(classes, thresholds, tmp_path / "classes.png")
+    assert drawn_figures(drawn)["relevant"] == {"a": 2, "b": 0}
+
+
+def test_without_a_p_value_there_is_nothing_to_draw(tmp_path):
+    with pytest.raises(ArgumentError, match="no feature was tested"):
+        ordered_p_values({"": np.zeros(0)}, np.zeros(0), tmp_path / "none.png")

@@ -5,14 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tidemill.frames.feature_costs import Cost
-from tidemill.model.progress import Progress
 from tidemill.model.series import Quarantined
-from tidemill.reports import text
 from tidemill.reports.text import (
     bytes_text,
     costs_text,
     history_text,
-    progress_bar,
     seconds_text,
     slowest_calculators,
     summary_text,
@@ -20,6 +17,7 @@ from tidemill.reports.text import (
 from tidemill.storage.record import RunRecord
 
 SUMMARY = {
+    "verdict": "Completed: all",
     "sink": "/data/matrix",
     "rows": 12_345,
     "columns": 1_566,
@@ -40,6 +38,9 @@ SUMMARY = {
     [
         (0, "0.00 ms"),
         (0.0004, "0.40 ms"),
+        (0.00241, "2.41 ms"),
+        (0.00994, "9.94 ms"),
+        (0.00996, "10 ms"),
         (0.0996, "100 ms"),
         (0.1, "0.10 s"),
         (9.99, "9.99 s"),
@@ -73,6 +74,7 @@ def test_the_slowest_are_few_and_in_order():
 def test_a_summary_without_trouble_names_none():
     found = summary_text(SUMMARY).splitlines()
     assert found == [
+        "Verdict         Completed: all",
         "Feature matrix  /data/matrix",
         "Size            12,345 rows x 1,566 columns",
         "Parts           4 total, 3 calculated, 1 reused",
@@ -93,7 +95,7 @@ def test_a_summary_names_trouble_and_where_the_time_went():
         "seconds_in_all": 80.0,
     }
     found = {line[:15].strip(): line[16:] for line in summary_text(summary).splitlines()}
-    assert list(found)[3:6] == ["Steps", "Slowest", "Cluster"]
+    assert list(found)[4:7] == ["Steps", "Slowest", "Cluster"]
     assert found["Slowest"] == "quantile 2.00 s, mean 0.50 s"
     assert found["Quarantined"].startswith("0 (nan), 1 (nan), ")
     assert found["Quarantined"].endswith("9 (nan), ... (12 in all)")
@@ -182,29 +184,3 @@ def test_costs_name_the_users_of_shared_work():
 
 def test_costs_without_shared_work_say_nothing_of_it():
     assert "Shared work" not in costs_text([cost("maximum", 1.0, 1.0)], "measured")
-
-
-def test_a_progress_bar_prints_notes_once_and_no_markup(capsys):
-    with progress_bar() as listener:
-        listener(Progress("calculate", 1, 4, 10))
-        listener(Progress("calculate", 2, 4, 20, note="read [red]this[/red]"))
-    err = capsys.readouterr().err
-    assert err.count("read [red]this[/red]") == 1
-    assert "2/4 parts" in err
-
-
-def test_a_hidden_progress_bar_prints_no_bar_but_notes_in_one_line(capsys):
-    note = "a series holds up a part: " + 40 * "very long "
-    with progress_bar(visible=False) as listener:
-        listener(Progress("calculate", 1, 4, 10, note=note))
-    assert capsys.readouterr().err.strip() == note.strip()
-
-
-def test_the_rate_counts_from_the_first_report(monkeypatch):
-    """Ids that an earlier attempt calculated are not part of it."""
-    clock = iter([100.0, 102.0, 104.0])
-    monkeypatch.setattr(text.time, "monotonic", lambda: next(clock))
-    rate = text._Rate()
-    assert rate.text(Progress("calculate", 1, 4, ids_done=1_000)) == ""
-    assert rate.text(Progress("calculate", 1, 4, ids_done=1_000)) == "", "nothing since"
-    assert rate.text(Progress("calculate", 2, 4, ids_done=9_000)) == "2,000 ids/s"

@@ -170,7 +170,7 @@ CASES = {
     ),
     **{
         f"duplicates, {policy}": Case(duplicates(), policies={"on_duplicate": policy})
-        for policy in ("first", "last", "mean")
+        for policy in ("keep", "first", "last", "mean")
     },
 }
 

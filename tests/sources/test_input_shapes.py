@@ -232,7 +232,7 @@ def unclean() -> pd.DataFrame:
 
 @pytest.mark.parametrize("sink", ["matrix", "matrix.parquet", "matrix.csv"])
 @pytest.mark.parametrize("on_nan", ["omit", "quarantine"])
-@pytest.mark.parametrize("on_duplicate", ["first", "last", "mean"])
+@pytest.mark.parametrize("on_duplicate", ["keep", "first", "last", "mean"])
 def test_policies_are_the_same_at_both_doors(on_nan, on_duplicate, sink, unclean, tmp_path):
     policies = {"on_nan": on_nan, "on_duplicate": on_duplicate, **ROLES}
     source = write(unclean, tmp_path / "a.parquet")

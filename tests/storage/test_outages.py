@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,7 +21,7 @@ def clock(monkeypatch):
     """Seconds that a test moves on by itself."""
     now = [1000.0]
     monkeypatch.setattr(outages, "_outages", {})
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(outages, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def wait(seconds):
         now[0] += seconds

@@ -10,11 +10,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from tidemill.errors import ArgumentError, DamagedFileError, SinkError
 from tidemill.model.ids import mark_ids
 from tidemill.model.interval import Interval
 from tidemill.model.source import ColumnRoles
+from tidemill.storage import tables
 from tidemill.storage.intervals import IntervalRecord, write_interval
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import Marker
@@ -25,6 +27,7 @@ from .publishing import go
 
 KEYS = tuple(letter * 64 for letter in "abc")
 JANUARY, FEBRUARY = "20300101T000000Z", "20300201T000000Z"
+MARCH, APRIL = "20300301T000000Z", "20300401T000000Z"
 
 
 @pytest.fixture
@@ -279,3 +282,32 @@ def test_a_damaged_csv_file_is_named(tmp_path, write_parts):
     path.write_bytes(path.read_bytes().replace(b".", b"!"))
     with pytest.raises(DamagedFileError, match=r"matrix\.csv is damaged \(.*tidemill verify"):
         read_matrix(layout.url)
+
+
+def test_the_log_is_looked_at_once_for_all_intervals(two_months, monkeypatch):
+    looks, pools = [], []
+    look, pool = DeltaTable.get_add_actions, tables.ThreadPoolExecutor
+    monkeypatch.setattr(
+        DeltaTable, "get_add_actions", lambda self, **how: looks.append(0) or look(self, **how)
+    )
+    monkeypatch.setattr(tables, "ThreadPoolExecutor", lambda *how: pools.append(0) or pool(*how))
+    frame = read_matrix(two_months.url)
+    assert (len(frame), len(looks), len(pools)) == (7, 1, 1)
+
+
+def test_neighbours_with_the_same_columns_keep_their_intervals(tmp_path, write_parts):
+    layout = SinkLayout.of(tmp_path / "matrix")
+    columns = {JANUARY: ["x__a"], FEBRUARY: ["x__a"], MARCH: ["x__b"], APRIL: ["x__a"]}
+    for number, (interval, names) in enumerate(columns.items()):
+        key = layout.key(f"{number:064d}")
+        ids = range(number, number + 3)
+        go(layout, key, *write_parts(key, ids, names, n_parts=2), interval=interval)
+    frame = read_matrix(layout.url)
+    assert list(frame.columns) == ["x__a", "x__b"]
+    assert frame.index.is_unique
+    for number, (interval, names) in enumerate(columns.items()):
+        own = read_matrix(layout.url, interval)
+        assert list(own.index) == list(range(number, number + 3))
+        start = pd.to_datetime(interval)
+        pd.testing.assert_frame_equal(frame.loc[start][names], own[names], check_index_type=False)
+        assert frame.loc[start].notna().any().sum() == 1

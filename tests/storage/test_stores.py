@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 
+import obstore
 import pytest
 
 from tidemill.errors import ArgumentError
+from tidemill.storage import stores
 from tidemill.storage.stores import Store
 
 NAMES = ["a.json", "deep/er/b c.json", "ü%20#x (1, 2).json", '_x/quote"d".json', ".hidden"]
@@ -145,3 +147,59 @@ def test_any_character_may_stand_in_a_path(place, name):
     assert outside.folder()[1] == (name,)
     store.delete_all()
     assert outside.list() == []
+
+
+def test_names_are_those_of_files_in_a_folder(store):
+    for name in ("x/b", "x/a.json", "x/c/d", "x/c2", "e"):
+        store.write(name, b"abc")
+    assert store.names() == ["e"]
+    assert store.names("x") == store.child("x").names() == ["a.json", "b", "c2"]
+    assert store.files("x") == list(store.folder("x")[0])
+    assert store.names("nowhere") == store.files("nowhere") == []
+    assert store.names("e") == []
+
+
+def test_names_are_those_between_two_others(store):
+    for number in range(12):
+        store.write(f"x/{number:02d}.json", b"%d" % number)
+        store.write(f"x/{number:02d}/y", b"")
+    assert store.names("x", after="09") == ["09.json", "10.json", "11.json"]
+    assert store.names("x", after="09.json", before="11.json") == ["10.json"]
+    assert store.names("x", before="02") == ["00.json", "01.json"]
+    assert store.child("x").files(after="09~") == list(store.child("x").folder()[0][-2:])
+    assert store.names("x", after="5") == []
+
+
+def test_a_file_that_is_not_whole_has_no_name_yet(tmp_path):
+    for name in ("a.json#1", "a.json", "b#c"):
+        (tmp_path / name).write_bytes(b"")
+    assert Store.open(tmp_path).names() == ["a.json", "b#c"]
+
+
+def test_a_folder_holds_any_file(store):
+    assert not store.holds_any()
+    assert not store.holds_any("x")
+    store.write("x/y/z", b"")
+    assert store.holds_any()
+    assert store.holds_any("x")
+    assert not store.holds_any("y")
+
+
+def test_an_object_store_is_asked_for_no_page_behind_the_last_name(s3_options, monkeypatch):
+    store = Store.open("s3://matrices/pages", s3_options)
+    for number in range(8):
+        store.write(f"{number}.json", b"")
+    pages, real = [], obstore.list
+
+    def paged(*about, **how):
+        for page in real(*about, **{**how, "chunk_size": 2}):
+            pages.append([one["path"] for one in page])
+            yield page
+
+    monkeypatch.setattr(obstore, "list", paged)
+    assert store.names(after="1.json", before="4") == ["2.json", "3.json"]
+    assert pages == [["pages/2.json", "pages/3.json"], ["pages/4.json", "pages/5.json"]]
+    pages.clear()
+    monkeypatch.setattr(stores, "_UNSORTED", "matrices")  # such a bucket lists in any order
+    assert store.names(after="1.json", before="4") == ["2.json", "3.json"]
+    assert len(pages) == 4

@@ -15,6 +15,7 @@ from tidemill.cli.main import cli
 from tidemill.errors import SinkError
 from tidemill.execution.in_process import extract_here
 from tidemill.planning.request import make_request
+from tidemill.storage import verify_table as module
 from tidemill.storage.delta import INTERVAL
 from tidemill.storage.intervals import write_interval
 from tidemill.storage.layout import SinkLayout
@@ -180,3 +181,10 @@ def test_files_of_a_store_without_a_pointer_are_named(tmp_path):
     assert read_pointer(SinkLayout.of(sink)) is None
     (fault,) = verify_table(SinkLayout.of(sink)).faults
     assert "nothing is recorded of it" in fault.fault
+
+
+def test_files_of_all_intervals_are_compared_in_one_pool(published, table, monkeypatch):
+    pools, pool = [], module.ThreadPoolExecutor
+    monkeypatch.setattr(module, "ThreadPoolExecutor", lambda *how: pools.append(0) or pool(*how))
+    found = verify_table(SinkLayout.of(table))
+    assert (found.intervals, found.files, found.faults, len(pools)) == (2, 2, [], 1)

@@ -70,18 +70,22 @@ class FlowRuns:
 def runs_called(name: str) -> FlowRuns:
     """The flow run of that name and those that it called."""
     (outer,) = _flow_runs(FlowRunFilter(name=FlowRunFilterName(any_=[name])))
-    parent = FlowRunFilterParentFlowRunId(any_=[outer.id])
-    return FlowRuns((outer, *_flow_runs(FlowRunFilter(parent_flow_run_id=parent))))
+    return _with_those_it_called(outer)
 
 
 def runs_into(sink: Path) -> FlowRuns:
     """The flow run that has this sink, and those that it called."""
-    (name,) = [one.name for one in _flow_runs(FlowRunFilter()) if _sink_of(one) == str(sink)]
-    return runs_called(name)
+    (outer,) = [
+        one
+        for one in _flow_runs(FlowRunFilter())
+        if one.parameters.get("sink") == str(sink) and one.parent_task_run_id is None
+    ]
+    return _with_those_it_called(outer)
 
 
-def _sink_of(run: FlowRun) -> Any:
-    return run.parameters.get("sink")
+def _with_those_it_called(outer: FlowRun) -> FlowRuns:
+    parent = FlowRunFilterParentFlowRunId(any_=[outer.id])
+    return FlowRuns((outer, *_flow_runs(FlowRunFilter(parent_flow_run_id=parent))))
 
 
 def _flow_runs(wanted: FlowRunFilter) -> list[FlowRun]:

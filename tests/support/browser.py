@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -25,6 +26,8 @@ SIZE = {"width": 1280, "height": 900}
 #: Time for the page to answer, on a machine that is busy with a run.
 MILLISECONDS = 30_000
 COLOURS = 128
+#: Of a picture of the documentation that shows something.
+LEAST_BYTES, ENOUGH_BYTES = 10_000, 200_000
 #: Status of an answer that may be another one next time.
 BUSY = 503
 TRIES = 3
@@ -40,14 +43,16 @@ def chromium() -> str:
 
 
 @contextmanager
-def browser_page() -> Iterator[Page]:
-    """A page of a new browser, which forgets everything at the end."""
+def browser_page(**options: Any) -> Iterator[Page]:
+    """A page of a new browser, which forgets everything at the end; options as of a context."""
     path = chromium()
     # Its sandbox needs rights that root in a container does not have.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=arguments)
-        context = browser.new_context(viewport=SIZE, locale="en-GB", timezone_id="UTC")
+        context = browser.new_context(
+            **{"viewport": SIZE, "locale": "en-GB", "timezone_id": "UTC", **options}
+        )
         # The page asks its maker's server for news; tests stay on this machine.
         context.route(re.compile(r"^https?://(?!127\.0\.0\.1[:/])"), lambda route: route.abort())
         page = context.new_page()
@@ -184,8 +189,15 @@ class RunPage:
         self.page.locator("a[href*='/artifacts/artifact/']").first.click()
 
 
-def shoot(page: Page, picture: Path) -> None:
-    """Save what the window shows, in few colours and a fifth of the bytes."""
+def take_picture(page: Page, name: str, folder: Path) -> None:
+    """Save what the window shows; only the environment sends it to the documentation."""
+    picture = Path(os.environ.get("TIDEMILL_PICTURES", folder)) / f"{name}.png"
+    _shoot(page, picture)
+    assert LEAST_BYTES < picture.stat().st_size < ENOUGH_BYTES
+
+
+def _shoot(page: Page, picture: Path) -> None:
+    """In few colours, and a fifth of the bytes."""
     page.mouse.move(0, 0)  # messages stay as long as the pointer is on them
     expect(page.locator("[data-sonner-toast]")).to_have_count(0)
     page.wait_for_load_state("networkidle")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +85,9 @@ class Deployed:
     client: SyncPrefectClient
 
     def start(self, flow: str, state: State[Any] | None = None, **parameters: Any) -> Run:
-        """Have a run made; a worker takes it."""
-        deployment = self.client.read_deployment_by_name(f"{flow}/{self.pool}")
+        """Have a run made; a worker takes it. A flow may be followed by a deployment's name."""
+        name = flow if "/" in flow else f"{flow}/{self.pool}"
+        deployment = self.client.read_deployment_by_name(name)
         run = self.client.create_flow_run_from_deployment(
             deployment.id, parameters=parameters, state=state
         )
@@ -108,6 +109,9 @@ class Run:
         state = self.read().state
         assert state is not None
         return state
+
+    def is_over(self) -> bool:
+        return self.state.is_final()
 
     def propose(self, state: State[Any]) -> None:
         """As Prefect's page does it."""
@@ -143,14 +147,20 @@ class Run:
 
 
 @contextmanager
-def deployed(folder: Path) -> Iterator[Deployed]:
-    """Deploy all flows by a file, as the package's own file does, to a pool of their own."""
+def deployed(folder: Path, names: Sequence[str] = ()) -> Iterator[Deployed]:
+    """Deploy by a file, as the package's own does, to a pool of its own.
+
+    That is each flow, by the name of the pool, or those of the file's deployments that are named.
+    """
     content = yaml.safe_load(project_file(None).read_text())
     name = f"pool-{uuid.uuid4().hex[:8]}"
     pool = {**content["definitions"]["work_pool"], "name": name}
-    flows = {one["entrypoint"]: one for one in content["deployments"]}
-    changes = {"name": name, "work_pool": pool, "schedules": [], "parameters": {}}
-    content |= {"name": name, "deployments": [{**one, **changes} for one in flows.values()]}
+    changes = {"work_pool": pool, "schedules": [], "parameters": {}}
+    chosen = [one for one in content["deployments"] if one["name"] in names]
+    if not names:
+        flows = {one["entrypoint"]: one for one in content["deployments"]}
+        chosen = [{**one, "name": name} for one in flows.values()]
+    content |= {"name": name, "deployments": [{**one, **changes} for one in chosen]}
     file = folder / "prefect.yaml"
     file.write_text(yaml.safe_dump(content))
     deploy(file)

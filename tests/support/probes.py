@@ -82,5 +82,7 @@ class Probe:
     def processes(self) -> set[int]:
         return {pid for pid, _ in self.calls}
 
-    def wait_for_calls(self, n: int, running: Running | None = None, seconds: float = 90.0) -> None:
+    def wait_for_calls(
+        self, n: int, running: Running | None = None, seconds: float = 170.0
+    ) -> None:
         until(lambda: len(self.calls) >= n, seconds, f"{n} calls of the probe", running)

@@ -40,7 +40,14 @@ class FakeRunner:
             turn.wait()
         if attempt < len(errors) and (error := errors[attempt]) is not None:
             raise error
-        return {"interval": name, "rows": 5, "digest": f"digest of {name}"}
+        return {
+            "interval": name,
+            "interval_label": request.interval.label,
+            "rows": 5,
+            "columns": 3,
+            "digest": f"digest of {name}",
+            "warnings": [],
+        }
 
     @property
     def names(self) -> list[str]:

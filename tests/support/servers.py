@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -25,13 +25,14 @@ class Server:
 
     home: Path
     port: int
+    settings: Mapping[str, str] = field(default_factory=dict)  # of Prefect
 
     @classmethod
-    def in_folder(cls, home: Path) -> Self:
+    def in_folder(cls, home: Path, settings: Mapping[str, str] | None = None) -> Self:
         """On a port that is free now."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            return cls(home, free.getsockname()[1])
+            return cls(home, free.getsockname()[1], settings or {})
 
     @property
     def url(self) -> str:
@@ -40,7 +41,7 @@ class Server:
     @contextmanager
     def running(self) -> Iterator[Program]:
         command = [BIN / "prefect", "server", "start", "--host=127.0.0.1", "--no-ui"]
-        environment = {"PREFECT_HOME": str(self.home), "PREFECT_API_URL": ""}
+        environment = {"PREFECT_HOME": str(self.home), "PREFECT_API_URL": "", **self.settings}
         with program([*command, f"--port={self.port}"], environment) as started:
             until(self._answers, SECONDS_TO_ANSWER, "the server to answer", started)
             yield started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,7 @@ def available_columns(matrix: pd.DataFrame) -> pd.DataFrame:
 def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
     """tsfresh's own functions warn of columns without values and of pandas."""
 
+    @functools.wraps(function)
     def called(*arguments: Any, **options: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -18,7 +18,3 @@ def test_parts_are_committed_once(tmp_path, sink):
         assert sorted(committed(job.run.key)) == [0, 2, 3]
     assert (first["calculated"], first["reused"], first["rows"]) == (2, 0, 2)
     assert (again["calculated"], again["reused"], again["rows"]) == (1, 2, 3)
-
-
-def test_the_run_of_a_chunk_is_named_by_its_first_part():
-    assert calculate_features.task_run_name == "chunk-from-part-{parts[0]}"

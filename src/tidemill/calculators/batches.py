@@ -17,6 +17,7 @@ import numpy as np
 from tidemill.calculators.costs import predict
 from tidemill.calculators.program import Checkpoint, Program
 from tidemill.calculators.recipe import Recipe
+from tidemill.errors import CalculationError
 from tidemill.model.aliases import Features, Floats, Index
 from tidemill.model.feature_names import check_kinds
 from tidemill.model.ids import id_name
@@ -179,7 +180,13 @@ class MatrixCalculator:
         checkpoint: Checkpoint | None,
     ) -> None:
         program = self.programs[block.kind]
-        failures = program.calculate(block, out, checkpoint)
+        try:
+            failures = program.calculate(block, out, checkpoint)
+        except CalculationError as error:
+            if error.series is None:
+                raise
+            series_id = id_name(batch.ids[int(rows[error.series])])
+            raise CalculationError(f"id={series_id}: {error.args[0]}") from error.__cause__
         with self._lock:
             for failure in failures:
                 series_id = id_name(batch.ids[int(rows[failure.series])])

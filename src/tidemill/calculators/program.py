@@ -168,13 +168,17 @@ class Program:
         """Fill some rows of ``out`` with a block that stays in a core's cache."""
         in_place = isinstance(rows, slice) and out.flags.c_contiguous
         target = out[rows] if in_place else np.empty((block.n_series, out.shape[1]))
-        failures, seconds = self._run(block, target, self.steps, checkpoint)
+        places = np.arange(len(out))[rows]
+        try:
+            failures, seconds = self._run(block, target, self.steps, checkpoint)
+        except CalculationError as error:
+            error.series = None if error.series is None else int(places[error.series])
+            raise
         if not in_place:
             out[rows] = target
         with self._lock:
             for name, value in seconds.items():
                 self.seconds[name] = self.seconds.get(name, 0.0) + value
-        places = np.arange(len(out))[rows]
         return [replace(failure, series=int(places[failure.series])) for failure in failures]
 
     def _run(
@@ -217,10 +221,12 @@ class Program:
             message = failure_message(error)
             if self._on_error == "raise":
                 shown = "" if not params else f" with {dict(params)!r}"
-                raise CalculationError(
+                raised = CalculationError(
                     f"{name}{shown} failed for kind {block.kind!r}: {message}; correct it, or "
                     "leave NaN in its cells with on_error='nan'"
-                ) from error
+                )
+                raised.series = series
+                raise raised from error
             failures.append(Failure(series, name, message))
 
         cells = np.empty((block.n_series, len(step.params)))

@@ -343,7 +343,7 @@ def _read(cls: type[Settings], given: Any) -> Settings:
     if isinstance(given, Settings):
         return given
     if isinstance(given, Path) or (isinstance(given, str) and given not in PRESETS):
-        return _read_file(cls, Path(given))
+        return _read_file(cls, Path(given).expanduser())
     if isinstance(given, Mapping) and is_canonical(given):
         by_kind = _by_kind(given)
         return cls(by_kind.pop(EVERY_KIND, ()), by_kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,16 @@ from tidemill.calculators.program import Program, to_compile
 from tidemill.calculators.registry import PRESETS, preset
 from tidemill.calculators.settings import Settings
 from tidemill.model.aliases import Feature
+from tidemill.model.counts import counted
 from tidemill.model.logs import engine_log
 from tidemill.model.progress import Progress, emit
 
-__all__ = ["Warmed", "announce", "warm"]
+__all__ = ["Warmed", "announce", "compile_seconds", "waiting_text", "warm"]
 
 log = engine_log(__name__)
+
+#: Seconds of a core for a kernel: 54 took 81 s of two slow ones.
+KERNEL_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,17 @@ def announce(programs: Iterable[Program]) -> str:
 
 
 def waiting_text(n: int) -> str:
-    """What somebody waits for.
+    """What somebody waits for, and for about how long.
 
     Examples
     --------
-    >>> waiting_text(12)
-    'Compiling 12 kernels, which happens once on this machine'
+    >>> print(waiting_text(1).partition(" s ")[0])
+    Compiling 1 kernel, about 2
     """
-    return f"Compiling {n} kernel{'s' * (n != 1)}, which happens once on this machine"
+    seconds = max(round(compile_seconds(n)), 1)
+    return f"Compiling {counted(n, 'kernel')}, about {seconds} s and once on this machine"
+
+
+def compile_seconds(n: int) -> float:
+    """About how long it takes to compile kernels, on the cores of this machine, seconds."""
+    return n * KERNEL_SECONDS / max(min(n, os.cpu_count() or 1), 1)

@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tidemill.planning.request import DEMO_SOURCE
+from tidemill.model.counts import counted
+from tidemill.sources.demo_data import SEA_SURFACE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ __all__ = ["demo_options", "draw_pictures"]
 def demo_options(folder: Path) -> dict[str, Any]:
     """Arguments of ``extract`` for the bundled data: one series per day."""
     return {
-        "source": DEMO_SOURCE,
+        "source": SEA_SURFACE,
         "sink": str(folder / "feature_matrix"),
         "column_id": "day",
         "column_sort": "time",
@@ -39,13 +40,13 @@ def draw_pictures(summary: Mapping[str, Any], folder: Path) -> list[Path]:
             folder / "feature_map.png",
             "day: one series of 48 half-hourly values",
             "Sea surface temperature at a buoy in the Gulf of Maine: "
-            f"{len(matrix):,} days, and their features",
+            f"{counted(len(matrix), 'day')}, and their features",
             strip=_temperatures(matrix),
             id_ticks=_months(matrix.index),
         )
     ]
     if seconds := summary["seconds_by_calculator"]:  # none were run if nothing was missing
-        size = f"{summary['rows']:,} series, {summary['columns']:,} features"
+        size = f"{counted(summary['rows'], 'series')}, {counted(summary['columns'], 'feature')}"
         pictures.append(
             seconds_per_calculator(
                 seconds, folder / "seconds_per_calculator.png", f"Time per calculator: {size}"

@@ -9,8 +9,11 @@ from statistics import median
 import psutil
 
 from tidemill.calculators.costs import probe
+from tidemill.calculators.program import Program, to_compile
+from tidemill.calculators.warming import compile_seconds
 from tidemill.execution.resources import disk_free, output_bytes
 from tidemill.execution.spill import spill_bytes
+from tidemill.model.counts import counted
 from tidemill.model.plan import Part, Plan
 from tidemill.orchestration.cluster import ClusterSpec, parse_cluster
 from tidemill.planning.chunks import predict_run_seconds, size_chunks
@@ -26,8 +29,11 @@ from tidemill.storage.record import history
 
 __all__ = ["Forecast", "forecast", "forecast_text"]
 
-#: Start of Prefect's embedded server and of a Dask cluster, on two slow cores.
-START_SECONDS = {"none": 0.0, "threads": 8.0, "processes": 15.0, "address": 8.0, "file": 15.0}
+#: Imports, the first requests to a server, and the start of a Dask cluster, on two slow cores.
+START_SECONDS = {"none": 2.0, "threads": 5.0, "processes": 12.0, "address": 5.0, "file": 12.0}
+#: Start of Prefect's embedded server, and the making of its database.
+SERVER_SECONDS = 6.0
+DATABASE_SECONDS = 15.0
 #: A process with numpy, Arrow, numba, Prefect and Dask, before it does anything.
 PROCESS_BYTES = 350 * 2**20
 #: Earlier runs that are looked at, and seconds that make one count.
@@ -63,6 +69,7 @@ class Forecast:
     speed_evidence: str  # where that is known from
     seconds: float  # predicted, the fixed start included
     start_seconds: float
+    start_reason: str  # what it takes
     warning: str  # "": there is nothing to say
 
 
@@ -89,7 +96,8 @@ def _forecast(request: Request, cluster: str) -> Forecast:
     speed, evidence = _speed(layout)
     size = size_chunks(missing, threads)
     local = [replace(part, seconds=part.seconds * speed) for part in missing]
-    start = START_SECONDS[spec.kind]
+    starts = _starts(spec, plan) if missing else {"programs": START_SECONDS[spec.kind]}
+    start = sum(starts.values())
     ids = round(statistics.profile.ids)
     return Forecast(
         source=source_text(request),
@@ -116,8 +124,30 @@ def _forecast(request: Request, cluster: str) -> Forecast:
         + _partition_seconds(plan, missing, threads)
         + predict_run_seconds(local, threads),
         start_seconds=start,
+        start_reason=", ".join(f"{name} {seconds_text(one)}" for name, one in starts.items()),
         warning=warning_of(plan, statistics) if missing else "",
     )
+
+
+def _starts(spec: ClusterSpec, plan: Plan) -> dict[str, float]:
+    """Seconds until the first part is calculated, by what they are spent on."""
+    found = {"programs": START_SECONDS[spec.kind]}
+    if spec.kind != "none":
+        found |= _server_starts()
+    kernels = to_compile(Program(features) for features in plan.features.values())
+    if kernels and spec.kind != "address":  # others compile elsewhere
+        found[f"{counted(kernels, 'kernel')} to compile"] = compile_seconds(kernels)
+    return found
+
+
+def _server_starts() -> dict[str, float]:
+    """Seconds for an embedded server, unless another is configured."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME
+
+    if PREFECT_API_URL.value():
+        return {}
+    is_new = not (PREFECT_HOME.value() / "prefect.db").exists()
+    return {"server": SERVER_SECONDS} | ({"its database": DATABASE_SECONDS} if is_new else {})
 
 
 def _speed(layout: SinkLayout) -> tuple[float, str]:
@@ -157,13 +187,14 @@ def forecast_text(found: Forecast) -> str:
     free = "object storage" if found.disk_free is None else f"{bytes_text(found.disk_free)} free"
     memory = f"{bytes_text(found.memory_bytes)} per worker process"
     known = found.speed_evidence
-    start = f"of which {seconds_text(found.start_seconds)} start"
+    start = f"of which {seconds_text(found.start_seconds)} start ({found.start_reason})"
+    columns = counted(found.columns, "feature column")
     lines = {
-        "Input": f"{found.source}: {found.rows:,} rows",
-        "Series": f"{found.series:,} of {found.ids:,} ids, {found.columns:,} feature columns",
+        "Input": f"{found.source}: {counted(found.rows, 'row')}",
+        "Series": f"{found.series:,} of {counted(found.ids, 'id')}, {columns}",
         "Parts": f"{found.parts:,}, of which {found.parts_missing:,} are missing; {cut}",
-        "Chunk size": f"{found.chunk_size:,} ids: {found.chunk_reason}",
-        "Chunks": f"{found.chunks:,} on {found.threads} threads",
+        "Chunk size": f"{counted(found.chunk_size, 'id')}: {found.chunk_reason}",
+        "Chunks": f"{found.chunks:,} on {counted(found.threads, 'thread')}",
         "Memory": f"{memory}; {bytes_text(found.memory_free)} free here",
         "Output": f"{bytes_text(found.output_bytes)}; {free}",
         "Spill": bytes_text(found.spill_bytes) if found.spill_bytes else "none",

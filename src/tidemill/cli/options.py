@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,12 +12,20 @@ from tidemill.model.documents import parse_json
 from tidemill.planning.doors import Door
 from tidemill.planning.parameters import PARAMETERS, FlowParameter
 
-__all__ = ["MODULE_OPTION", "STORAGE_OPTION", "given_of", "pairs", "takes_options"]
+__all__ = [
+    "KEEP_OPTION",
+    "MODULE_OPTION",
+    "STORAGE_OPTION",
+    "as_typed",
+    "given_of",
+    "pairs",
+    "takes_options",
+]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 #: Parameters that are arguments and have no option, and their names in the command's help.
-_ARGUMENTS = {"source": "INPUT", "sink": "OUTPUT"}
+_ARGUMENTS = {"source": "INPUT", "sink": "OUTPUT", "matrix": "TABLE"}
 
 
 def takes_options(door: Door) -> Decorator:
@@ -63,6 +72,7 @@ def _is_mapping_only(parameter: FlowParameter) -> bool:
     return "dict" in repr(parameter.forms[0].type)
 
 
+KEEP_OPTION = _option(PARAMETERS["keep"])
 STORAGE_OPTION = _option(PARAMETERS["storage_options"])
 MODULE_OPTION = _option(PARAMETERS["modules"])
 
@@ -100,6 +110,31 @@ def _from_json(name: str, text: Any) -> Any:
     except ValueError as error:
         flag = PARAMETERS[name].flag
         raise click.BadParameter(f"{flag} {text!r} is not valid JSON: {error}") from None
+
+
+def as_typed(text: str) -> str:
+    """A message of the engine with the options that were typed in place of its parameters.
+
+    Examples
+    --------
+    >>> as_typed("on_nan='drop' is not allowed; name it in column_id, or see 'column_id'")
+    "--on-nan='drop' is not allowed; name it in --column-id, or see 'column_id'"
+    >>> as_typed("sink=1")
+    'OUTPUT=1'
+    """
+    return _NAMES.sub(lambda found: _TYPED[found[0]], text)
+
+
+#: Options of commands that are no parameters of flows.
+_OF_COMMANDS = {"before": "--before", "max_age": "--max-age"}
+_TYPED = {**{name: one.flag for name, one in PARAMETERS.items()}, **_ARGUMENTS, **_OF_COMMANDS}
+#: Names that are no words of English, and others before an equals sign; never within quotes.
+_NAMES = re.compile(
+    r"(?<![\w.'\"`/-])(?:"
+    rf"(?:{'|'.join(name for name in _TYPED if '_' in name)})(?![\w-]|\.\w)|"
+    rf"(?:{'|'.join(name for name in _TYPED if '_' not in name)})(?==)"
+    ")"
+)
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from importlib import import_module
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from tidemill.planning.doors import EXTRACT, Door
+from tidemill.cli.logs import is_json
+from tidemill.planning.doors import BACKFILL, EXTRACT, Door
 
-__all__ = ["quieten", "run_extraction", "run_on_table"]
+if TYPE_CHECKING:
+    from tidemill.planning.request import Request
+    from tidemill.recurring.calendars import Calendar
+
+__all__ = ["run_extraction", "run_on_table"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,33 +40,30 @@ def _until_stopped(work: Callable[P, T]) -> Callable[P, T]:
 
 
 @_until_stopped
-def run_extraction(
-    given: dict[str, Any], *, verbose: bool = False, quiet: bool = False
-) -> dict[str, Any]:
+def run_extraction(given: dict[str, Any], *, quiet: bool = False) -> dict[str, Any]:
     """Run ``extract`` with a progress bar; ``cluster="none"`` goes without Prefect.
 
     Parameters
     ----------
     given : all values of the door EXTRACT, by name
-    verbose : show the log of Prefect and of the engine
-    quiet : show no progress bar
+    quiet : show neither progress nor notes, which the log has too
     """
-    from tidemill.model.progress import subscribe
     from tidemill.orchestration.certificates import check_certificates
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.prepare import validate_request
     from tidemill.planning.request import make_request
-    from tidemill.reports.text import progress_bar
 
-    quieten(verbose=verbose)
     spec = parse_cluster(given["cluster"])
     check_certificates(spec.text, spec.keywords)
     request = validate_request(make_request(**given))
-    with progress_bar(visible=not quiet) as listener, subscribe(listener):
+    with shown_progress(quiet=quiet):
         if spec.kind == "none":
             from tidemill.execution.in_process import extract_here
+            from tidemill.reports.html.write import RunReports
 
-            summary = extract_here(request, wait_for_sink=given["wait_for_sink"]).to_json()
+            reports = RunReports(given["report_url"])
+            done = extract_here(request, wait_for_sink=given["wait_for_sink"], on_end=reports)
+            summary = {**done.to_json(), "reports": reports.links()}
         else:
             from tidemill.flows.extract import extract
             from tidemill.orchestration.handover import HandedOver, hand_over
@@ -74,39 +75,60 @@ def run_extraction(
 
 
 @_until_stopped
-def run_on_table(door: Door, given: dict[str, Any], *, verbose: bool = False) -> dict[str, Any]:
-    """Run a flow over intervals; what is wrong is reported before a server is started.
+def run_on_table(door: Door, given: dict[str, Any], *, quiet: bool = False) -> dict[str, Any]:
+    """Run a flow over intervals; ``cluster="none"`` goes without Prefect.
 
     Parameters
     ----------
     door : of the flow
     given : all of its values, by name
-    verbose : show the log of Prefect and of the engine
+    quiet : show neither progress nor notes, which the log has too
     """
-    from tidemill.model.progress import subscribe
     from tidemill.orchestration.certificates import check_certificates
     from tidemill.orchestration.cluster import parse_cluster
     from tidemill.planning.request import make_request
     from tidemill.recurring.calendars import calendar_of
     from tidemill.recurring.table_checks import validate_table_request
-    from tidemill.reports.text import progress_bar
 
-    quieten(verbose=verbose)
     spec = parse_cluster(given["cluster"])
     check_certificates(spec.text, spec.keywords)
     calendar = calendar_of(given)
     request = validate_table_request(make_request(**given, door=door), calendar)
-    flow = getattr(import_module(_FLOWS[door.name]), door.name.replace("-", "_"))
-    from tidemill.orchestration.handover import HandedOver, hand_over
+    with shown_progress(quiet=quiet):
+        if spec.kind == "none":
+            return _run_on_table_here(door, request, calendar, given)
+        flow = getattr(import_module(_FLOWS[door.name]), door.name.replace("-", "_"))
+        from tidemill.orchestration.handover import HandedOver, hand_over
 
-    with (
-        progress_bar(visible=False) as listener,  # it shows notes
-        subscribe(listener),
-        hand_over(HandedOver(door, given, request), spec),
-    ):
-        report: dict[str, Any] = flow(**given)
+        with hand_over(HandedOver(door, given, request), spec):
+            report: dict[str, Any] = flow(**given)
     _say_untold()
     return report
+
+
+def _run_on_table_here(
+    door: Door, request: Request, calendar: Calendar, given: dict[str, Any]
+) -> dict[str, Any]:
+    from tidemill.recurring.here import backfill_here, latest_here
+    from tidemill.reports.html.write import RunReports
+
+    here = backfill_here if door is BACKFILL else latest_here
+    with RunReports(given["report_url"], only_notable=door is BACKFILL) as reports:
+        report = here(request, calendar, given, reports)
+    return {**report.to_json(), "reports": reports.links()}
+
+
+@contextmanager
+def shown_progress(*, quiet: bool) -> Iterator[None]:
+    """Show the progress of a run, and what it notes; as JSON the log says all that."""
+    from tidemill.model.progress import subscribe
+    from tidemill.reports.progress_bar import progress_bar
+
+    if is_json():
+        yield
+        return
+    with progress_bar(visible=not quiet) as listener, subscribe(listener):
+        yield
 
 
 def _say_untold() -> None:
@@ -115,14 +137,5 @@ def _say_untold() -> None:
 
     from tidemill.orchestration.lost_server import untold_lines
 
-    for line in untold_lines():
+    for line in untold_lines() if not is_json() else ():  # the log has them
         click.secho(line, fg="yellow", err=True)
-
-
-def quieten(*, verbose: bool) -> None:
-    """Keep Prefect's console lines out of the progress bar, unless they are asked for."""
-    if not verbose:
-        logging.raiseExceptions = False  # Prefect prints each log line that it cannot send
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("DO_NOT_TRACK", "1")

@@ -22,13 +22,14 @@ from tidemill.execution.coverage import (
 )
 from tidemill.execution.drift import Figures, Gatherer, all_nan, most_nan, moves
 from tidemill.model.ids import id_fields, tuple_text
+from tidemill.model.interval import Interval
 from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.planning.settings_change import settings_change
 from tidemill.storage.intervals import (
     IntervalRecord,
-    interval_names,
     latest_interval,
+    newest_names,
     read_coverages,
     read_figures,
     read_intervals,
@@ -106,12 +107,6 @@ def accept(
         tuple(one.path for one in plan.source.bad_files),
     )
     findings = find(plan.checks, compared)
-    if bad := failures(findings):
-        raise CheckError(
-            f"interval {interval.label}: {'; '.join(one.sentence for one in bad)}. Nothing is "
-            "published, the previous rows are kept; fix the input, or change checks"
-        )
-    replaced = read_intervals(run.layout, [interval.name]).get(interval.name)
     accepted = Acceptance(
         facts,
         figures,
@@ -121,11 +116,24 @@ def accept(
         coverage,
         _new_and_vanished(plan, before),
     )
+    if bad := failures(findings):
+        raise _refusal(interval, bad, accepted)
+    replaced = read_intervals(run.layout, [interval.name]).get(interval.name)
     if replaced is None:
         return replace(accepted, changes=_all_added(run, plan, markers))
     changes = _changes(run, plan, markers, interval.name)
     change = settings_change(plan.settings, plan.policies, replaced, interval)
     return replace(accepted, replaced=replaced.run_id, changes=changes, settings_change=change.text)
+
+
+def _refusal(interval: Interval, bad: Sequence[CheckResult], accepted: Acceptance) -> CheckError:
+    """The error of a result that failed checks, with all that was measured of it."""
+    error = CheckError(
+        f"interval {interval.label}: {'; '.join(one.sentence for one in bad)}. Nothing is "
+        "published, the previous rows are kept; fix the input, or change checks"
+    )
+    error.found = {"acceptance": accepted.to_json()}
+    return error
 
 
 def _facts(
@@ -169,7 +177,7 @@ def _coverage_drop(
     """The values that are missing compared with earlier intervals, as far as theirs are known."""
     if coverage is None or before is None:
         return None
-    names = [name for name in interval_names(run.layout) if name <= before.name][-EARLIER:]
+    names = newest_names(run.layout, EARLIER, before.name)
     records = read_intervals(run.layout, names).values()
     found = {
         name: one

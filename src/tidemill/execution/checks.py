@@ -29,6 +29,7 @@ from typing import Any
 
 from tidemill.errors import shorten
 from tidemill.execution.coverage import CoverageDrop
+from tidemill.model.counts import counted
 from tidemill.model.policies import Level, Limits
 from tidemill.planning.check_limits import CHECK_LIMITS, LEVELS, CheckLimits
 
@@ -91,7 +92,8 @@ class CheckResult:
     level: Level
     figure: float  # a count or a share, as the limit
     limit: float
-    sentence: str
+    fact: str  # what was found
+    sentence: str  # with the limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Check:
 
     limits: CheckLimits
     figure: Callable[[Compared], Fraction | None]  # None: nothing to compare with
-    sentence: Callable[[Compared], str]
+    fact: Callable[[Compared], str]  # in words
 
     def find(self, limits: Mapping[Level, float], result: Compared) -> list[CheckResult]:
         """The worst finding, if any."""
@@ -110,8 +112,9 @@ class Check:
         for level in LEVELS:
             if level in limits and figure > limits[level]:
                 limit = limits[level]
-                text = f"{self.sentence(result)}; {self._rule(level, limit)}"
-                return [CheckResult(self.limits.name, level, figure, limit, text)]
+                fact = self.fact(result)
+                text = f"{fact}; {self._rule(level, limit)}"
+                return [CheckResult(self.limits.name, level, figure, limit, fact, text)]
         return []
 
     def value(self, result: Compared) -> float | None:
@@ -230,8 +233,8 @@ def _failed_text(result: Compared) -> str:
     now = result.now
     share = _percent(Fraction(now.failed_cells, now.cells))
     return (
-        f"{now.failed_cells:,} of {now.cells:,} cells ({share}) are NaN because their calculator "
-        "failed"
+        f"{now.failed_cells:,} of {counted(now.cells, 'cell')} ({share}) "
+        f"{'is' if now.failed_cells == 1 else 'are'} NaN because their calculator failed"
     )
 
 
@@ -243,39 +246,45 @@ def _coverage_text(result: Compared) -> str:
 
 def _bad_files_text(result: Compared) -> str:
     now = result.now
-    files = f"{now.bad_files:,} of {now.files + now.bad_files:,} input files"
-    return f"{files} could not be read and were left out: {shorten(result.bad_files, NAMED)}"
+    files = f"{now.bad_files:,} of {counted(now.files + now.bad_files, 'input file')}"
+    were = "was" if now.bad_files == 1 else "were"
+    named = shorten(result.bad_files, NAMED)
+    return f"{files} could not be read and {were} left out: {named}"
 
 
 _TABLE = (
     Check(
         CHECK_LIMITS["quarantined_series"],
         figure=lambda result: Fraction(result.now.quarantined),
-        sentence=lambda result: f"{result.now.quarantined:,} series quarantined, without a row",
+        fact=lambda result: (
+            f"{result.now.quarantined:,} of "
+            f"{counted(result.now.rows + result.now.quarantined, 'series')} quarantined, without a "
+            "row"
+        ),
     ),
-    Check(CHECK_LIMITS["failed_cells"], figure=_failed_share, sentence=_failed_text),
+    Check(CHECK_LIMITS["failed_cells"], figure=_failed_share, fact=_failed_text),
     Check(
         CHECK_LIMITS["rows_drop"],
         figure=_rows_drop,
-        sentence=lambda result: _fell("the rows", result.earlier.rows, result.now.rows),
+        fact=lambda result: _fell("the rows", result.earlier.rows, result.now.rows),
     ),
     Check(
         CHECK_LIMITS["input_rows_drop"],
         figure=_input_rows_drop,
-        sentence=lambda result: _fell(
+        fact=lambda result: _fell(
             "the input rows", result.earlier.input_rows, result.now.input_rows
         ),
     ),
     Check(
         CHECK_LIMITS["coverage_drop"],
         figure=lambda result: result.coverage.share if result.coverage else None,
-        sentence=_coverage_text,
+        fact=_coverage_text,
     ),
-    Check(CHECK_LIMITS["bad_files"], figure=_bad_files, sentence=_bad_files_text),
+    Check(CHECK_LIMITS["bad_files"], figure=_bad_files, fact=_bad_files_text),
     Check(
         CHECK_LIMITS["nan_rise"],
         figure=_nan_rise,
-        sentence=lambda result: (
+        fact=lambda result: (
             f"the share of NaN cells rose from {_percent(_nan_share(result.earlier))} to "
             f"{_percent(_nan_share(result.now))}"
         ),

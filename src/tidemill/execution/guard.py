@@ -37,7 +37,7 @@ __all__ = [
     "take_back_mark",
 ]
 
-_STOPS = (signal.SIGINT, signal.SIGTERM)
+_STOPS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 #: Seconds that last actions get when the process must end.
 _LAST_SECONDS = 0.5
 _SEND_SECONDS = 1.0
@@ -85,9 +85,14 @@ _guard: _Guard | None = None
 
 
 @contextlib.contextmanager
-def guarded() -> Iterator[None]:
-    """Guard what is done in the block; blocks may be nested, and overlap in several threads."""
-    guard = _open()
+def guarded(stop_seconds: float = guard_process.SOFT_SECONDS) -> Iterator[None]:
+    """Guard what is done in the block; blocks may be nested, and overlap in several threads.
+
+    Parameters
+    ----------
+    stop_seconds : from a signal until the process is ended by force; those of the outermost block
+    """
+    guard = _open(stop_seconds)
     how = "ended"
     try:
         yield
@@ -151,14 +156,14 @@ def at_forced_end(action: Callable[[], None]) -> None:
     _last_actions.append(action)
 
 
-def _open() -> _Guard | None:
+def _open(stop_seconds: float) -> _Guard | None:
     """The guard, with one run more; None if there is none in this process."""
     global _guard  # noqa: PLW0603  one for each process
     with _lock:
         if _guard is not None and _guard.runs == 0:
-            _guard.tell(run="begins", ticks=_ticks())  # shows whether it is still there
+            _guard.tell(**_beginning(stop_seconds))  # shows whether it is still there
         if _guard is None or _guard.is_gone:
-            _guard = _start() if _has_guard() else None
+            _guard = _start(stop_seconds) if _has_guard() else None
         if _guard is None:
             return None
         _guard.runs += 1
@@ -191,7 +196,11 @@ def _ticks() -> int:
     return 0 if clock is None else int(time.clock_gettime(clock) * os.sysconf("SC_CLK_TCK"))
 
 
-def _start() -> _Guard | None:
+def _beginning(stop_seconds: float) -> dict[str, Any]:
+    return {"run": "begins", "ticks": _ticks(), "soft": stop_seconds}
+
+
+def _start(stop_seconds: float) -> _Guard | None:
     kind = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
     mine, its = socket.socketpair(socket.AF_UNIX, kind)
     mine.settimeout(0.0)
@@ -211,7 +220,7 @@ def _start() -> _Guard | None:
             return None
     process.returncode = 0  # it outlives this process: nobody waits for it
     guard = _Guard(mine)
-    guard.tell(folders=[tempfile.gettempdir()], run="begins", ticks=_ticks())
+    guard.tell(folders=[tempfile.gettempdir()], **_beginning(stop_seconds))
     threading.Thread(target=_obey, args=(guard,), daemon=True, name="tidemill-guard").start()
     return guard
 

@@ -34,7 +34,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import subprocess  # at run time only where it is needed: it would slow down every start
 
-#: Seconds from the signal until the run's process is told to end itself at once.
+#: Seconds from the signal until the run's process is told to end itself at once, unless it asks for
+#: others.
 SOFT_SECONDS = 11.0
 #: Seconds that it has for that, before it is killed.
 HARD_SECONDS = 1.0
@@ -126,6 +127,7 @@ class Watched:
     first_signal: float | None = None
     last_signal: float = 0.0
     number: int = 0  # of the last signal
+    soft: float = SOFT_SECONDS
     told_at: float | None = None
     silence: float = 0.0
     limit: float | None = None  # seconds of silence
@@ -162,6 +164,7 @@ def take(run: Watched, message: bytes, now: float) -> None:
         case "begins":
             forget(run)
             run.began, run.is_open = said["ticks"], True
+            run.soft = said.get("soft", SOFT_SECONDS)
         case "ended":
             forget(run)
         case "stopped":
@@ -186,15 +189,15 @@ def take_signal(run: Watched, number: int, now: float) -> None:
     if run.first_signal is None:
         run.first_signal = now
     elif again and number == signal.SIGINT:
-        run.first_signal = min(run.first_signal, now - SOFT_SECONDS + SECOND_SECONDS)
+        run.first_signal = min(run.first_signal, now - run.soft + SECOND_SECONDS)
 
 
 def take_exit(run: Watched, now: float) -> None:
     """The interpreter ends; after a signal that may not take long either."""
     if run.first_signal is None:
         return
-    went_on = not run.is_open and now - run.first_signal > SOFT_SECONDS
-    latest = now - SOFT_SECONDS / 2
+    went_on = not run.is_open and now - run.first_signal > run.soft
+    latest = now - run.soft + SOFT_SECONDS / 2
     run.first_signal = latest if went_on else min(run.first_signal, latest)
     run.is_open = True
 
@@ -237,7 +240,7 @@ def is_overdue(run: Watched, now: float) -> bool:
         say(f"{run.reason} for {run.silence:.0f} s; after {run.limit:.0f} s its process is ended")
     if run.first_signal is None or not run.is_open:
         return False
-    if run.told_at is None and now - run.first_signal > SOFT_SECONDS:
+    if run.told_at is None and now - run.first_signal > run.soft:
         run.told_at = now
         with contextlib.suppress(OSError):
             run.line.send(str(run.number).encode(), socket.MSG_DONTWAIT)

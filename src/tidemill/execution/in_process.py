@@ -11,7 +11,7 @@ from typing import Any
 
 from tidemill.errors import LeaseLostError
 from tidemill.execution.chunk import run_chunk
-from tidemill.execution.job import Job, stop_workers, wait_to_publish
+from tidemill.execution.job import Job, OnEnd, stop_workers, wait_to_publish
 from tidemill.execution.kernels import announce_kernels, load_kernels
 from tidemill.execution.ordered_pool import Turn
 from tidemill.execution.plans import load_plan
@@ -31,8 +31,11 @@ def extract_here(
     wait_for_sink: float = 0.0,
     threads: int | None = None,
     turn: Turn | None = None,
+    on_end: OnEnd | None = None,
 ) -> RunSummary:
     """Carry out a request in this process, on threads, and return the summary.
+
+    The other arguments are those of :meth:`Job.open <tidemill.execution.job.Job.open>`.
 
     Raises
     ------
@@ -41,7 +44,7 @@ def extract_here(
     """
     threads = threads or os.cpu_count() or 1
     seconds: dict[str, float] = {}
-    with Job.open(request, wait_for_sink, turn=turn) as job:
+    with Job.open(request, wait_for_sink, turn=turn, on_end=on_end) as job:
         check_memory(load_plan(job.run), threads)
         with _timed(seconds, "calculate_chunk_size"):
             chunks = choose_chunks(job.run, threads)["chunks"]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from tidemill.execution.chunk import calculate_for_parent
 from tidemill.storage.transient import is_transient
 
-__all__ = ["main"]
+__all__ = ["die_with_parent", "exit_with_parent", "main"]
 
 
 #: Seconds between two lines about the same range.
@@ -23,12 +23,13 @@ PROGRESS_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
-def _exit_with_parent() -> None:
+def exit_with_parent() -> None:
+    """Wait until the pipe from the parent closes, then end this process."""
     sys.stdin.read()
     os._exit(1)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Let the system kill this process when its parent ends, whoever has the interpreter's lock."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
@@ -57,12 +58,12 @@ class _Announcements:
 
 def main() -> None:
     """Carry out the request on standard input; print announcements and the result as JSON lines."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     output = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # keeps calculators' prints out of the JSON lines
     request = json.loads(sys.stdin.readline())
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()
 
     def send(**message: object) -> None:
         output.write(json.dumps(message) + "\n")

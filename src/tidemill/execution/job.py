@@ -7,9 +7,8 @@ a :class:`~tidemill.storage.run_address.Run`, an address in JSON values, so that
 from __future__ import annotations
 
 import getpass
-import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,9 +35,12 @@ from tidemill.storage.markers import recorded
 from tidemill.storage.part_files import discard_damaged
 from tidemill.storage.run_address import Run
 
-__all__ = ["Job", "stop_jobs", "stop_workers", "wait_to_publish"]
+__all__ = ["Job", "OnEnd", "new_run_id", "stop_jobs", "stop_workers", "wait_to_publish"]
 
 log = engine_log(__name__)
+
+#: Told of a run that has ended, and must not fail.
+OnEnd = Callable[[Run], None]
 
 _OPEN: dict[str, Job] = {}  # run id -> job of this process
 
@@ -60,6 +62,7 @@ class Job:
         wait_for_sink: float = 0.0,
         cluster: str = "none",
         turn: Turn | None = None,
+        on_end: OnEnd | None = None,
     ) -> Iterator[Self]:
         """Plan the request, become the only writer of the sink or interval, and record the plan.
 
@@ -69,6 +72,7 @@ class Job:
         wait_for_sink : seconds to wait while another run is the writer
         cluster : for the record
         turn : of this job among several; by default it does not wait
+        on_end : called when the record of the run is written, whether it failed or not
 
         Raises
         ------
@@ -80,11 +84,16 @@ class Job:
             If the matrix does not fit onto the disk.
         """
         with guarded():
-            yield from cls._open(request, wait_for_sink, cluster, turn)
+            yield from cls._open(request, wait_for_sink, cluster, turn, on_end)
 
     @classmethod
     def _open(
-        cls, request: Request, wait_for_sink: float, cluster: str, turn: Turn | None
+        cls,
+        request: Request,
+        wait_for_sink: float,
+        cluster: str,
+        turn: Turn | None,
+        on_end: OnEnd | None,
     ) -> Iterator[Self]:
         now = datetime.now(UTC)
         emit(Progress("plan"))
@@ -96,7 +105,7 @@ class Job:
         plan, statistics = prepare(request)
         check_room(layout, plan)
         _warn(layout, plan, warning_of(plan, statistics))
-        run_id = f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        run_id = new_run_id(now)
         turn = turn or Turn()
         turn.wait_to_hold()
         with acquire(
@@ -117,12 +126,12 @@ class Job:
                 discard_damaged(run.key, recorded(run.key).values())
             run = retry_poison(run, plan, asked=request.retry_quarantined, shown=shown)
             job = cls(request, run, lease, turn)
-            with _registered(job, plan, cluster):
+            with _registered(job, plan, cluster, on_end):
                 yield job
 
 
 @contextmanager
-def _registered(job: Job, plan: Plan, cluster: str) -> Iterator[None]:
+def _registered(job: Job, plan: Plan, cluster: str, on_end: OnEnd | None) -> Iterator[None]:
     """Let the job be found by its run; a failure that ends it is recorded."""
     _OPEN[job.run.run_id] = job
     try:
@@ -135,6 +144,8 @@ def _registered(job: Job, plan: Plan, cluster: str) -> Iterator[None]:
         raise
     finally:
         del _OPEN[job.run.run_id]
+        if on_end is not None:
+            on_end(job.run)
 
 
 def _address(
@@ -170,6 +181,19 @@ def _warn(layout: SinkLayout, plan: Plan, text: str) -> None:
         emit(Progress("plan", note=text))
 
 
+def new_run_id(now: datetime) -> str:
+    """An id that no other run has, and that sorts by the start of the run.
+
+    The first three of its last eight digits are 4,096ths of the second.
+
+    Examples
+    --------
+    >>> new_run_id(datetime(2026, 11, 20, 6, 0, 0, 500_000))[:-5]
+    '20261120T060000-800'
+    """
+    return f"{now:%Y%m%dT%H%M%S}-{now.microsecond * 4096 // 10**6:03x}{uuid.uuid4().hex[:5]}"
+
+
 def stop_workers(run: Run, reason: str) -> None:
     """Release the lease of a job of this process, so that its workers stop between blocks."""
     if run.run_id in _OPEN:
@@ -203,5 +227,4 @@ def wait_to_publish(run: Run) -> None:
 def _work_dir(request: Request, layout: SinkLayout, plan: Plan) -> str:
     if request.work_dir is None:
         return layout.key(plan.result_key).work.url
-    sink = hashlib.sha256(layout.url.encode()).hexdigest()[:8]  # sinks may share a work_dir
-    return f"{request.work_dir.rstrip('/')}/tidemill-{sink}-{plan.result_key[:16]}"
+    return f"{request.work_dir.rstrip('/')}/{layout.spill_prefix}{plan.result_key[:16]}"

@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from tidemill.errors import CheckError
 from tidemill.execution.acceptance import Acceptance
 from tidemill.execution.plans import input_name
+from tidemill.execution.verdicts import verdict_of
+from tidemill.model.counts import counted
 from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
@@ -27,6 +30,7 @@ from tidemill.storage.markers import Marker
 from tidemill.storage.publish import Published
 from tidemill.storage.record import (
     CASES,
+    SHOWN_ALREADY,
     RunRecord,
     cpu_features,
     history,
@@ -44,6 +48,7 @@ __all__ = [
     "settings_notes",
     "summary_of",
     "totals_of",
+    "trouble_of",
     "write_failure",
 ]
 
@@ -75,6 +80,9 @@ class RunSummary:
     interval_label: str = ""  # the same for people
     reason: str = ""  # why the interval was calculated
     acceptance: Mapping[str, Any] = field(default_factory=dict)  # of an interval: see record
+    verdict: str = ""  # in one line
+    warnings: Sequence[str] = ()  # what the verdict warns of
+    reports: Sequence[Mapping[str, str]] = ()  # {label, address} of its HTML report, once written
 
     def to_json(self) -> dict[str, Any]:
         """The summary as JSON values."""
@@ -139,7 +147,8 @@ def settings_notes(plan: Plan, accepted: Acceptance) -> Iterator[str]:
     """Notes on what was calculated of an interval whose settings changed."""
     if plan.kept is not None:
         new, kept = len(plan.columns) - len(plan.kept_columns), plan.kept.run_id
-        yield f"{new:,} new columns were calculated, the others are those of run {kept}"
+        made = counted(new, "new column was", "new columns were")
+        yield f"{made} calculated, the others are those of run {kept}"
     elif accepted.settings_change:
         yield "the settings changed, and all columns were calculated"
 
@@ -166,20 +175,27 @@ def finished_record(
         predicted_seconds=sum(plan.parts[index].seconds for index in totals.calculated),
         rows=published.rows,
         columns=len(plan.columns),
-        quarantined=tuple(totals.quarantined[:CASES]),
-        quarantined_since=count_by_age(totals.quarantined, run.started),
-        errors=tuple(totals.error_counts()),
-        error_cases=tuple(totals.cases),
         part_checksums=totals.checksums,
         digest=published.digest,
         version=published.version,
         notes=tuple(_notes(plan, published)),
+        **trouble_of(run, totals),
     )
+
+
+def trouble_of(run: Run, totals: Totals) -> dict[str, Any]:
+    """The fields of a record about series and cells that could not be calculated."""
+    return {
+        "quarantined": tuple(totals.quarantined[:CASES]),
+        "quarantined_since": count_by_age(totals.quarantined, run.started),
+        "errors": tuple(totals.error_counts()),
+        "error_cases": tuple(totals.cases),
+    }
 
 
 def _notes(plan: Plan, published: Published) -> Iterator[str]:
     if not published.is_new:
-        yield "the sink showed this result already"
+        yield SHOWN_ALREADY
     if caution := caution_of(plan.source):
         yield caution
 
@@ -209,6 +225,7 @@ def summary_of(
     run: Run, record: RunRecord, published: Published, facts: Mapping[str, Any]
 ) -> RunSummary:
     """The summary of a run that published its result."""
+    verdict = verdict_of(record)
     return RunSummary(
         run_id=run.run_id,
         sink=run.sink,
@@ -231,6 +248,8 @@ def summary_of(
         time_zone_of_input=record.time_zone_of_input,
         reason=record.reason,
         acceptance=record.acceptance,
+        verdict=verdict.text,
+        warnings=verdict.warnings,
     )
 
 
@@ -285,6 +304,7 @@ def write_failure(run: Run, plan: Plan, error: BaseException, cluster: str) -> N
         message=message,
         cluster={"name": cluster},
         parts={"total": len(plan.parts)},
+        **(error.found if isinstance(error, CheckError) else {}),
     )
     try:
         written = read_record(run.layout, record.path)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from tidemill.errors import SinkError, shorten
+from tidemill.errors import CheckError, SinkError, shorten
 from tidemill.execution.acceptance import Acceptance, accept
 from tidemill.execution.chunk import run_chunk
 from tidemill.execution.cleanup import tidy
@@ -23,8 +23,10 @@ from tidemill.execution.records import (
     settings_notes,
     summary_of,
     totals_of,
+    trouble_of,
 )
 from tidemill.execution.verify import check_parts, check_rows, discard_parts_on_mismatch
+from tidemill.model.counts import counted
 from tidemill.model.digests import RowSum, content_digest
 from tidemill.model.logs import engine_log
 from tidemill.model.plan import Plan
@@ -77,7 +79,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
     if missing and shown is not None and is_shown and not run.again:
         totals = earlier_totals(run)
         totals.quarantined = with_ages(run, plan, totals.quarantined)
-        return _finish(run, plan, shown, totals, facts, began)
+        return _finish(run, plan, shown, totals, facts, began, [])
     cut_short = recorded(run.key, missing) if missing else {}
     if damaged := discard_damaged(run.key, [*markers.values(), *cut_short.values()]):
         run_chunk(run, damaged)
@@ -86,8 +88,9 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         check_unchanged(plan.source)
         if missing:
             raise SinkError(
-                f"{len(missing)} of {len(plan.parts)} parts are missing ({shorten(missing)}); "
-                "run again; finished parts are kept"
+                f"{len(missing)} of {counted(len(plan.parts), 'part')} "
+                f"{'is' if len(missing) == 1 else 'are'} missing ({shorten(missing)}); run again; "
+                "finished parts are kept"
             )
         ordered = [markers[part.index] for part in plan.parts]
         check_parts(plan, ordered)
@@ -111,7 +114,7 @@ def reduce(run: Run, facts: Mapping[str, Any]) -> RunSummary:
         if accepted is not None:
             record = interval_record(run, plan, published, accepted, ordered, totals)
             _write_interval(run, record, accepted, check)
-    return _finish(run, plan, published, totals, facts, began, accepted)
+    return _finish(run, plan, published, totals, facts, began, ordered, accepted)
 
 
 def _finished_parts(run: Run, plan: Plan) -> tuple[dict[int, Marker], list[int]]:
@@ -164,7 +167,11 @@ def _accept(run: Run, plan: Plan, markers: Sequence[Marker], totals: Totals) -> 
     if plan.interval is None:
         return None
     failed = sum(totals.errors.values()) + (plan.kept.failed_cells if plan.kept else 0)
-    return accept(run, plan, markers, failed)
+    try:
+        return accept(run, plan, markers, failed)
+    except CheckError as error:
+        error.found = {**error.found, **trouble_of(run, totals)}
+        raise
 
 
 def _finish(
@@ -174,6 +181,7 @@ def _finish(
     totals: Totals,
     facts: Mapping[str, Any],
     began: float,
+    markers: Sequence[Marker],
     accepted: Acceptance | None = None,
 ) -> RunSummary:
     seconds = {**facts["seconds"], "reduce": time.perf_counter() - began}
@@ -183,6 +191,6 @@ def _finish(
         record = replace(record, acceptance=accepted.to_json(), notes=notes)
     write_record(run.layout, record)
     run.lease_view().check(now=True)  # the cleanup deletes files, but never those of another run
-    tidy(run, plan)
+    tidy(run, plan, markers)
     log.info("published %d rows of %d columns in %s", record.rows, record.columns, run.sink)
     return summary_of(run, record, published, facts)

@@ -9,6 +9,7 @@ import psutil
 
 from tidemill.errors import ResourceError
 from tidemill.execution.plans import missing_of_plan
+from tidemill.model.counts import counted
 from tidemill.model.plan import Plan
 from tidemill.planning.parts import part_memory_bytes
 from tidemill.storage.layout import SinkLayout
@@ -51,8 +52,9 @@ def check_memory(plan: Plan, threads: int) -> None:
     largest = max(part_memory_bytes(plan.source, plan.layout, part) for part in plan.parts)
     free = psutil.virtual_memory().available
     if largest * threads > free / 2:
+        need = counted(threads, "thread needs", "threads need")
         raise ResourceError(
-            f"{threads} threads need {largest:,} bytes each for the largest part, and {free:,} "
+            f"{need} {largest:,} bytes each for the largest part, and {free:,} "
             "bytes of memory are free; use fewer threads on a host or a smaller part_bytes (a "
             "single series cannot be cut)"
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from tidemill.model.feature_names import check_width
 from tidemill.model.series import Batch
 
 __all__ = [
+    "calculator_warnings",
     "count_threads",
     "features_of",
     "needs_times",
@@ -27,6 +30,10 @@ __all__ = [
 
 #: Stands for every kind without settings of its own.
 OTHER_KINDS = ""
+
+_lock = threading.Lock()
+#: The filters that were saved, and once more for each thread inside.
+_silent: list[warnings.catch_warnings[None]] = []
 
 
 def needs_times(settings: Settings) -> bool:
@@ -56,6 +63,30 @@ def warn_of_long_series(batch: Batch, features: Mapping[str, Features]) -> None:
     lengths = {kind: block.lengths for kind, block in batch.blocks.items()}
     if text := quadratic_warning(features, lengths, np.ones(len(batch.ids))):
         warnings.warn(text, QuadraticWarning, stacklevel=3)
+
+
+@contextlib.contextmanager
+def calculator_warnings(*, show: bool) -> Iterator[None]:
+    """Silence the warnings of calculators, unless they are to be shown.
+
+    Filters belong to the process: of several threads, the last one restores them.
+    """
+    if show:
+        yield
+        return
+    with _lock:
+        if not _silent:
+            _silent.append(warnings.catch_warnings())
+            _silent[0].__enter__()
+            warnings.simplefilter("ignore")
+        _silent.append(_silent[0])
+    try:
+        yield
+    finally:
+        with _lock:
+            _silent.pop()
+            if len(_silent) == 1:
+                _silent.pop().__exit__(None, None, None)
 
 
 def read_settings(given: Any, by_kind: Mapping[str, Any] | None, *, timed: bool) -> Settings:

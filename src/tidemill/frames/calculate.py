@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tidemill.calculators.batches import ErrorTable, MatrixCalculator
+from tidemill.calculators.batches import MatrixCalculator
 from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.calculators.warming import announce
 from tidemill.model.aliases import Features, Floats
@@ -22,7 +22,15 @@ from tidemill.model.series import BLOCK_VALUES, Batch
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Fill", "calculate_batch", "filling"]
+__all__ = [
+    "Fill",
+    "calculate_batch",
+    "compile_kernels",
+    "console",
+    "filling",
+    "id_ranges",
+    "log_failures",
+]
 
 log = engine_log(__name__)
 
@@ -59,11 +67,11 @@ def filling(
 
     ``n_rows`` is the total over all batches, for the progress bar.
     """
-    console = _console() if show_progress else None
-    _compile(calculator, console)
+    shown_on = console() if show_progress else None
+    compile_kernels(calculator, shown_on)
     with contextlib.ExitStack() as stack:
         stack.enter_context(one_pool_thread())
-        advance = stack.enter_context(_bar(n_rows, console))
+        advance = stack.enter_context(_bar(n_rows, shown_on))
         pool = None if threads == 1 else stack.enter_context(ThreadPoolExecutor(threads))
 
         def fill(batch: Batch, out: Floats, chunksize: int | None = None) -> None:
@@ -72,15 +80,15 @@ def filling(
                 calculator.calculate(batch, first, last, out=out[first:last])
                 return last - first
 
-            chunks = _chunks(batch, threads, chunksize)
+            chunks = id_ranges(batch, threads, chunksize)
             for done in map(run, chunks) if pool is None else pool.map(run, chunks):
                 advance(done)
 
         yield fill
-    _log_errors(calculator.errors)
+    log_failures(calculator.errors.counts)
 
 
-def _chunks(batch: Batch, threads: int, chunksize: int | None) -> list[tuple[int, int]]:
+def id_ranges(batch: Batch, threads: int, chunksize: int | None) -> list[tuple[int, int]]:
     """Ranges of ids, each one unit of work: about equally many values, at least a block."""
     n_ids = len(batch.ids)
     if chunksize is not None:
@@ -94,22 +102,22 @@ def _chunks(batch: Batch, threads: int, chunksize: int | None) -> list[tuple[int
     return list(itertools.pairwise([*edges.tolist(), n_ids])) if n_ids else []
 
 
-def _log_errors(errors: ErrorTable) -> None:
+def log_failures(failures: Mapping[tuple[str, str, str], int]) -> None:
     """Log what failed: the cells hold NaN, and nothing else shows why."""
-    for (kind, calculator, message), count in errors.counts.items():
+    for (kind, calculator, message), count in failures.items():
         log.warning("%s of kind %r failed for %d series: %s", calculator, kind, count, message)
 
 
-def _compile(calculator: MatrixCalculator, console: Console | None) -> None:
+def compile_kernels(calculator: MatrixCalculator, shown_on: Console | None = None) -> None:
     """Compile kernels, with a notice, before threads could wait for each other."""
     programs = calculator.programs.values()
     if text := announce(programs):
-        with console.status(text) if console else contextlib.nullcontext():
+        with shown_on.status(text) if shown_on else contextlib.nullcontext():
             for program in programs:
                 program.warmup()
 
 
-def _console() -> Console | None:
+def console() -> Console | None:
     """Standard error, if it is a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         return None
@@ -119,12 +127,12 @@ def _console() -> Console | None:
 
 
 @contextlib.contextmanager
-def _bar(n_ids: int, console: Console | None) -> Iterator[Callable[[int], None]]:
-    if console is None:
+def _bar(n_ids: int, shown_on: Console | None) -> Iterator[Callable[[int], None]]:
+    if shown_on is None:
         yield lambda _: None
         return
     from rich.progress import Progress
 
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=shown_on, transient=True) as progress:
         task = progress.add_task("Feature extraction", total=n_ids)
         yield lambda done: progress.advance(task, done)

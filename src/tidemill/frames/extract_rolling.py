@@ -86,7 +86,7 @@ def extract_rolling(
     on_nan : "raise", "omit" or "quarantine"
         What to do with NaN and infinite values. Omitted rows do not count as rows;
         quarantine leaves out the windows that hold such a value.
-    on_duplicate : "raise", "first", "last" or "mean"
+    on_duplicate : "raise", "keep", "first", "last" or "mean"
         What to do with rows that share id, kind and sort value.
     on_error : "raise" or "nan"
         What to do if a calculator raises.

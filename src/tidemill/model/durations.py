@@ -11,12 +11,21 @@ import numpy as np
 
 from tidemill.errors import ArgumentError
 
-__all__ = ["parse_duration"]
+__all__ = ["likely_duration", "parse_duration"]
 
 _UNITS = {"ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3_600 * 10**9, "d": 86_400 * 10**9}
 _UNITS["w"] = 7 * _UNITS["d"]
 _TERM = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|min|[shdw])\s*", re.IGNORECASE)
 _LONGEST = np.iinfo(np.int64).max
+#: Units as people say them.
+_WORDS = {
+    "ms": ("msec", "millisecond"), "s": ("sec", "second"), "min": ("m", "minute"),
+    "h": ("hr", "hour", "hourly"), "d": ("day", "daily"), "w": ("wk", "week", "weekly"),
+}  # fmt: skip
+_UNIT_OF = {
+    one: unit for unit, words in _WORDS.items() for word in words for one in (word, f"{word}s")
+}
+_SAID = re.compile(r"(\d+(?:\.\d+)?)?\s*([a-z]+)[\s,]*(?:and\s+)?", re.IGNORECASE)
 
 
 def parse_duration(argument: str, value: Any, *, allow_zero: bool = False) -> int:
@@ -43,10 +52,29 @@ def parse_duration(argument: str, value: Any, *, allow_zero: bool = False) -> in
     nanoseconds = _nanoseconds(value)
     if not (0 < nanoseconds <= _LONGEST or (allow_zero and nanoseconds == 0)):
         kind = "a duration, such as '0s'," if allow_zero else "a duration above zero, such as"
+        meant = likely_duration(value)
+        remedy = f"write {meant!r}:" if meant else "give"
         raise ArgumentError(
-            f"{argument}={value!r} is not allowed; give {kind} '90s', '15min', '1h' or '7d'"
+            f"{argument}={value!r} is not allowed; {remedy} {kind} '90s', '15min', '1h' or '7d'"
         )
     return nanoseconds
+
+
+def likely_duration(value: Any) -> str | None:
+    """The duration that a person may have meant, in words or with another unit's name.
+
+    Examples
+    --------
+    >>> likely_duration("1 day"), likely_duration("2 hours and 30 minutes")
+    ('1d', '2h30min')
+    >>> likely_duration("1 month")
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    if not re.fullmatch(f"(?:{_SAID.pattern})+", text, re.IGNORECASE):
+        return None
+    terms = [(number or "1", unit.lower()) for number, unit in _SAID.findall(text)]
+    meant = "".join(number + _UNIT_OF.get(unit, unit) for number, unit in terms)
+    return meant if _nanoseconds(meant) > 0 else None
 
 
 def _nanoseconds(value: Any) -> int:

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 OnNan = Literal["raise", "omit", "quarantine"]
-OnDuplicate = Literal["raise", "first", "last", "mean"]
+OnDuplicate = Literal["raise", "keep", "first", "last", "mean"]
 OnError = Literal["raise", "nan"]
 #: What to do with input files that cannot be read; not a policy for rows.
 OnBadFile = Literal["raise", "quarantine"]

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from tidemill.model.counts import counted
+
 __all__ = ["Board", "Progress", "emit", "subscribe"]
 
 
@@ -21,6 +23,8 @@ class Progress:
     ids_done: int = 0  # rows of the matrix that are committed
     note: str = ""  # a message to show once
     about: str = ""  # interval that the parts belong to; "": a run without intervals
+    expected: tuple[str, ...] = ()  # intervals that the run will calculate
+    finished: str | None = None  # an interval that is done
 
 
 Listener = Callable[[Progress], None]
@@ -75,22 +79,27 @@ class Board:
         self._step = "starting"
 
     def expect(self, names: Iterable[str]) -> None:
-        """Add intervals that the run will calculate."""
-        with self._lock:
-            for name in names:
-                self._parts.setdefault(name, (0, 0))
+        """Add intervals that the run will calculate, here and for all subscribers."""
+        expected = Progress("", expected=tuple(names))
+        self.on_progress(expected)
+        emit(expected)
 
     def on_progress(self, progress: Progress) -> None:
         """Record the progress of a step; pass this method to :func:`subscribe`."""
         with self._lock:
             self._step = progress.step or self._step
+            for name in progress.expected:
+                self._parts.setdefault(name, (0, 0))
+            if progress.finished is not None:
+                self._finished |= {progress.finished} & self._parts.keys()
             if progress.parts_total:
                 self._parts[progress.about] = (progress.parts_done, progress.parts_total)
 
     def finish(self, name: str) -> None:
         """Mark an interval as done, if it was expected."""
-        with self._lock:
-            self._finished |= {name} & self._parts.keys()
+        finished = Progress("", finished=name)
+        self.on_progress(finished)
+        emit(finished)
 
     @property
     def share(self) -> float:
@@ -103,14 +112,26 @@ class Board:
         return sum(shares) / max(len(shares), 1)
 
     @property
-    def text(self) -> str:
-        """Progress in words; empty while nothing is expected."""
+    def step(self) -> str:
+        """The current step."""
+        with self._lock:
+            is_done = self._parts and len(self._finished) >= len(self._parts)
+            return "done" if is_done else self._step
+
+    @property
+    def counts(self) -> str:
+        """How much is done, in words; empty while nothing is expected."""
         with self._lock:
             known = list(self._parts.values())
             done, total = sum(one[0] for one in known), sum(one[1] for one in known)
-            parts = f"{done:,} of {total:,} parts"
-            step = self._step if len(self._finished) < len(known) else "done"
+            parts = f"{done:,} of {counted(total, 'part')}"
             if not known or set(self._parts) == {""}:
-                return f"{parts}: {step}" if known else ""
-            intervals = f"{len(self._finished):,} of {len(known):,} intervals"
-            return f"{intervals}, {parts} of those begun: {step}"
+                return parts if known else ""
+            intervals = f"{len(self._finished):,} of {counted(len(known), 'interval')}"
+            return f"{intervals}, {parts} of those begun"
+
+    @property
+    def text(self) -> str:
+        """Progress in words; empty while nothing is expected."""
+        counts = self.counts
+        return f"{counts}: {self.step}" if counts else ""

@@ -25,9 +25,9 @@ from prefect.artifacts import (
 from tidemill.model.logs import engine_log
 from tidemill.model.progress import Board, subscribe
 from tidemill.orchestration.lost_server import is_silent, limited
-from tidemill.reports.markdown import escaped, href, interval_page
+from tidemill.reports.markdown import escaped, href
 
-__all__ = ["live_progress", "show_failure", "show_report"]
+__all__ = ["live_progress", "show_report"]
 
 log = engine_log(__name__)
 
@@ -48,14 +48,6 @@ def show_report(text: str, sink: str) -> None:
         description=f"Report on {escaped(sink)}",
     )
     _link(sink)
-
-
-def show_failure(make_report: Callable[[], dict[str, Any]], error: BaseException) -> None:
-    """Put on the run's page what a recurring run did before it failed, and why it did."""
-    report = _try(make_report)
-    if report is not None:
-        reason = f"{type(error).__name__}: {error}"
-        show_report(interval_page({**report, "error": reason}), report["sink"])
 
 
 def _link(sink: str) -> None:

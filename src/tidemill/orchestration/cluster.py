@@ -26,6 +26,7 @@ from tidemill.model.documents import parse_json, parse_yaml, read_document
 from tidemill.orchestration.certificates import shake_hands
 
 __all__ = [
+    "LOOPBACK",
     "ClusterSpec",
     "check_scheduler",
     "not_started",
@@ -36,6 +37,7 @@ __all__ = [
 #: A scheduler that was named by its address has this long to answer.
 CONNECT_SECONDS = 15.0
 
+#: Where local clusters and their dashboards listen: at any port.
 LOOPBACK = "127.0.0.1:0"
 _KEYWORDS = frozenset(
     {
@@ -95,7 +97,7 @@ def parse_cluster(cluster: str | os.PathLike[str]) -> ClusterSpec:
         keywords = {"address": text, "client_kwargs": {"timeout": CONNECT_SECONDS}}
         return ClusterSpec(text, "address", keywords=keywords)
     if Path(text).suffix in {".yaml", ".yml", ".json"}:
-        return ClusterSpec(text, "file", keywords=_read_file(Path(text)))
+        return ClusterSpec(text, "file", keywords=_read_file(Path(text).expanduser()))
     raise ArgumentError(f"cluster={text!r} is not known; {_REMEDY}")
 
 
@@ -168,8 +170,13 @@ def _allowed() -> str:
     return ", ".join(sorted(_KEYWORDS))
 
 
-def check_scheduler(spec: ClusterSpec) -> None:
+def check_scheduler(spec: ClusterSpec, seconds: float = CONNECT_SECONDS) -> None:
     """Fail at once if no scheduler answers at an address; Dask's client would keep trying.
+
+    Parameters
+    ----------
+    spec : the cluster; one without an address is not checked
+    seconds : for the answer
 
     Raises
     ------
@@ -181,7 +188,7 @@ def check_scheduler(spec: ClusterSpec) -> None:
     scheme, _, place = spec.address.partition("://")
     host, _, port = place.rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS) as connection:
+        with socket.create_connection((host.strip("[]"), int(port)), seconds) as connection:
             if scheme == "tls":
                 shake_hands(spec.text, spec.keywords, connection)
             elif not connection.recv(1):  # a scheduler speaks first

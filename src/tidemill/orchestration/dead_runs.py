@@ -1,10 +1,14 @@
-"""Inner flow runs of processes that died: Prefect leaves them, and their task runs, Running.
+"""Runs whose process or cluster died: Prefect leaves them, and their task runs, Running.
 
 A worker or an automation marks the outer run as crashed, but not the runs it called. If the outer
 run starts again, Prefect would attach it to such an inner run.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
@@ -23,11 +27,11 @@ from prefect.states import Crashed
 
 from tidemill.model.logs import engine_log
 from tidemill.orchestration.lost_server import limited
-from tidemill.orchestration.untold import LIVE, PAGE, end_run, tell_untold
+from tidemill.orchestration.untold import LIVE, PAGE, end_run, end_tasks, tell_untold
 from tidemill.planning.request import Request
 from tidemill.storage.layout import SinkLayout
 
-__all__ = ["INNER", "end_dead_runs"]
+__all__ = ["INNER", "end_dead_runs", "no_task_left"]
 
 log = engine_log(__name__)
 
@@ -82,3 +86,30 @@ def _has_ended(outer: FlowRun) -> bool:
 def _end(client: SyncPrefectClient, run: FlowRun) -> None:
     end_run(client, run.id, Crashed(message="its process died"))
     log.warning("the inner run %s had died with its process", run.name)
+
+
+@contextmanager
+def no_task_left(flow: str) -> Iterator[None]:
+    """If the current run of a flow fails, end those of its task runs that it leaves behind.
+
+    What they ran on may be lost, as a scheduler with its workers. A task that still runs somewhere
+    tells the server itself how it ended, after this.
+
+    Parameters
+    ----------
+    flow : its name; if it is called as a part of another one, the task runs are that one's
+    """
+    try:
+        yield
+    except Exception:
+        if flow_run.flow_name == flow and flow_run.id is not None:
+            try:
+                limited(_end_tasks, UUID(flow_run.id))
+            except Exception as error:  # noqa: BLE001  whatever the server says
+                log.warning("could not end the task runs that were left behind: %s", error)
+        raise
+
+
+def _end_tasks(run: UUID) -> None:
+    with get_client(sync_client=True) as client:
+        end_tasks(client, run, Crashed(message="the run that it belongs to has failed"))

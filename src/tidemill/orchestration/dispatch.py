@@ -14,6 +14,7 @@ import distributed
 from prefect.client.schemas.objects import State
 
 from tidemill.errors import ClusterError, InputError
+from tidemill.model.counts import counted
 from tidemill.model.logs import engine_log
 from tidemill.orchestration.chunk_watch import ChunkWatch
 from tidemill.orchestration.scheduler_calls import quietly, within
@@ -214,8 +215,8 @@ def _resubmission(chunk: _Chunk, cause: str, task_runs: int) -> _Chunk:
     causes = [*chunk.causes, cause]
     if chunk.submissions >= SUBMISSIONS or task_runs >= MOST_TASK_RUNS - OTHER_TASK_RUNS:
         raise ClusterError(
-            f"a chunk of {len(chunk.parts)} parts was lost {chunk.submissions} times, and the run "
-            f"needed {task_runs} task runs for chunks: {'; '.join(causes)}. Check the "
+            f"a chunk of {counted(len(chunk.parts), 'part')} was lost {chunk.submissions} times, "
+            f"and the run needed {task_runs} task runs for chunks: {'; '.join(causes)}. Check the "
             "workers' memory and logs, then run again: finished parts are kept"
         )
     return _Chunk(chunk.parts, chunk.submissions + 1, causes)

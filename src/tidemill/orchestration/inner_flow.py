@@ -14,12 +14,13 @@ from prefect import Flow
 from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES
 
 from tidemill.model.logs import engine_log
+from tidemill.orchestration.client_settings import with_settings
 from tidemill.orchestration.lost_server import Teller, may_pass
 
-__all__ = ["call_inner"]
+__all__ = ["call_as_part", "call_inner"]
 
 log = engine_log(__name__)
 P = ParamSpec("P")
@@ -58,7 +59,7 @@ def call_inner(flow: Flow[P, R], *arguments: P.args, **named: P.kwargs) -> R:
         teller.shown_url,
         flow.name,
     )
-    return _call_without_server(flow, *arguments, **named)
+    return call_as_part(flow, *arguments, **named)
 
 
 def _call(flow: Flow[P, R], teller: Teller, *arguments: P.args, **named: P.kwargs) -> R:
@@ -70,7 +71,7 @@ def _call(flow: Flow[P, R], teller: Teller, *arguments: P.args, **named: P.kwarg
     def begins(*arguments: P.args, **named: P.kwargs) -> R:
         nonlocal begun
         begun = True
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: retries}):
+        with with_settings({PREFECT_CLIENT_MAX_RETRIES: retries}):
             return function(*arguments, **named)
 
     watched = flow.with_options()
@@ -78,7 +79,7 @@ def _call(flow: Flow[P, R], teller: Teller, *arguments: P.args, **named: P.kwarg
     APILogWorker.instance()  # else it could start with the settings of this moment
     asked = {} if teller.asks_as_set else {PREFECT_CLIENT_MAX_RETRIES: 0}
     try:
-        with temporary_settings(asked):
+        with with_settings(asked):
             return watched(*arguments, **named)
     except _REFUSED as error:
         if begun or not may_pass(error):
@@ -86,7 +87,7 @@ def _call(flow: Flow[P, R], teller: Teller, *arguments: P.args, **named: P.kwarg
         raise _NotBegunError(f"{type(error).__name__}: {error}") from error
 
 
-def _call_without_server(flow: Flow[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+def call_as_part(flow: Flow[P, R], *arguments: P.args, **named: P.kwargs) -> R:
     """Call what the flow does, on its task runner; its task runs belong to the run that calls."""
     outer = FlowRunContext.get()
     assert outer is not None

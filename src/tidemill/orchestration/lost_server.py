@@ -25,13 +25,13 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import (
     PREFECT_CLIENT_MAX_RETRIES,
     get_current_settings,
-    temporary_settings,
 )
 from prefect.states import State
 
 from tidemill.errors import shown_url
 from tidemill.model.logs import engine_log
 from tidemill.model.progress import Progress, subscribe
+from tidemill.orchestration.client_settings import with_settings
 from tidemill.orchestration.services import ANSWER_SECONDS, brief_client, end_with_process
 from tidemill.orchestration.untold import Untold, forget, write_untold
 from tidemill.planning.request import Request
@@ -103,7 +103,7 @@ def limited(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
 
     def work() -> None:
         try:
-            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            with with_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
                 done.append(call(*arguments, **options))
         except Exception as error:  # noqa: BLE001  raised where the call is waited for
             failed.append(error)

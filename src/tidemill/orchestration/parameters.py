@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from tidemill.errors import ArgumentError
-from tidemill.planning.doors import DOORS, Door
+from tidemill.planning.doors import FLOW_DOORS, Door
 from tidemill.planning.parameters import FlowParameter, Form
 
 __all__ = ["docstring_of", "signature_of", "signatures_text", "takes"]
@@ -29,7 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 #: Locations, whose type a frame could be taken for.
-_LOCATIONS = {"source", "sink"}
+_LOCATIONS = {"source", "sink", "tables", "matrix", "target", "output"}
 _WIDTH = 100
 
 
@@ -75,6 +75,7 @@ def takes(
             return function(door.complete(signature.bind(*arguments, **keywords).arguments))
 
         call.__signature__ = signature  # type: ignore[attr-defined]
+        call.door = door  # type: ignore[attr-defined]
         call.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
         call.__doc__ = docstring_of(door, function.__doc__ or "")
         return call
@@ -84,12 +85,12 @@ def takes(
 
 def signature_of(door: Door) -> inspect.Signature:
     """The signature of a flow, whose annotations carry the rules of the form."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return inspect.Signature(
         [
             inspect.Parameter(
                 one.name,
-                kind,
+                kinds[one.is_positional],
                 default=inspect.Parameter.empty if one.is_required else one.default,
                 annotation=_annotation(one),
             )
@@ -104,7 +105,8 @@ def _annotation(parameter: FlowParameter) -> Any:
     one = reduce(or_, (_of_form(form) for form in parameter.forms))
     if parameter.name in _LOCATIONS:
         one = Annotated[one, BeforeValidator(_refuse_frames)]
-    return one | None if parameter.default is None else one
+    one = one | None if parameter.default is None else one
+    return Annotated[one, _Rule(parameter.pattern.rule)] if parameter.pattern else one
 
 
 def _of_form(form: Form) -> Any:
@@ -132,7 +134,7 @@ def docstring_of(door: Door, text: str) -> str:
     about, _, returns = inspect.cleandoc(text).partition("\n\nReturns:\n")
     listed = [
         textwrap.fill(
-            f"{one.name}: {one.group}. {one.help}",
+            f"{one.name}: {one.described}",
             _WIDTH,
             initial_indent=" " * 4,
             subsequent_indent=" " * 8,
@@ -158,8 +160,8 @@ from typing import Any, Literal
 
 __all__ = [{names}]
 '''
-    names = sorted(_function_name(door) for door in DOORS.values())
-    doors = sorted(DOORS.values(), key=_function_name)
+    names = sorted(_function_name(door) for door in FLOW_DOORS.values())
+    doors = sorted(FLOW_DOORS.values(), key=_function_name)
     listed = ", ".join(f'"{name}"' for name in names)
     return "\n\n".join([head.replace("{names}", listed), *map(_function_text, doors)])
 
@@ -170,6 +172,7 @@ def _function_name(door: Door) -> str:
 
 def _function_text(door: Door) -> str:
     lines = [f"    {one.name}: {_type_text(one)}{_default_text(one)}," for one in door]
+    lines.insert(sum(one.is_positional for one in door), "    *,")
     body = f'    """See the flow ``{door.name}``."""\n    raise NotImplementedError\n'
     return "\n".join([f"def {_function_name(door)}(", *lines, ") -> dict[str, Any]:", body])
 

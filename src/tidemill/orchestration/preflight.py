@@ -88,10 +88,12 @@ class WorkerCheck:
 
     def _import_prefect(self) -> None:
         """The first task run would import it, in the thread that tells Dask of this worker."""
+        from tidemill.orchestration.lost_output import outlast_output
         from tidemill.orchestration.services import say_once
 
         importlib.import_module("prefect.task_engine")
         say_once()
+        outlast_output()
 
     def _reach_api(self) -> None:
         if self.api_url is None or self.submitter == Process.current():

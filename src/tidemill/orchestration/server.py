@@ -11,26 +11,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 from uuid import UUID
 
 import httpx
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.context import FlowRunContext, TaskRunContext
+from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 from prefect.states import Cancelled, State
 
 from tidemill.errors import ServerError
+from tidemill.orchestration.lost_output import outlast_output
 from tidemill.orchestration.lost_server import is_silent
 from tidemill.orchestration.services import brief_client, say_once
 
-__all__ = ["api_url", "cancel_interrupted", "engine_logs", "looks_for_server", "start_server"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
+__all__ = ["api_url", "cancel_interrupted", "engine_logs", "start_server"]
 
 #: Seconds after which a configured server that does not answer is given up.
 START_SECONDS = 15.0  # and one more request, of ten
@@ -54,6 +52,7 @@ def engine_logs() -> Iterator[None]:
         if engine.getEffectiveLevel() > logging.INFO:
             engine.setLevel(logging.INFO)
     say_once()
+    outlast_output()
     yield
 
 
@@ -117,24 +116,6 @@ def start_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if fault:
         raise ServerError.not_started(str(fault))
-
-
-class _LookingFlow(Flow[P, R]):
-    """A flow that looks for the server before Prefect's engine does, which may take minutes."""
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if FlowRunContext.get() is None and TaskRunContext.get() is None:
-            start_server()
-        return super().__call__(*arguments, **named)
-
-
-def looks_for_server(flow: Flow[P, R]) -> Flow[P, R]:
-    """Let a flow that is called by a program fail with one sentence if there is no server.
-
-    One that a worker starts, or another flow calls, does not look: the server was there just now.
-    """
-    flow.__class__ = _LookingFlow
-    return flow
 
 
 def _fault_of(url: str) -> Exception | None:

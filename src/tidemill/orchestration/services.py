@@ -19,7 +19,9 @@ from typing import Any
 from prefect._internal.concurrency import services as prefect_services
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES
+
+from tidemill.orchestration.client_settings import with_settings
 
 __all__ = ["ANSWER_SECONDS", "brief_client", "end_with_process", "say_once"]
 
@@ -69,7 +71,7 @@ _once = _Once()
 def brief_client(url: str, seconds: float = ANSWER_SECONDS) -> Iterator[SyncPrefectClient]:
     """A client that asks once, and not for long."""
     with (
-        temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}),
+        with_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}),
         get_client(httpx_settings={"timeout": seconds}, sync_client=True) as client,
     ):
         yield client

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-__all__ = ["backfill", "extract", "extract_interval"]
+__all__ = ["backfill", "extract", "extract_interval", "retention", "select"]
 
 
 def backfill(
@@ -21,6 +21,8 @@ def backfill(
     column_value: str | list[str] | None = None,
     settings: str | dict[str, Any] = "comprehensive",
     kind_to_settings: dict[str, Any] | None = None,
+    *,
+    input_timezone: str | None = None,
     every: str = "1d",
     timezone: str = "UTC",
     anchor: str | None = None,
@@ -31,10 +33,12 @@ def backfill(
     dry_run: bool = False,
     recalculate: bool = False,
     on_nan: Literal["raise", "omit", "quarantine"] = "quarantine",
-    on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
+    on_duplicate: Literal["raise", "keep", "first", "last", "mean"] = "raise",
     on_error: Literal["raise", "nan"] = "nan",
+    on_bad_file: Literal["raise", "quarantine"] = "quarantine",
     on_settings_change: Literal["refuse", "append", "recalculate"] = "refuse",
     checks: dict[str, Any] | None = None,
+    retry_quarantined: bool = False,
     cluster: str = "threads",
     retries: int = 2,
     retry_delay_seconds: float = 60.0,
@@ -44,11 +48,12 @@ def backfill(
     modules: list[str] | None = None,
     part_bytes: int | None = None,
     series_seconds: float | None = None,
+    stall_seconds: float = 60.0,
+    report_url: str | None = None,
     table: str | None = None,
     query: str | None = None,
     time_format: str | None = None,
     time_unit: Literal["s", "ms", "us", "ns"] | None = None,
-    input_timezone: str | None = None,
     id_from_path: str | None = None,
     columns: list[str] | None = None,
     csv_delimiter: str | None = None,
@@ -57,9 +62,6 @@ def backfill(
     csv_encoding: str | None = None,
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
-    on_bad_file: Literal["raise", "quarantine"] = "quarantine",
-    stall_seconds: float = 60.0,
-    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``backfill``."""
     raise NotImplementedError
@@ -74,9 +76,13 @@ def extract(
     column_value: str | list[str] | None = None,
     settings: str | dict[str, Any] = "comprehensive",
     kind_to_settings: dict[str, Any] | None = None,
+    *,
+    input_timezone: str | None = None,
     on_nan: Literal["raise", "omit", "quarantine"] = "raise",
-    on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
+    on_duplicate: Literal["raise", "keep", "first", "last", "mean"] = "raise",
     on_error: Literal["raise", "nan"] = "raise",
+    on_bad_file: Literal["raise", "quarantine"] = "raise",
+    retry_quarantined: bool = False,
     cluster: str = "threads",
     wait_for_sink: float = 0.0,
     work_dir: str | None = None,
@@ -84,11 +90,12 @@ def extract(
     modules: list[str] | None = None,
     part_bytes: int | None = None,
     series_seconds: float | None = None,
+    stall_seconds: float = 60.0,
+    report_url: str | None = None,
     table: str | None = None,
     query: str | None = None,
     time_format: str | None = None,
     time_unit: Literal["s", "ms", "us", "ns"] | None = None,
-    input_timezone: str | None = None,
     id_from_path: str | None = None,
     columns: list[str] | None = None,
     csv_delimiter: str | None = None,
@@ -97,9 +104,6 @@ def extract(
     csv_encoding: str | None = None,
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
-    on_bad_file: Literal["raise", "quarantine"] = "raise",
-    stall_seconds: float = 60.0,
-    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``extract``."""
     raise NotImplementedError
@@ -114,6 +118,8 @@ def extract_interval(
     column_value: str | list[str] | None = None,
     settings: str | dict[str, Any] = "comprehensive",
     kind_to_settings: dict[str, Any] | None = None,
+    *,
+    input_timezone: str | None = None,
     every: str = "1d",
     timezone: str = "UTC",
     anchor: str | None = None,
@@ -125,10 +131,12 @@ def extract_interval(
     on_empty: Literal["wait", "skip", "fail"] = "fail",
     max_wait: float = 3600.0,
     on_nan: Literal["raise", "omit", "quarantine"] = "quarantine",
-    on_duplicate: Literal["raise", "first", "last", "mean"] = "raise",
+    on_duplicate: Literal["raise", "keep", "first", "last", "mean"] = "raise",
     on_error: Literal["raise", "nan"] = "nan",
+    on_bad_file: Literal["raise", "quarantine"] = "quarantine",
     on_settings_change: Literal["refuse", "append", "recalculate"] = "refuse",
     checks: dict[str, Any] | None = None,
+    retry_quarantined: bool = False,
     cluster: str = "threads",
     retries: int = 2,
     retry_delay_seconds: float = 60.0,
@@ -138,11 +146,12 @@ def extract_interval(
     modules: list[str] | None = None,
     part_bytes: int | None = None,
     series_seconds: float | None = None,
+    stall_seconds: float = 60.0,
+    report_url: str | None = None,
     table: str | None = None,
     query: str | None = None,
     time_format: str | None = None,
     time_unit: Literal["s", "ms", "us", "ns"] | None = None,
-    input_timezone: str | None = None,
     id_from_path: str | None = None,
     columns: list[str] | None = None,
     csv_delimiter: str | None = None,
@@ -151,9 +160,43 @@ def extract_interval(
     csv_encoding: str | None = None,
     csv_comment: str | None = None,
     csv_null: list[str] | None = None,
-    on_bad_file: Literal["raise", "quarantine"] = "quarantine",
-    stall_seconds: float = 60.0,
-    retry_quarantined: bool = False,
 ) -> dict[str, Any]:
     """See the flow ``extract-interval``."""
+    raise NotImplementedError
+
+
+def retention(
+    tables: str | list[str],
+    *,
+    keep: str = "30d",
+    drop_after: str | None = None,
+    wait_for_sink: float = 3600.0,
+    work_dir: str | None = None,
+    storage_options: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """See the flow ``retention``."""
+    raise NotImplementedError
+
+
+def select(
+    matrix: str,
+    target: str,
+    column_target: str,
+    column_id: str | list[str] | None = None,
+    *,
+    ml_task: Literal["auto", "classification", "regression"] = "auto",
+    fdr_level: float = 0.05,
+    max_features: int | None = None,
+    interval: str | None = None,
+    output: str | None = None,
+    relevance_file: str = "relevance.parquet",
+    multiclass: bool = False,
+    n_significant: int = 1,
+    hypotheses_independent: bool = False,
+    test_for_binary_target_real_feature: Literal["mann", "smir"] = "mann",
+    max_bytes: int | None = None,
+    storage_options: dict[str, str] | None = None,
+    modules: list[str] | None = None,
+) -> dict[str, Any]:
+    """See the flow ``select``."""
     raise NotImplementedError

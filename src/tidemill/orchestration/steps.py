@@ -129,7 +129,7 @@ class Steps:
         client = current_client(spec)
         wait_for_workers(client)
         emit(Progress("preflight and kernels"))
-        if spec.kind == "threads":  # others compile elsewhere
+        if spec.kind in {"threads", "processes"}:  # others compile elsewhere
             announce_kernels(address)
         check = WorkerCheck(address, versions(), _api_for_workers(spec), Process.current())
         joining = replace(check, api_url=None)  # the server may be lost by then

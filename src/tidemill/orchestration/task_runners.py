@@ -13,7 +13,7 @@ from typing import Any
 
 import dask
 import distributed
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import TaskRunner
 from prefect_dask import DaskTaskRunner
 
@@ -22,7 +22,9 @@ from tidemill.errors import ClusterError
 from tidemill.execution.guard import register_folder
 from tidemill.model.logs import engine_log
 from tidemill.orchestration.certificates import security_of
+from tidemill.orchestration.client_settings import with_settings
 from tidemill.orchestration.cluster import (
+    LOOPBACK,
     ClusterSpec,
     check_scheduler,
     not_started,
@@ -81,7 +83,7 @@ def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
     check_scheduler(spec)
     url = api_url()
     scratch = _own_scratch() if spec.address is None else nullcontext()
-    with temporary_settings({PREFECT_API_URL: url}), scratch:
+    with with_settings({PREFECT_API_URL: url}), scratch, _own_dashboard(spec):
         yield task_runner(spec, url)
 
 
@@ -137,6 +139,21 @@ def _own_scratch() -> Iterator[None]:
     parent = dask.config.get(option) or tempfile.gettempdir()
     register_folder(parent)
     with own_folder("tidemill-dask-", parent) as folder, dask.config.set({option: folder}):
+        yield
+
+
+@contextmanager
+def _own_dashboard(spec: ClusterSpec) -> Iterator[None]:
+    """Let the dashboard's address be that on which it listens.
+
+    Dask names the host of the scheduler's address, which inside one process is that of the network.
+    """
+    link = dask.config.get("distributed.dashboard.link")
+    if spec.kind != "threads" or link != "{scheme}://{host}:{port}/status":  # somebody's own
+        yield
+        return
+    host = LOOPBACK.partition(":")[0]
+    with dask.config.set({"distributed.dashboard.link": link.replace("{host}", host)}):
         yield
 
 

@@ -30,7 +30,16 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.processes import Process
 from tidemill.storage.sealed import built
 
-__all__ = ["LIVE", "PAGE", "Untold", "end_run", "forget", "tell_untold", "write_untold"]
+__all__ = [
+    "LIVE",
+    "PAGE",
+    "Untold",
+    "end_run",
+    "end_tasks",
+    "forget",
+    "tell_untold",
+    "write_untold",
+]
 
 log = engine_log(__name__)
 
@@ -125,11 +134,16 @@ def tell_untold(client: SyncPrefectClient, layout: SinkLayout) -> None:
 
 def end_run(client: SyncPrefectClient, run: UUID, state: State[Any]) -> None:
     """Set the state of a run, and of those of its task runs that the server has as live."""
+    end_tasks(client, run, state)
+    client.set_flow_run_state(run, state, force=True)
+
+
+def end_tasks(client: SyncPrefectClient, run: UUID, state: State[Any]) -> None:
+    """Set the state of those task runs of a run that the server has as live."""
     live = TaskRunFilterState(type=TaskRunFilterStateType(any_=LIVE))
     tasks = TaskRunFilter(flow_run_id=TaskRunFilterFlowRunId(any_=[run]), state=live)
     for task in client.read_task_runs(task_run_filter=tasks, limit=PAGE):
         client.set_task_run_state(task.id, state, force=True)
-    client.set_flow_run_state(run, state, force=True)
 
 
 def _is_told_by(

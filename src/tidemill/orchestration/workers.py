@@ -13,6 +13,7 @@ from distributed import Client, Status, WorkerPlugin
 
 from tidemill.errors import ClusterError, UnfitWorkerError, shorten
 from tidemill.execution.resources import set_worker_memory
+from tidemill.model.counts import counted
 from tidemill.orchestration import worker_watch
 from tidemill.orchestration.scheduler_calls import (
     ANSWER_SECONDS,
@@ -37,6 +38,8 @@ LOST_WORKERS = 3
 GRACE_SECONDS = 30.0
 #: Seconds between signs of life of a worker that is checked while it joins.
 BEAT_SECONDS = 1.0
+#: Seconds that a run may take to end, once it has removed what a worker that joins looks for.
+ENDING_SECONDS = 10.0
 
 
 def count_threads(client: Client) -> int:
@@ -159,8 +162,8 @@ class _Checks:
         self._lost += gone
         if len(self._lost) > LOST_WORKERS + len(self._futures):
             raise ClusterError(
-                f"{len(self._lost)} workers were lost in the preflight check, last "
-                f"{self._lost[-1]}; check their memory and logs"
+                f"{counted(len(self._lost), 'worker was', 'workers were')} lost in the preflight "
+                f"check, last {self._lost[-1]}; check their memory and logs"
             )
 
     def _collect(self, address: str) -> None:
@@ -212,7 +215,7 @@ def _plugin(check: Callable[[], Report], known: frozenset[str], token: str) -> A
             while not (await asyncio.wait({checking}, timeout=BEAT_SECONDS))[0]:
                 await worker.heartbeat()  # Dask begins with that only afterwards
             report = await checking
-            if report["problems"]:
+            if report["problems"] and await self.stays_wanted(worker):
                 # An error raised here would only be logged, and the worker would get chunks.
                 worker.status = Status.paused
                 reason = f"it is not fit for a run: {shorten(report['problems'])}"
@@ -221,5 +224,15 @@ def _plugin(check: Callable[[], Report], known: frozenset[str], token: str) -> A
         async def is_wanted(self, worker: Worker) -> bool:
             status = await worker.scheduler.get_task_status(keys=[token])
             return status[token] is not None
+
+        async def stays_wanted(self, worker: Worker) -> bool:
+            """Whether the run does not just end: that is no reason to take a worker away."""
+            give_up = time.monotonic() + ENDING_SECONDS
+            while wanted := await self.is_wanted(worker):
+                if time.monotonic() > give_up:
+                    break
+                await asyncio.sleep(BEAT_SECONDS)
+                await worker.heartbeat()
+            return wanted
 
     return Preflight()

@@ -20,7 +20,10 @@ __all__ = [
     "DOORS",
     "EXTRACT",
     "EXTRACT_INTERVAL",
+    "FLOW_DOORS",
     "GROUPS",
+    "RETENTION",
+    "SELECT",
     "Door",
     "check_number",
 ]
@@ -38,13 +41,16 @@ class Door:
     @property
     def parameters(self) -> tuple[FlowParameter, ...]:
         """All parameters: required ones first, then in the order of the groups."""
-        listed = [self._own(name) for group in self.groups for name in GROUPS[group]]
+        listed = [self._own(name, group) for group in self.groups for name in GROUPS[group]]
         return tuple(sorted(listed, key=lambda one: not one.is_required))
 
-    def _own(self, name: str) -> FlowParameter:
+    def _own(self, name: str, group: str) -> FlowParameter:
         parameter = PARAMETERS[name]
+        heading = parameter.group
         return replace(
             parameter,
+            group=f"Rarely needed: {heading.lower()}" if group in _SELDOM else heading,
+            is_positional=group in _BY_POSITION,
             default=self.defaults.get(name, parameter.default),
             help=self.helps.get(name, parameter.help),
         )
@@ -103,31 +109,51 @@ def check_number(name: str, value: float | None) -> None:
         raise ArgumentError(f"{name}={value!r} is not allowed; give a number above {above}")
 
 
-#: Groups of parameters, in the order in which a person would think of them.
+#: Groups of parameters, in the order in which a person would think of them: that of the form.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "source": ("source",),
     "sink": ("sink",),
+    "matrix": ("matrix",),
+    "target": ("target", "column_target"),
     "id": ("column_id",),
     "sort": ("column_sort",),
     "time": ("column_time",),
     "values": ("column_kind", "column_value"),
     "features": ("settings", "kind_to_settings"),
     "span": ("start", "end"),
+    "zone": ("input_timezone",),
     "calendar": ("every", "timezone", "anchor", "window", "lag"),
     "latest": ("lookback", "interval_start"),
     "many": ("order", "concurrency", "dry_run"),
     "again": ("recalculate",),
     "empty": ("on_empty", "max_wait"),
     "policies": ("on_nan", "on_duplicate", "on_error"),
+    "files": ("on_bad_file",),
     "table": ("on_settings_change", "checks"),
+    "quarantine": ("retry_quarantined",),
     "cluster": ("cluster",),
     "repeating": ("retries", "retry_delay_seconds"),
+    "tables": ("tables",),
+    "keeping": ("keep", "drop_after"),
+    "choosing": ("ml_task", "fdr_level", "max_features"),
+    "rows": ("interval",),
+    "results": ("output", "relevance_file"),
+    "testing": (
+        "multiclass",
+        "n_significant",
+        "hypotheses_independent",
+        "test_for_binary_target_real_feature",
+    ),
+    "memory": ("max_bytes",),
+    # What few people need.
     "places": ("wait_for_sink", "work_dir"),
-    "workers": ("storage_options", "modules"),
+    "storage": ("storage_options",),
+    "workers": ("modules",),
     "parts": ("part_bytes", "series_seconds"),
-    # How to read the input: last, because most inputs say so themselves.
+    "silence": ("stall_seconds",),
+    "reports": ("report_url",),
     "database": ("table", "query"),
-    "times": ("time_format", "time_unit", "input_timezone"),
+    "times": ("time_format", "time_unit"),
     "paths": ("id_from_path",),
     "csv": (
         "columns",
@@ -138,21 +164,27 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "csv_comment",
         "csv_null",
     ),
-    "files": ("on_bad_file",),
-    # Added later: new groups come last, as flows are also called by position.
-    "silence": ("stall_seconds",),
-    "quarantine": ("retry_quarantined",),
 }
 
 _DATA = ("source", "sink", "id")
-_RUNNING = ("places", "workers", "parts")
-_READING = ("database", "times", "paths", "csv", "files")
-_LATER = ("silence", "quarantine")
+_RARE = (
+    "places", "storage", "workers", "parts", "silence", "reports", "database", "times", "paths",
+    "csv",
+)  # fmt: skip
+#: All groups that few people need.
+_SELDOM = (*_RARE, "testing", "memory")
+#: Groups whose parameters may be given by position; all others only by name.
+_BY_POSITION = (
+    *_DATA, "sort", "time", "values", "features", "span", "tables", "matrix", "target"
+)  # fmt: skip
 EXTRACT = Door(
     "extract",
-    (*_DATA, "sort", "values", "features", "policies", "cluster", *_RUNNING, *_READING, *_LATER),
+    (
+        *_DATA, "sort", "values", "features", "zone", "policies", "files", "quarantine", "cluster",
+        *_RARE,
+    ),
     defaults={"wait_for_sink": 0.0},
-)
+)  # fmt: skip
 _OF_TABLES: dict[str, Any] = {
     "on_nan": "quarantine", "on_error": "nan", "on_bad_file": "quarantine"
 }  # fmt: skip
@@ -160,9 +192,8 @@ _TABLE_SINK = "Folder or URL of the Delta table. Each interval is one partition.
 EXTRACT_INTERVAL = Door(
     "extract-interval",
     (
-        *_DATA, "time", "values", "features", "calendar", "latest", "again", "empty",
-        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING,
-        *_LATER,
+        *_DATA, "time", "values", "features", "zone", "calendar", "latest", "again", "empty",
+        "policies", "files", "table", "quarantine", "cluster", "repeating", *_RARE,
     ),
     defaults=_OF_TABLES,
     helps={"sink": _TABLE_SINK},
@@ -170,9 +201,8 @@ EXTRACT_INTERVAL = Door(
 BACKFILL = Door(
     "backfill",
     (
-        *_DATA, "time", "values", "features", "span", "calendar", "many", "again",
-        "policies", "table", "cluster", "repeating", *_RUNNING, *_READING,
-        *_LATER,
+        *_DATA, "time", "values", "features", "span", "zone", "calendar", "many", "again",
+        "policies", "files", "table", "quarantine", "cluster", "repeating", *_RARE,
     ),
     defaults=_OF_TABLES,
     helps={
@@ -185,7 +215,39 @@ BACKFILL = Door(
 )  # fmt: skip
 #: The command `costs`, which is not a flow.
 COSTS = Door(
-    "costs", ("source", "id", "sort", "values", "features", "policies", "workers", *_READING)
+    "costs",
+    (
+        "source", "id", "sort", "values", "features", "zone", "policies", "files", "storage",
+        "workers", "database", "times", "paths", "csv",
+    ),
+)  # fmt: skip
+#: The flow that keeps tables in order; the command `clean` does the same for one of them.
+RETENTION = Door(
+    "retention",
+    ("tables", "keeping", "places", "storage"),
+    helps={
+        "wait_for_sink": "Seconds to wait if a run publishes while intervals are to be dropped, "
+        "0 or more.",
+        "work_dir": "Folder that the runs of these tables were given for temporary data. Default: "
+        "next to the tables.",
+    },
 )
-#: The flows, by name.
-DOORS: Mapping[str, Door] = {door.name: door for door in (EXTRACT, EXTRACT_INTERVAL, BACKFILL)}
+#: The flow that chooses the columns of a matrix that matter for a target.
+SELECT = Door(
+    "select",
+    (
+        "matrix", "target", "id", "choosing", "rows", "results", "testing", "memory", "storage",
+        "workers",
+    ),
+    defaults={"column_id": None},
+    helps={
+        "column_id": "Column of the target that holds the ids, or a list of columns for ids of "
+        "several columns. Default: named as in the matrix.",
+    },
+)  # fmt: skip
+#: The flows with a command of the same name, by name.
+DOORS: Mapping[str, Door] = {
+    door.name: door for door in (EXTRACT, EXTRACT_INTERVAL, BACKFILL, SELECT)
+}
+#: All flows, by name.
+FLOW_DOORS: Mapping[str, Door] = {**DOORS, RETENTION.name: RETENTION}

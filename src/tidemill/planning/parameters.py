@@ -4,24 +4,27 @@ Flow signatures and docstrings, Prefect's run form, the command's options, reque
 command in a report are all built from it. :mod:`tidemill.planning.doors` defines which flow takes
 which parameters.
 
-A rule holds JSON schema keywords, which the form shows and the server checks. In Python the
-engine's own checks apply, whose errors explain what to do; a rule never refuses what they allow.
+A rule holds JSON schema keywords, and a pattern says which texts are allowed: the form shows them
+and the server checks them. In Python the engine's own checks apply, whose errors explain what to
+do; a rule never refuses what they allow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from tidemill.model.interval import MOST_INTERVALS
 from tidemill.model.policies import OnBadFile, OnDuplicate, OnError, OnNan, OnSettingsChange
 from tidemill.planning.check_limits import CHECK_LIMITS, LEVELS, CheckLimits
 
-__all__ = ["PARAMETERS", "REQUIRED", "FlowParameter", "Form"]
+__all__ = ["PARAMETERS", "REQUIRED", "FlowParameter", "Form", "Pattern"]
 
 OnEmpty = Literal["wait", "skip", "fail"]
+MlTask = Literal["auto", "classification", "regression"]
 Order = Literal["oldest first", "newest first"]
+RealFeatureTest = Literal["mann", "smir"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
 
 
@@ -33,6 +36,22 @@ class _Required:
 
 
 REQUIRED: Final = _Required()
+
+
+class Pattern(NamedTuple):
+    """Which texts the run form takes."""
+
+    text: str  # a regular expression, which nobody is shown
+    allowed: str  # the same in words, for whoever typed something else
+    within: Literal["", "items", "additionalProperties"] = ""  # where the texts of several are
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """JSON schema keywords whose error is the words: of `pattern` it would be the pattern."""
+        fits: dict[str, Any] = {"pattern": self.text}
+        type_ = {"": "string", "items": "array", "additionalProperties": "object"}[self.within]
+        other = {"type": type_, "not": {self.within: fits} if self.within else fits}
+        return {"if": other, "then": {"const": self.allowed}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +74,20 @@ class FlowParameter:
     short: str = ""  # in the command's help
     is_repeated: bool = False  # the command's option is repeated, once per value
     option: str = ""  # of the command; "": the name with dashes for underscores
+    is_positional: bool = False  # whether it may be given by position, at its door
+    pattern: Pattern | None = None  # of texts, in the run form
+    paths: str = ""  # pattern of texts that are paths or URLs; "": none is
 
     @property
     def is_required(self) -> bool:
         """Whether a value must be given."""
         return self.default is REQUIRED
+
+    @property
+    def described(self) -> str:
+        """The help under its heading; what is not given by default says so."""
+        ends = self.default is None and "Default:" not in self.help
+        return f"{self.group}. {self.help}" + " Default: none." * ends
 
     @property
     def flag(self) -> str:
@@ -81,12 +109,34 @@ _TIME = (
     r"\d{4}-?\d{2}-?\d{2}"
     r"([T ]\d{2}(:?\d{2}(:?\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?"
 )
-_ZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
+_AREAS = (
+    "Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian"
+    "|Mexico|Pacific|US|posix|right"
+)
+_OLD_ZONES = (
+    "CET|CST6CDT|Cuba|EET|EST|EST5EDT|Egypt|Eire|Factory|GB|GB-Eire|GMT|GMT[+-]?0|Greenwich|HST"
+    "|Hongkong|Iceland|Iran|Israel|Jamaica|Japan|Kwajalein|Libya|MET|MST|MST7MDT|NZ|NZ-CHAT|Navajo"
+    "|PRC|PST8PDT|Poland|Portugal|ROC|ROK|Singapore|Turkey|UCT|UTC|Universal|W-SU|WET|Zulu|localtime"
+)
+_ZONE = Pattern(
+    rf"^(({_AREAS})(/[A-Za-z0-9_+-]+)+|{_OLD_ZONES})$",
+    "the IANA name of a time zone, such as UTC or Europe/Berlin",
+)
 _FILLED = {"minLength": 1}
 _CHARACTER = {"minLength": 1, "maxLength": 1}
 _TEXT = {"type": "string", **_FILLED}
-_SPAN = Form(str, {"pattern": f"^(?=.*[1-9])({_DAYS}|{_CLOCK})$"})
-_MOMENT = Form(str, {"pattern": f"^{_TIME}$"})
+_STR = (Form(str),)
+_SPAN = Pattern(
+    f"^(?=.*[1-9])({_DAYS}|{_CLOCK})$",
+    "a length above zero: days or weeks, such as 1d or 2w, or hours, minutes and seconds, such as "
+    "1h, 15min or 1h30min",
+)
+_AGE = Pattern(f"^(?=.*[1-9]){_LENGTH}$", "a length above zero, such as 30d, 2w or 12h")
+_MOMENT = Pattern(
+    f"^{_TIME}$", "a time such as 2026-11-01, 2026-11-01T06:00 or 2026-11-01T06:00+01:00"
+)
+_ANY = "."
+_FILE = r"\.([yY][aA]?[mM][lL]|[jJ][sS][oO][nN])$"
 _COLUMN = Form(str, _FILLED)
 _COLUMNS = (
     Form(str, {"title": "one", **_FILLED}),
@@ -136,6 +186,7 @@ _TABLE = (
         "Path, folder, glob or URL of the input files (Parquet, CSV, Arrow, JSON lines, ORC) or of "
         "a Delta table, or a list of them; or the URL of a database, such as "
         "postgresql://host/name.",
+        paths=_ANY,
     ),
     FlowParameter(
         "table",
@@ -159,6 +210,7 @@ _TABLE = (
         (Form(str, _FILLED),),
         "Where to write the feature matrix. A path ending in .parquet or .csv is a single file; "
         "anything else is the folder or URL of a Delta table.",
+        paths=_ANY,
     ),
     FlowParameter(
         "column_id",
@@ -190,7 +242,8 @@ _TABLE = (
         "column_kind",
         "Columns",
         (_COLUMN,),
-        "Column that holds the kind of each row (long format).",
+        "Column that holds the kind of each row (long format). Default: each value column is a "
+        "kind.",
         None,
         short="Column that holds the kind of each row (long format).",
     ),
@@ -225,20 +278,24 @@ _TABLE = (
     FlowParameter(
         "input_timezone",
         "Columns",
-        (Form(str, {"pattern": _ZONE}),),
+        _STR,
         "IANA name of the time zone of times that name none, such as Europe/Berlin. Default: UTC, "
         "if timezone is UTC.",
         None,
         short="Time zone of times that name none; default: UTC.",
+        pattern=_ZONE,
     ),
     FlowParameter(
         "id_from_path",
         "Columns",
-        (Form(str, {"pattern": r"\{[^{}]+\}"}),),
+        _STR,
         "Pattern of the ends of the files' paths, with names of columns in braces, such as "
         "{site}/{id}.csv: every file has these columns.",
         None,
         short="Columns in the files' paths, such as '{site}/{id}.csv'.",
+        pattern=Pattern(
+            r"\{[^{}]+\}", "a path with names of columns in braces, such as {site}/{id}.csv"
+        ),
     ),
     FlowParameter(
         "columns",
@@ -308,7 +365,7 @@ _TABLE = (
         "Features",
         (
             Form(Literal["minimal", "efficient", "comprehensive"], {"title": "preset"}),
-            Form(str, {"title": "file", "pattern": r"\.([yY][aA]?[mM][lL]|[jJ][sS][oO][nN])$"}),
+            Form(str, {"title": "file"}),
             Form(dict[str, Any], {"title": "mapping"}),
         ),
         "Which features to calculate: a preset (minimal, efficient, comprehensive), the path of a "
@@ -316,6 +373,12 @@ _TABLE = (
         "parameters.",
         "comprehensive",
         short="minimal, efficient, comprehensive, a settings file, or settings as JSON.",
+        pattern=Pattern(
+            rf"^(minimal|efficient|comprehensive)$|{_FILE}",
+            "minimal, efficient, comprehensive, or the path of a file ending in .yaml, .yml or "
+            ".json",
+        ),
+        paths=_FILE,
     ),
     FlowParameter(
         "kind_to_settings",
@@ -329,45 +392,52 @@ _TABLE = (
     FlowParameter(
         "every",
         "Intervals",
-        (_SPAN,),
+        _STR,
         "Length of an interval, above zero: local days or weeks, such as 1d or 1w, or hours, "
         "minutes and seconds, such as 1h, 15min or 1h30min.",
         "1d",
         short="Length of an interval.",
+        pattern=_SPAN,
     ),
     FlowParameter(
         "timezone",
         "Intervals",
-        (Form(str, {"pattern": _ZONE}),),
+        _STR,
         "IANA name of the time zone that defines local days, such as UTC or Europe/Berlin.",
         "UTC",
         short="Time zone that defines local days.",
+        pattern=_ZONE,
     ),
     FlowParameter(
         "anchor",
         "Intervals",
-        (Form(str, {"pattern": f"^({_LENGTH}|{_TIME})$"}),),
+        _STR,
         "Any time at which an interval starts, such as 2026-11-01T06:00, or an offset from "
         "midnight shorter than every, such as 6h. Default: midnight.",
         None,
         short="Any time at which an interval starts; default: midnight.",
+        pattern=Pattern(
+            f"^({_LENGTH}|{_TIME})$", "a time such as 2026-11-01T06:00, or a length such as 6h"
+        ),
     ),
     FlowParameter(
         "window",
         "Intervals",
-        (_SPAN,),
+        _STR,
         "How much data before an interval's end each row covers, above zero and in the same format "
         "as every, such as 7d or 36h. Default: the interval itself.",
         None,
         short="Data that each row covers, up to the interval's end; default: the interval.",
+        pattern=_SPAN,
     ),
     FlowParameter(
         "lag",
         "Intervals",
-        (Form(str, {"pattern": f"^{_LENGTH}$"}),),
+        _STR,
         "How long after its end an interval is considered closed, such as 0s, 5min or 2h.",
         "0s",
         short="How long after its end an interval is considered closed.",
+        pattern=Pattern(f"^{_LENGTH}$", "a length such as 0s, 5min, 2h or 1d"),
     ),
     FlowParameter(
         "lookback",
@@ -381,28 +451,31 @@ _TABLE = (
     FlowParameter(
         "interval_start",
         "Intervals",
-        (_MOMENT,),
+        _STR,
         "Start of the interval to process in a manual run: a local time such as 2026-11-01 or "
         "2026-11-01T06:00, a time with its offset such as 2026-11-01T06:00+01:00, or an "
         "interval's name such as 20261101T060000Z. Default: the latest closed interval.",
         None,
         short="Start of the interval to process; default: the latest closed interval.",
+        pattern=_MOMENT,
     ),
     FlowParameter(
         "start",
         "Intervals",
-        (_MOMENT,),
+        _STR,
         "Start of the first interval: a local time such as 2026-11-01 or 2026-11-01T06:00, a time "
         "with its offset such as 2026-11-01T06:00+01:00, or an interval's name such as "
         "20261101T060000Z.",
         short="Start of the first interval, such as 2026-11-01.",
+        pattern=_MOMENT,
     ),
     FlowParameter(
         "end",
         "Intervals",
-        (_MOMENT,),
+        _STR,
         "End of the last interval, in the same format as start, such as 2026-11-01.",
         short="End of the last interval.",
+        pattern=_MOMENT,
     ),
     FlowParameter(
         "order",
@@ -466,8 +539,9 @@ _TABLE = (
         "on_duplicate",
         "Policies",
         _choice(OnDuplicate),
-        "What to do with rows that share id, kind and sort value. raise: fail the run; first, "
-        "last: keep that row; mean: use the mean of their values.",
+        "What to do with rows that share id, kind and sort value. raise: fail the run; keep: keep "
+        "all, in the order of the input; first, last: keep that row; mean: use the mean of their "
+        "values.",
         "raise",
         short="What to do with rows that share id, kind and sort value.",
     ),
@@ -524,19 +598,17 @@ _TABLE = (
     FlowParameter(
         "cluster",
         "Running",
-        (
-            Form(
-                str,
-                {
-                    "pattern": r"^(none|(threads|processes)(:0*[1-9]\d*)?|(tcp|tls)://[^/]+:\d+"
-                    r"|.*\.(yaml|yml|json))$"
-                },
-            ),
-        ),
+        _STR,
         "none, threads[:N], processes[:N] (N is 1 or more), tcp://host:port, tls://host:port, or "
         "the path of a .yaml, .yml or .json file with keyword arguments for DaskTaskRunner.",
         "threads",
         short="none, threads[:N], processes[:N], tcp://host:port, or a cluster file.",
+        pattern=Pattern(
+            r"^(none|(threads|processes)(:0*[1-9]\d*)?|(tcp|tls)://[^/]+:\d+|.*\.(yaml|yml|json))$",
+            "none, threads, threads:4, processes, processes:4, tcp://host:port, tls://host:port or "
+            "the path of a file ending in .yaml, .yml or .json",
+        ),
+        paths=_FILE,
     ),
     FlowParameter(
         "retries",
@@ -570,6 +642,7 @@ _TABLE = (
         "Folder for temporary data, reachable by all workers. Default: next to the sink.",
         None,
         short="Folder for temporary data; default: next to OUTPUT.",
+        paths=_ANY,
     ),
     FlowParameter(
         "storage_options",
@@ -577,13 +650,6 @@ _TABLE = (
         (
             Form(
                 dict[str, str],
-                {
-                    # Names of environment variables: the server would store a secret typed here.
-                    "additionalProperties": {
-                        "type": "string",
-                        "pattern": r"^(?!A[A-Z]{3}[A-Z0-9]{16}$)[A-Z_][A-Z0-9_]{0,127}$",
-                    }
-                },
             ),
         ),
         "Options of the object store, each with the name of the environment variable that holds "
@@ -593,22 +659,27 @@ _TABLE = (
         short="Option of the object store and the environment variable that holds its value.",
         is_repeated=True,
         option="--storage-option",
+        pattern=Pattern(  # the server would store a secret typed here
+            r"^(?!A[A-Z]{3}[A-Z0-9]{16}$)[A-Z_][A-Z0-9_]{0,127}$",
+            "names of environment variables, such as AWS_REGION, and never the values themselves",
+            "additionalProperties",
+        ),
     ),
     FlowParameter(
         "modules",
         "Running",
-        (
-            Form(
-                list[str],
-                {"items": {"type": "string", "pattern": r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"}},
-            ),
-        ),
+        (Form(list[str]),),
         "Importable modules that register custom calculators, such as mine.calculators. Every "
         "worker imports them.",
         None,
         short="Module that registers custom calculators.",
         is_repeated=True,
         option="--module",
+        pattern=Pattern(
+            r"^[^\W\d]\w*(\.[^\W\d]\w*)*$",
+            "importable modules, such as mine.calculators",
+            "items",
+        ),
     ),
     FlowParameter(
         "part_bytes",
@@ -635,6 +706,180 @@ _TABLE = (
         "more.",
         60.0,
         short="Seconds without a sign of life until a worker's work is given to others.",
+    ),
+    FlowParameter(
+        "report_url",
+        "Running",
+        _STR,
+        "Where the folder of the HTML reports is served, such as "
+        "https://reports.example.org/pumps. Links on the run's page lead there. Default: to the "
+        "file itself.",
+        None,
+        short="Where the folder of the HTML reports is served, for links to them.",
+        pattern=Pattern(  # no user or password: the server stores what is typed here
+            r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+            "an address with http or https, without user, password, query or fragment, such as "
+            "https://reports.example.org/pumps",
+        ),
+    ),
+    FlowParameter(
+        "tables",
+        "Tables",
+        (
+            Form(str, {"title": "one", **_FILLED}),
+            Form(list[str], {"title": "list", "items": _TEXT, "minItems": 1}),
+        ),
+        "Folder or URL of a table, or the path of a file that tidemill wrote, or a list of them.",
+        paths=_ANY,
+    ),
+    FlowParameter(
+        "keep",
+        "Tables",
+        _STR,
+        "How long files are kept that nothing shows any more, for readers of older versions and "
+        "runs that go on: 1h or more, such as 30d.",
+        "30d",
+        short="How long files are kept that nothing shows any more, 1h or more, such as 30d.",
+        pattern=_AGE,
+    ),
+    FlowParameter(
+        "drop_after",
+        "Tables",
+        _STR,
+        "Drop the intervals of tables that ended longer ago, such as 400d; the newest stays. "
+        "Default: none are dropped.",
+        None,
+        short="Drop the intervals of tables that ended longer ago, such as 400d.",
+        pattern=_AGE,
+    ),
+    FlowParameter(
+        "matrix",
+        "Input",
+        (Form(str, _FILLED),),
+        "Folder or URL of the table, or the .parquet or .csv file, whose columns are to be chosen "
+        "from.",
+        paths=_ANY,
+    ),
+    FlowParameter(
+        "target",
+        "Target",
+        (Form(str, _FILLED),),
+        "Path or URL of the .parquet or .csv file with the target: a row for each id.",
+        short="Parquet or CSV file with the target of each id.",
+        paths=_ANY,
+    ),
+    FlowParameter(
+        "column_target",
+        "Target",
+        (_COLUMN,),
+        "Column of the target file that holds the target: classes or numbers.",
+        short="Column of the target file that holds the target.",
+    ),
+    FlowParameter(
+        "ml_task",
+        "Choosing",
+        _choice(MlTask),
+        "What the target stands for: classification or regression. auto: numbers with a fraction "
+        "are regression, all else classification.",
+        "auto",
+        short="What the target stands for; auto: fractions are regression.",
+    ),
+    FlowParameter(
+        "fdr_level",
+        "Choosing",
+        (Form(float, {"exclusiveMinimum": 0, "exclusiveMaximum": 1}),),
+        "The expected share of irrelevant features among the relevant ones, above 0 and below 1.",
+        0.05,
+        short="The expected share of irrelevant features among the relevant ones.",
+    ),
+    FlowParameter(
+        "max_features",
+        "Choosing",
+        (Form(int, {"minimum": 1}),),
+        "Choose at most so many of the relevant features, those with the smallest p-values; 1 or "
+        "more. Default: all of them.",
+        None,
+        short="Choose at most so many of the relevant features; default: all of them.",
+    ),
+    FlowParameter(
+        "interval",
+        "Choosing",
+        _STR,
+        "Rows of which intervals of the table to use: a date or time at which one starts, such as "
+        "2026-11-01, its name, or a span such as 2026-11-01/2026-12-01, of which either end may be "
+        "left out. Default: all.",
+        None,
+        short="Interval, or span such as 2026-11-01/2026-12-01, whose rows to use; default: all.",
+        pattern=Pattern(
+            rf"^(({_TIME})|({_TIME}\s*/\s*({_TIME})?)|(\s*/\s*{_TIME}))$",
+            "a date or time such as 2026-11-01, the name of an interval, or a span such as "
+            "2026-11-01/2026-12-01",
+        ),
+    ),
+    FlowParameter(
+        "output",
+        "Results",
+        (Form(str, _FILLED),),
+        "Folder or URL for the relevance table, the settings of the chosen features (chosen.yaml) "
+        "and a picture of the p-values. Default: beside the table, its name with _selection.",
+        None,
+        short="Folder for the results; default: beside TABLE, its name with _selection.",
+        paths=_ANY,
+    ),
+    FlowParameter(
+        "relevance_file",
+        "Results",
+        _STR,
+        "Name of the relevance table in that folder, such as relevance.parquet or relevance.csv.",
+        "relevance.parquet",
+        short="Name of the relevance table there; it ends in .parquet or .csv.",
+        pattern=Pattern(
+            r"^[^./][^/]*\.([pP][aA][rR][qQ][uU][eE][tT]|[cC][sS][vV])$",
+            "the name of a file, such as relevance.parquet or relevance.csv",
+        ),
+    ),
+    FlowParameter(
+        "multiclass",
+        "Choosing",
+        (_YES,),
+        "Judge the classes of the target apart: a feature is relevant if it is so for "
+        "n_significant of them.",
+        default=False,
+        short="Judge the classes of the target apart.",
+    ),
+    FlowParameter(
+        "n_significant",
+        "Choosing",
+        (Form(int, {"minimum": 1}),),
+        "With multiclass: for how many classes a relevant feature must be significant, 1 or more.",
+        1,
+        short="With --multiclass: for how many classes a feature must be significant.",
+    ),
+    FlowParameter(
+        "hypotheses_independent",
+        "Choosing",
+        (_YES,),
+        "Take the features for independent of each other: Benjamini-Hochberg instead of "
+        "Benjamini-Yekutieli, which chooses more.",
+        default=False,
+        short="Take the features for independent of each other, which chooses more.",
+    ),
+    FlowParameter(
+        "test_for_binary_target_real_feature",
+        "Choosing",
+        _choice(RealFeatureTest),
+        "Test of real features and classes. mann: Mann-Whitney U; smir: Kolmogorov-Smirnov.",
+        "mann",
+        short="Test of real features and classes: Mann-Whitney U or Kolmogorov-Smirnov.",
+    ),
+    FlowParameter(
+        "max_bytes",
+        "Running",
+        (Form(int, {"minimum": 1}),),
+        "Bytes of feature values that are held at a time, 1 or more; at least one column is. "
+        "Default: 256 MiB.",
+        None,
+        short="Bytes of feature values that are held at a time; default: 256 MiB.",
     ),
 )
 #: All parameters by name.

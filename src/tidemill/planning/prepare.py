@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -27,7 +28,12 @@ from tidemill.planning.request import Request, source_text
 from tidemill.planning.snapshots import drop_source, reads_database, take_snapshot
 from tidemill.planning.table_fit import fit_table
 from tidemill.sources.files.cautions import caution_of
-from tidemill.sources.files.open import find_files, open_source
+from tidemill.sources.files.open import (
+    InputLook,
+    files_of_span,
+    look_at_input,
+    open_source,
+)
 from tidemill.sources.files.statistics import Statistics, gather_statistics
 from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.check_columns import check_columns
@@ -38,6 +44,7 @@ from tidemill.storage.layout import SinkLayout
 __all__ = [
     "check_request_columns",
     "find_interval_files",
+    "look_at_files",
     "open_input",
     "prepare",
     "result_key",
@@ -230,8 +237,13 @@ def _check_any(request: Request, source: Source) -> None:
         )
 
 
-def find_interval_files(request: Request) -> Source:
+def find_interval_files(request: Request, look: InputLook | None = None) -> Source:
     """Find the files that may hold rows of the interval's window, without reading rows.
+
+    Parameters
+    ----------
+    request : for the interval
+    look : at the input, if its files are not to be looked for now
 
     Raises
     ------
@@ -239,13 +251,32 @@ def find_interval_files(request: Request) -> Source:
         If files or columns cannot be used.
     """
     assert request.interval is not None, "the request is about an interval"
-    roles = request.column_id, request.column_sort, request.column_kind, request.column_value
-    span = request.interval.window_start, request.interval.end
-    try:
-        found = find_files(request.locations, roles, request.storage_options, span, request.reading)
-    except SourceError as error:  # the sort column of intervals goes by another name
-        raise type(error)(str(error).replace("column_sort=", "column_time=")) from error
+    with _in_terms_of_intervals():
+        span = request.interval.window_start, request.interval.end
+        found = files_of_span(look or look_at_files(request), span)
     return fit_table(request, found)
+
+
+def look_at_files(request: Request) -> InputLook:
+    """Look at all files of an input once, for many intervals.
+
+    Raises
+    ------
+    SourceError
+        If files or columns cannot be used.
+    """
+    roles = request.column_id, request.column_sort, request.column_kind, request.column_value
+    with _in_terms_of_intervals():
+        return look_at_input(request.locations, roles, request.storage_options, request.reading)
+
+
+@contextmanager
+def _in_terms_of_intervals() -> Iterator[None]:
+    """The sort column of intervals goes by another name."""
+    try:
+        yield
+    except SourceError as error:
+        raise type(error)(str(error).replace("column_sort=", "column_time=")) from error
 
 
 def _kept(request: Request, source: Source, key_of: Callable[[str], str]) -> Kept | None:

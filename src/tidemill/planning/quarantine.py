@@ -10,6 +10,7 @@ import pyarrow.types as pt
 
 from tidemill.calculators.registry import identities
 from tidemill.model.aliases import IdKey
+from tidemill.model.counts import counted
 from tidemill.model.id_types import parse_type
 from tidemill.model.plan import Plan
 from tidemill.model.series import Quarantined
@@ -57,7 +58,7 @@ def why_again(count: int, before: Mapping[str, str], now: Mapping[str, str], *, 
     changed = [name for name in now if before.get(name, now[name]) != now[name]]
     if not (asked or changed):
         return ""
-    ids = "1 quarantined id is" if count == 1 else f"{count:,} quarantined ids are"
+    ids = counted(count, "quarantined id is", "quarantined ids are")
     said = (_change(name, before[name], now[name]) for name in changed)
     return f"{ids} tried again: {'as was asked for' if asked else ', '.join(said)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -12,24 +13,21 @@ import pyarrow as pa
 
 from tidemill.calculators.custom import import_modules
 from tidemill.calculators.settings import Settings
-from tidemill.data import demo_path
 from tidemill.errors import ArgumentError, shorten
 from tidemill.model.interval import Interval
 from tidemill.model.policies import Limits, OnBadFile, OnSettingsChange, Policies
 from tidemill.model.source import Reading, Source
 from tidemill.planning.check_limits import parse_checks
 from tidemill.planning.doors import EXTRACT, Door, check_number
-from tidemill.planning.parameters import TimeUnit
+from tidemill.planning.parameters import PARAMETERS, TimeUnit
+from tidemill.sources.demo_data import demo_location
 from tidemill.sources.files.given_times import time_type
 from tidemill.sources.files.path_columns import PathPattern
 from tidemill.sources.sql.open import check_rows_named
 from tidemill.storage.check_columns import check_id_names
 from tidemill.storage.options import check_options
 
-__all__ = ["DEMO_SOURCE", "Request", "make_request", "source_text"]
-
-#: Stands for the bundled data, wherever the package is installed.
-DEMO_SOURCE = "demo://sea-surface-temperature"
+__all__ = ["Request", "make_request", "source_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +111,7 @@ def make_request(source: Any, sink: Any, *, door: Door = EXTRACT, **given: Any) 
         _check_column(role, values[role])
     kinds = values["column_value"]
     _check_rows_named(source, values["table"], values["query"])
+    _check_report_url(values.get("report_url"))
     modules = values["modules"] or ()
     import_modules(modules)
     work_dir = values["work_dir"]
@@ -223,6 +222,15 @@ def _check_rows_named(source: Any, table: Any, query: Any) -> None:
     check_rows_named(_locations(source), table, query)
 
 
+def _check_report_url(url: Any) -> None:
+    """It is shown on pages and stored by servers, and reports are looked for below it."""
+    pattern = PARAMETERS["report_url"].pattern
+    assert pattern is not None
+    if url is not None and not (isinstance(url, str) and re.fullmatch(pattern.text, url)):
+        shown = url if isinstance(url, str) and "@" not in url else "..."
+        raise ArgumentError(f"report_url={shown!r} is not allowed; give {pattern.allowed}")
+
+
 def _locations(source: Any) -> str | tuple[str, ...]:
     if isinstance(source, list | tuple):
         return tuple(_location(one, "source") for one in source)
@@ -239,6 +247,6 @@ def _location(value: Any, argument: str) -> str:
     text = os.fspath(value)
     if not text:
         raise ArgumentError(f"{argument}='' is not allowed; give a path or URL")
-    if text == DEMO_SOURCE:
-        return str(demo_path())
+    if argument == "source":
+        text = demo_location(text)
     return text if "://" in text else str(Path(text).expanduser().absolute())

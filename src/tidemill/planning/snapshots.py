@@ -113,7 +113,7 @@ def _roles(request: Request) -> NamedRoles:
 
 def _check_policies(request: Request) -> None:
     choice = request.policies.on_duplicate
-    if choice in {"first", "last"}:
+    if choice in {"first", "keep", "last"}:
         raise ArgumentError(
             f"on_duplicate={choice!r} is not allowed, because the rows of a database have no "
             "order: choose 'raise' or 'mean', or give a query that selects one row"

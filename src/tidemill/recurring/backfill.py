@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from tidemill.errors import BackfillError
 from tidemill.execution.job import stop_jobs
 from tidemill.execution.ordered_pool import Turn, in_turns
 from tidemill.model.interval import Interval
@@ -14,30 +15,58 @@ from tidemill.model.logs import engine_log
 from tidemill.model.progress import Board
 from tidemill.planning.request import Request
 from tidemill.recurring.calendars import Calendar
-from tidemill.recurring.examine import Finding, examine_all, update_file_list
+from tidemill.recurring.examine import (
+    Finding,
+    examine_all,
+    settle_failures,
+    update_file_list,
+)
 from tidemill.recurring.intervals import between, is_closed
 from tidemill.recurring.latest import OpenRunner, Runner, request_for
 from tidemill.recurring.reports import BackfillReport, BackfillRow, bad_files_of
 from tidemill.recurring.retry import log_failure, with_retries
 from tidemill.recurring.table_checks import check_table
 
-__all__ = ["BackfillRun", "chosen_intervals"]
+__all__ = ["BackfillRun", "check_finished", "chosen_intervals"]
 
 log = engine_log(__name__)
 
 
 def chosen_intervals(
-    calendar: Calendar, start: Any, end: Any, order: str, now: datetime
+    calendar: Calendar, given: Mapping[str, Any], now: datetime | None = None
 ) -> list[Interval]:
-    """The closed intervals between two times, in the order in which to process them.
+    """The closed intervals that a backfill is about, in the order in which to process them.
+
+    Parameters
+    ----------
+    calendar : how time is divided
+    given : the parameters of the run
+    now : until when intervals are closed; None: now
 
     Raises
     ------
     ArgumentError
         As :func:`tidemill.recurring.intervals.between`.
     """
-    chosen = [one for one in between(calendar, start, end) if is_closed(calendar, one, now)]
-    return chosen[::-1] if order == "newest first" else chosen
+    now = now or datetime.now(UTC)
+    span = between(calendar, given["start"], given["end"])
+    chosen = [one for one in span if is_closed(calendar, one, now)]
+    return chosen[::-1] if given["order"] == "newest first" else chosen
+
+
+def check_finished(report: BackfillReport) -> BackfillReport:
+    """The report of a backfill of which no interval failed.
+
+    Raises
+    ------
+    BackfillError
+        If some failed; a dry run has not tried any.
+    """
+    if report.failed and not report.dry_run:
+        raise BackfillError(
+            f"{report.verdict.reason}. The others are published; run again for the rest"
+        )
+    return report
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +110,7 @@ class BackfillRun:
         """Calculate the intervals that are due; what happened to each, by name."""
         for finding in findings:
             update_file_list(self.request, finding)
+        settle_failures(self.request, findings)
         self.board.expect(finding.interval.name for finding in due)
         if not due:
             return {}
@@ -110,4 +140,10 @@ class BackfillRun:
             log_failure(log, row.label, error)
             return replace(row, result="failed", reason=f"{type(error).__name__}: {error}")
         log.info("interval %s: published, %d rows", row.label, summary["rows"])
-        return replace(row, result="published", rows=summary["rows"], digest=summary["digest"])
+        return replace(
+            row,
+            result="published",
+            rows=summary["rows"],
+            digest=summary["digest"],
+            warnings=list(summary["warnings"]) or None,
+        )

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 from tidemill.errors import ArgumentError
 from tidemill.model.durations import parse_duration
 from tidemill.model.interval import MOST_INTERVALS, utc
+from tidemill.model.zones import likely_zone
 
 __all__ = [
     "EARLIEST",
@@ -180,10 +181,12 @@ def _zone(name: Any) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (LookupError, OSError, TypeError, ValueError) as error:  # OSError: a folder's name
+        meant = likely_zone(name)
+        remedy = f"write {meant!r}, an" if meant else "give an"
         raise refusal(
             "timezone",
             name,
-            "give an IANA name such as 'UTC' or 'Europe/Berlin' (a machine without "
+            f"{remedy} IANA name such as 'UTC' or 'Europe/Berlin' (a machine without "
             "a time zone database needs the package tzdata)",
         ) from error
 

@@ -7,20 +7,24 @@ they are in.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Literal
 
 from tidemill.execution.ordered_pool import Turn, in_turns
+from tidemill.execution.unfinished import unfinished_results
+from tidemill.model.counts import counted
 from tidemill.model.interval import Interval
 from tidemill.model.logs import engine_log
 from tidemill.model.policies import OnSettingsChange
 from tidemill.model.source import Source
-from tidemill.planning.prepare import find_interval_files
+from tidemill.planning.prepare import find_interval_files, look_at_files
 from tidemill.planning.quarantine import made_with, why_again
 from tidemill.planning.request import Request
 from tidemill.planning.settings_change import SettingsChange, settings_change
 from tidemill.planning.snapshots import drop_source, reads_database, take_snapshot
+from tidemill.sources.files.open import InputLook
 from tidemill.sources.files.window_digest import read_window
 from tidemill.storage.intervals import (
     IntervalRecord,
@@ -33,7 +37,14 @@ from tidemill.storage.layout import SinkLayout
 from tidemill.storage.record import quarantined_by
 from tidemill.storage.table_faults import read_with_faults
 
-__all__ = ["REMEDY", "Finding", "examine", "examine_all", "update_file_list"]
+__all__ = [
+    "REMEDY",
+    "Finding",
+    "examine",
+    "examine_all",
+    "settle_failures",
+    "update_file_list",
+]
 
 log = engine_log(__name__)
 
@@ -64,8 +75,31 @@ class Finding:
         return self.state in {"missing", "changed", "recalculated", "extended"}
 
 
+class _Input:
+    """The files of an input, looked at once for all intervals whose rows need not be read.
+
+    Whatever is read is looked at anew, right before.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._look: InputLook | None = None
+        self._lock = Lock()
+
+    def files_of(self, request: Request) -> Source:
+        """The files of an interval's window, as they were at the first question."""
+        with self._lock:
+            self._look = self._look or look_at_files(self._request)
+        return find_interval_files(request, self._look)
+
+
 def examine(
-    request: Request, record: IntervalRecord | None, *, recalculate: bool, fault: str = ""
+    request: Request,
+    record: IntervalRecord | None,
+    *,
+    recalculate: bool,
+    fault: str = "",
+    files: Callable[[Request], Source] = find_interval_files,
 ) -> Finding:
     """Examine one interval, its rows and the settings it was built with; writes nothing.
 
@@ -75,6 +109,7 @@ def examine(
     record : of its published rows; None if there are none
     recalculate : calculate it even if nothing has changed
     fault : why the record, or what the table shows of it, cannot be used
+    files : finds those of the window, to compare them with those of the record
 
     Raises
     ------
@@ -82,7 +117,7 @@ def examine(
         If files or columns cannot be used.
     """
     again = "as was asked for" if recalculate else _poison_to_retry(request, record)
-    finding = _examine_rows(request, record, again=again, fault=fault)
+    finding = _examine_rows(request, record, files, again=again, fault=fault)
     if record is None or finding.state == "empty":
         return finding
     asked = request.settings.canonical(), request.policies
@@ -105,11 +140,13 @@ def examine_all(
     """
     layout = SinkLayout.of(request.sink, request.storage_options)
     known, faults = read_with_faults(layout, [interval.name for interval in intervals])
+    files = _Input(request).files_of
 
     def look(interval: Interval, _turn: Turn) -> Finding:
         about, record = replace(request, interval=interval), known.get(interval.name)
         fault = faults.get(interval.name, "")
-        return examine(about, record, recalculate=interval in recalculate, fault=fault)
+        asked = interval in recalculate
+        return examine(about, record, recalculate=asked, fault=fault, files=files)
 
     return in_turns(look, intervals, concurrency)
 
@@ -136,32 +173,36 @@ def _with_settings_change(
 
 
 def _examine_rows(
-    request: Request, record: IntervalRecord | None, *, again: str, fault: str
+    request: Request,
+    record: IntervalRecord | None,
+    files: Callable[[Request], Source],
+    *,
+    again: str,
+    fault: str,
 ) -> Finding:
     """What to do about an interval, judged by its rows alone."""
     interval = request.interval
     assert interval is not None, "the request is for an interval"
     if reads_database(request):
         return _examine_database(request, record, again=again, fault=fault)
-    found = find_interval_files(request)
-    same_roles = record is not None and found.columns == record.columns
-    if (
-        record is not None
-        and same_roles
-        and not again
-        and not fault
-        and file_identities(found) == record.files
-    ):
+    if record is not None and not again and not fault and _has_files(record, files(request)):
         same = "the files that touch its window are the same"
         return Finding(interval, "unchanged", same, bad_files=record.bad_files)
+    found = find_interval_files(request)
+    same_roles = record is not None and found.columns == record.columns
     source = read_window(found)
     bad = tuple((one["path"], one["reason"]) for one in named_bad_files(source))
     finding = _judged(interval, source, record, again=again, same_roles=same_roles, fault=fault)
     if finding.state == "unchanged" and record is not None:
-        files = file_identities(source)
-        updated = replace(record, files=files, columns=found.columns, bad_files=bad)
+        now = file_identities(source)
+        updated = replace(record, files=now, columns=found.columns, bad_files=bad)
         return replace(finding, updated_record=updated, bad_files=bad)
     return replace(finding, bad_files=bad)
+
+
+def _has_files(record: IntervalRecord, found: Source) -> bool:
+    """Whether a record is about the files that were found."""
+    return found.columns == record.columns and file_identities(found) == record.files
 
 
 def _examine_database(
@@ -195,7 +236,11 @@ def _judged(
     if not source.rows:
         gone = "the rows of its window are gone" if record else "its window has no row"
         if source.bad_files:
-            gone += f"; {len(source.bad_files)} files that cannot be read are left out"
+            gone += "; " + counted(
+                len(source.bad_files),
+                "file that cannot be read is left out",
+                "files that cannot be read are left out",
+            )
         return Finding(interval, "empty", gone, record.run_id if record else "")
     if record is None:
         return Finding(interval, "missing", fault or "it was not published yet", source=source)
@@ -221,6 +266,20 @@ def _poison_to_retry(request: Request, record: IntervalRecord | None) -> str:
         return ""
     now = made_with(request.settings.canonical())
     return why_again(len(poison), record.made_with, now, asked=request.retry_quarantined)
+
+
+def settle_failures(request: Request, findings: Iterable[Finding]) -> None:
+    """Record that unchanged intervals are as they should be, whatever runs failed on them before.
+
+    Such a run leaves its unfinished result, so only where there is one a record is looked at.
+    """
+    layout = SinkLayout.of(request.sink, request.storage_options)
+    names = {one.interval.name for one in findings if one.state == "unchanged"}
+    for left in unfinished_results(layout) if names else ():
+        if left.state == "ended" and left.interval in names and left.run_id[:1].isdigit():
+            record = read_intervals(layout, [left.interval]).get(left.interval)
+            if record is not None and record.settled != left.run_id:
+                write_interval(layout, replace(record, settled=left.run_id))
 
 
 def update_file_list(request: Request, finding: Finding) -> None:

@@ -20,7 +20,7 @@ from tidemill.storage.check_sink import check_sink
 from tidemill.storage.intervals import IntervalRecord, latest_interval
 from tidemill.storage.layout import SinkLayout
 
-__all__ = ["check_findings", "check_table", "check_vanished", "validate_table_request"]
+__all__ = ["check_findings", "check_table", "check_vanished", "validate_table_request", "vanished"]
 
 log = engine_log(__name__)
 
@@ -115,6 +115,11 @@ def check_findings(findings: Iterable[Finding]) -> None:
             raise SettingsError(f"interval {finding.interval.label}: {finding.reason}")
 
 
+def vanished(findings: Iterable[Finding]) -> list[str]:
+    """Labels of the published intervals whose input rows are all gone."""
+    return [one.interval.label for one in findings if one.state == "empty" and one.replaces]
+
+
 def check_vanished(request: Request, findings: Iterable[Finding]) -> None:
     """Apply the check ``rows_drop`` to published intervals whose rows are all gone.
 
@@ -123,7 +128,7 @@ def check_vanished(request: Request, findings: Iterable[Finding]) -> None:
     CheckError
         If the check fails; the published rows are kept.
     """
-    gone = [one.interval.label for one in findings if one.state == "empty" and one.replaces]
+    gone = vanished(findings)
     if not gone:
         return
     text = (

@@ -13,6 +13,7 @@ from tidemill.recurring.backfill_command import fill_commands
 from tidemill.recurring.calendars import Calendar
 from tidemill.recurring.intervals import interval_at, missing
 from tidemill.storage.delta import files_by_interval
+from tidemill.storage.dropped import dropped_before, not_dropped
 from tidemill.storage.intervals import interval_names, read_intervals
 from tidemill.storage.layout import SinkLayout
 
@@ -62,7 +63,8 @@ def outdated_intervals(
     if request.on_settings_change == "refuse":
         return []
     layout = SinkLayout.of(request.sink, request.storage_options)
-    names = [name for name in interval_names(layout) if name < looked_at[0].name][-SCANNED:]
+    first, last = dropped_before(layout), looked_at[0].name
+    names = interval_names(layout, first, last)[-SCANNED:]
     records = read_intervals(layout, names).values()
     pairs = [(interval_at(calendar, one.start), one) for one in records]
     asked = request.settings.canonical(), request.policies
@@ -72,11 +74,16 @@ def outdated_intervals(
 def unpublished_intervals(
     request: Request, calendar: Calendar, looked_at: Sequence[Interval]
 ) -> list[Interval]:
-    """Older intervals than those examined that were never published or are gone from the table."""
+    """Older intervals than those examined that were never published or are gone from the table.
+
+    Those that were dropped on purpose are none of them.
+    """
     layout = SinkLayout.of(request.sink, request.storage_options)
     oldest, names = looked_at[0], interval_names(layout)
     shown = files_by_interval(layout).keys() if names else set()
+    names, first = not_dropped(layout, names, shown), dropped_before(layout)
     gone = [name for name in names if name < oldest.name and name not in shown]
     starts = (start_of_name(name) for name in gone)
     lost = [interval_at(calendar, start) for start in starts if start is not None]
-    return sorted([*lost, *missing(calendar, names, oldest)], key=lambda one: one.start)
+    holes = [one for one in missing(calendar, names, oldest) if one.name >= first]
+    return sorted([*lost, *holes], key=lambda one: one.start)

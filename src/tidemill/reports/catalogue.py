@@ -6,14 +6,16 @@ import math
 import re
 import textwrap
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from tidemill.calculators.registry import CALCULATORS
 from tidemill.calculators.table.build import LEFT_OUT, ROWS
 from tidemill.calculators.table.catalogue import CalculatorDescription, descriptions
 from tidemill.calculators.table.spec import Calculator, Parameter
+from tidemill.errors import ArgumentError
 
-__all__ = ["catalogue", "catalogue_page", "catalogue_text"]
+__all__ = ["calculator_text", "catalogue", "catalogue_page", "catalogue_text"]
 
 PAGE = """\
 # Features
@@ -83,6 +85,30 @@ def catalogue_text() -> str:
         for row in CALCULATORS.values()
     ]
     return "\n".join(lines)
+
+
+def calculator_text(name: str) -> str:
+    r"""All about one calculator: its definition, parameters, unit and presets.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> print(calculator_text("quantile").partition("\n\n")[0])
+    quantile
+    """
+    if name not in CALCULATORS:
+        near = get_close_matches(name, CALCULATORS, n=3, cutoff=0.4)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise ArgumentError(f"there is no calculator {name!r}{hint}. `tidemill features` lists all")
+    row = CALCULATORS[name]
+    description = descriptions().get(name, CalculatorDescription(row.summary, "", ""))
+    _, *lines = _section(row, description)
+    columns = f"- Columns of comprehensive: {len(row.grid)}"
+    return "\n".join([name, *(line.replace("`", "") for line in lines), columns])
 
 
 def catalogue_page() -> str:

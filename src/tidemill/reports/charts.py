@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tidemill.errors import ArgumentError
+from tidemill.model.aliases import Floats
+from tidemill.model.counts import counted
 from tidemill.reports.text import seconds_text, slowest_calculators
 
 if TYPE_CHECKING:
@@ -21,10 +24,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Strip", "feature_map", "seconds_per_calculator"]
+__all__ = ["Strip", "drawn_figures", "feature_map", "ordered_p_values", "seconds_per_calculator"]
 
 #: Bars of the picture of seconds; all other entries become one more.
 BARS = 18
+#: Name of the text in a PNG that says what it shows.
+_NOTE = "tidemill"
+#: Smaller p-values are drawn as this one, of which there is a logarithm.
+SMALLEST = 1e-300
 #: Colours end at this many standard deviations.
 CLIP = 2.5
 #: Few colours, so that the scale is readable and the file small.
@@ -70,7 +77,8 @@ def seconds_per_calculator(
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(axis="y", labelsize=9, length=0)
         axes.margins(x=0.1, y=0.01)
-        _explain_colours(axes)
+        _explain_colours(figure)
+        _note(figure, title=axes.get_title(loc="left"), entries=len(seconds), bars=len(bars))
     return Path(path)
 
 
@@ -82,16 +90,111 @@ def _bars(seconds: Mapping[str, float]) -> list[tuple[str, float, str]]:
         for name, value in slowest[:BARS]
     ]
     if rest := slowest[BARS:]:
-        bars.append((f"{len(rest)} others", sum(value for _, value in rest), GREY))
+        bars.append((counted(len(rest), "other"), sum(value for _, value in rest), GREY))
     return bars
 
 
-def _explain_colours(axes: Axes) -> None:
+def drawn_figures(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a picture shows, as it was noted in it when it was drawn.
+
+    Raises
+    ------
+    ArgumentError
+        If the picture holds no such note.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "seconds.png"
+    >>> drawn_figures(seconds_per_calculator({"mean": 0.002}, path))
+    {'title': 'Time per calculator', 'entries': 1, 'bars': 1}
+    """
+    from PIL import Image
+
+    with Image.open(path) as image:
+        note = image.info.get(_NOTE)
+    if note is None:
+        raise ArgumentError(f"path={os.fspath(path)!r} is no picture drawn by tidemill")
+    found: dict[str, Any] = json.loads(note)
+    return found
+
+
+def _note(figure: Figure, **shown: Any) -> None:
+    """Note what a figure shows, for :func:`drawn_figures`."""
+    figure.set_label(json.dumps(shown))
+
+
+def _explain_colours(figure: Figure) -> None:
     from matplotlib.patches import Patch
 
     meanings = {BLUE: "calculator", ORANGE: "intermediate that calculators share"}
     patches = [Patch(color=colour, label=text) for colour, text in meanings.items()]
-    axes.legend(handles=patches, loc="lower right", frameon=False, fontsize=9)
+    # Below the bars, because the longest of them may reach anywhere.
+    figure.legend(handles=patches, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+
+
+def ordered_p_values(
+    p_values: Mapping[str, Floats],
+    thresholds: Floats,
+    path: str | os.PathLike[str],
+    title: str = "",
+) -> Path:
+    """Draw p-values in ascending order, and what they are compared with; return the PNG's path.
+
+    Parameters
+    ----------
+    p_values : of each class, or under one name of the only tests: ascending, float64[m]
+    thresholds : float64[m]
+    path : of the PNG
+    title : default: "p-values of the features"
+
+    Raises
+    ------
+    ArgumentError
+        If there is no p-value.
+    """
+    if not len(thresholds):
+        raise ArgumentError("there are no p-values to draw: no feature was tested")
+    ranks = np.arange(1, len(thresholds) + 1)
+    relevant = {name: _last_below(found, thresholds) for name, found in p_values.items()}
+    with _figure(path, (9, 5.5)) as figure:
+        axes = figure.add_subplot()
+        for name, found in p_values.items():
+            shown, count = np.maximum(found, SMALLEST), relevant[name]
+            axes.plot(ranks, shown, color=GREY, lw=0.8)
+            axes.plot(ranks[count:], shown[count:], ".", color=GREY, ms=4)
+            axes.plot(ranks[:count], shown[:count], ".", color=BLUE, ms=6)
+        axes.plot(ranks, thresholds, color=ORANGE, lw=2)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("features in the order of their p-values" + _each(p_values))
+        axes.set_ylabel("p-value")
+        axes.set_title(title or "p-values of the features", loc="left", fontsize=12)
+        axes.spines[["top", "right"]].set_visible(False)
+        _explain_points(figure)
+        _note(figure, title=axes.get_title(loc="left"), tested=len(ranks), relevant=relevant)
+    return Path(path)
+
+
+def _last_below(p_values: Floats, thresholds: Floats) -> int:
+    """How many p-values come up to the last one that is not above its threshold."""
+    below = np.flatnonzero(p_values <= thresholds)
+    return int(below[-1]) + 1 if len(below) else 0
+
+
+def _each(p_values: Mapping[str, Floats]) -> str:
+    return f", of each of {len(p_values):,} classes" if len(p_values) > 1 else ""
+
+
+def _explain_points(figure: Figure) -> None:
+    from matplotlib.lines import Line2D
+
+    kinds = [
+        Line2D([], [], color=BLUE, marker="o", ls="", label="relevant"),
+        Line2D([], [], color=GREY, marker="o", ls="", label="not relevant"),
+        Line2D([], [], color=ORANGE, lw=2, label="threshold"),
+    ]
+    figure.legend(handles=kinds, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
 
 
 def feature_map(
@@ -143,6 +246,14 @@ def feature_map(
         if strip is not None:
             _draw_strip(above, strip)
         above.set_title(title or "The feature matrix", loc="left", fontsize=13)
+        _note(
+            figure,
+            title=above.get_title(loc="left"),
+            ids=[str(one) for one in (matrix.index[0], len(matrix), matrix.index[-1])],
+            columns=matrix.shape[1],
+            features=chosen.shape[1],
+            calculators=list(dict.fromkeys(calculators)),
+        )
     return Path(path)
 
 
@@ -208,7 +319,9 @@ def _figure(path: str | os.PathLike[str], size: tuple[float, float]) -> Iterator
     """A figure that is written to ``path`` at the end of the block."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from PIL import Image  # matplotlib writes PNG with it, but only in full colour
+
+    # matplotlib writes PNG with it, but only in full colour.
+    from PIL import Image, PngImagePlugin
 
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
@@ -217,4 +330,6 @@ def _figure(path: str | os.PathLike[str], size: tuple[float, float]) -> Iterator
     figure.savefig(drawn, dpi=110)
     with Image.open(drawn) as image:  # 128 colours: 95 kB instead of 253 kB for the demo's map
         flat = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
-    flat.save(path, format="PNG", optimize=True)
+    note = PngImagePlugin.PngInfo()
+    note.add_text(_NOTE, str(figure.get_label()))
+    flat.save(path, format="PNG", optimize=True, pnginfo=note)

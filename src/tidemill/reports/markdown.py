@@ -6,16 +6,32 @@ Cells are truncated and escaped, because ids, kinds and messages come from the d
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from tidemill.errors import printable
-from tidemill.reports.text import ages_text, seconds_text, slowest_calculators
+from tidemill.model.counts import counted
+from tidemill.model.verdict import LONGEST, SAID
+from tidemill.reports.text import (
+    ages_text,
+    number_text,
+    older_text,
+    percent_text,
+    seconds_text,
+    slowest_calculators,
+)
 
-__all__ = ["backfill_page", "escaped", "extraction_page", "href", "interval_page"]
+__all__ = [
+    "backfill_page",
+    "escaped",
+    "extraction_page",
+    "failure_page",
+    "href",
+    "interval_page",
+]
 
 #: Intervals shown in full.
 DETAILED = 5
@@ -23,6 +39,8 @@ DETAILED = 5
 LINES = 20
 #: Characters of a cell.
 CELL = 200
+#: Characters of a verdict.
+VERDICT = (SAID + 1) * LONGEST
 #: Ids named in a list; the run record names more.
 IDS = 10
 #: Characters with a meaning in Markdown; between two letters, underscores have none.
@@ -32,17 +50,18 @@ _CHANGES = ("added", "removed", "altered")
 
 
 def interval_page(report: Mapping[str, Any]) -> str:
-    """The report of a recurring run.
+    """The report of a recurring run: the verdict first, the slowest calculators last.
 
     Examples
     --------
     >>> finding = {"interval": "20261120T000000Z", "label": "2026-11-20", "state": "unchanged"}
     >>> finding["reason"] = "the same files"
     >>> report = {"sink": "t", "summaries": [], "holes": {"count": 0}, "outdated": {"count": 0}}
+    >>> report["verdict"] = "Skipped: 2026-11-20 is unchanged: the same files"
     >>> print(interval_page({"label": "2026-11-20", "findings": [finding], **report}))
-    # Interval 2026-11-20
+    # Skipped: 2026-11-20 is unchanged: the same files
     <BLANKLINE>
-    Table: [`t`](t)
+    Table: [`t`](t), interval 2026-11-20
     <BLANKLINE>
     ## What was calculated, and why
     <BLANKLINE>
@@ -51,9 +70,11 @@ def interval_page(report: Mapping[str, Any]) -> str:
     | 2026-11-20 | unchanged | the same files |  |  |  |  |
     """
     by_interval = {summary["interval"]: summary for summary in report["summaries"]}
-    lines = [f"# Interval {_cell(report['label'])}", "", f"Table: {_link(report['sink'])}"]
-    if "error" in report:
-        lines += ["", f"**The run failed.** {_cell(report['error'], limit=2_000)}"]
+    lines = [*_head(report["verdict"]), f"Table: {_link(report['sink'])}, "]
+    lines[-1] += f"interval {_cell(report['label'])}"
+    lines += _reports_list(report)
+    lines += _warnings_list(report)
+    lines += _repeat_section(report)
     lines += ["", "## What was calculated, and why", ""]
     shown = _shown_findings(report["findings"])
     lines += _table(
@@ -62,19 +83,64 @@ def interval_page(report: Mapping[str, Any]) -> str:
     )
     if left_out := len(report["findings"]) - len(shown):
         lines += ["", f"{left_out:,} more are unchanged."]
-    lines += _bad_files_section(report, "##")
+    detailed = list(by_interval.values())[-DETAILED:][::-1]  # the run's own interval first
+    lines += _of_each(detailed, _about_rows)
+    if left_out := len(by_interval) - len(detailed):
+        lines += ["", f"{left_out:,} earlier ones were calculated too; see `tidemill inspect`."]
+    lines += _of_each(detailed, _check_section)
+    lines += _bad_files_section(report)
+    lines += _of_each(detailed, _quarantined_section)
+    lines += _of_each(detailed, _errors_section)
     lines += _backfill_section(
         "Holes", "Older intervals that were never published", report["holes"]
     )
     lines += _backfill_section(
         "Other settings", "Older intervals made with other settings", report["outdated"]
     )
-    detailed = list(by_interval.values())[-DETAILED:]
-    for summary in detailed:
-        lines += ["", f"## Interval {summary['interval_label']}", *_interval_sections(summary)]
-    if left_out := len(by_interval) - len(detailed):
-        lines += ["", f"{left_out:,} earlier ones were calculated too; see `tidemill inspect`."]
+    lines += _older_section(report)
+    for section in (_moved_section, _most_nan_section, _slowest_section):
+        lines += _of_each(detailed, section)
     return "\n".join(lines)
+
+
+def _head(verdict: str) -> list[str]:
+    return [f"# {escaped(verdict, VERDICT)}", ""]
+
+
+def _warnings_list(report: Mapping[str, Any]) -> Iterator[str]:
+    """All warnings, if the verdict could not say them all."""
+    warnings = report.get("warnings", ())
+    if len(warnings) > SAID:
+        yield ""
+        yield from (f"- {_cell(one, CELL)}" for one in warnings[:LINES])
+
+
+def _repeat_section(report: Mapping[str, Any]) -> Iterator[str]:
+    """The command that repeats a failed run."""
+    if command := report.get("command"):
+        yield from ("", "Run it again by hand with:", "", "```bash", command, "```")
+
+
+def _reports_list(report: Mapping[str, Any]) -> Iterator[str]:
+    """Where the HTML reports of the run lie."""
+    links = report.get("reports", ())
+    for number, one in enumerate(links[:LINES]):
+        yield from [""] * (number == 0)
+        label = f" of {_cell(one['label'])}" if one["label"] else ""
+        yield f"- report{label}: {_link(one['address'])}"
+    if len(links) > LINES:
+        yield f"- ... ({len(links):,} in all)"
+
+
+def _of_each(
+    summaries: Sequence[Mapping[str, Any]],
+    section: Callable[[Mapping[str, Any]], Iterable[str]],
+) -> Iterator[str]:
+    """A section of each of some intervals; with the interval in its title if there are several."""
+    for summary in summaries:
+        label = f" of {_cell(summary['interval_label'])}" if len(summaries) > 1 else ""
+        for line in section(summary):
+            yield f"{line}{label}" if line.startswith("## ") else line
 
 
 def _shown_findings(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -103,15 +169,23 @@ def _backfill_section(title: str, sentence: str, missing: Mapping[str, Any]) -> 
     yield from ("```bash", *missing["commands"], "```")
 
 
-def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Everything about the new rows of one interval."""
+def _older_section(report: Mapping[str, Any]) -> Iterator[str]:
+    """Input before the table's first interval, and the commands that calculate it."""
+    older = report.get("older", {})
+    if older.get("files"):
+        yield from ("", "## Older input", "", f"{escaped(older_text(older))}.")
+        yield from ("Run this to calculate them:", "", "```bash", *older["commands"], "```")
+
+
+def _about_rows(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What the new rows of an interval are, and what they replace."""
     accepted = summary["acceptance"]
     facts, features = accepted["facts"], accepted["features"]
     nan = facts["nan_cells"] / max(facts["rows"] * facts["columns"], 1)
-    yield ""
-    yield f"- {summary['rows']:,} rows of {summary['columns']:,} columns, {_percent(nan)} NaN"
+    yield from ("", "## Rows", "")
+    yield f"- {_size(summary)}, {percent_text(nan)} NaN"
     if features["all_nan"]:
-        yield f"- {features['all_nan']:,} columns are NaN in every row"
+        yield f"- {counted(features['all_nan'], 'column is', 'columns are')} NaN in every row"
     yield f"- {_parts_text(summary)}"
     yield from _columns_that_changed(accepted)
     yield f"- times of the input: {_cell(summary['time_zone_of_input'])}"
@@ -121,13 +195,17 @@ def _interval_sections(summary: Mapping[str, Any]) -> Iterator[str]:
         yield from _changed_ids(accepted["changes"])
     if summary["note"]:
         yield f"- {_cell(summary['note'])}"
-    yield from _section("Checks", ("check", "figure", "warns above", "fails above", "result"),
-                        _check_rows(accepted))  # fmt: skip
-    yield from _error_sections(summary)
-    yield from _slowest_section(summary)
-    yield from _moved_section(features)
-    most = [(_code(row["feature"]), _percent(row["nan"])) for row in features["most_nan"]]
-    yield from _section("Features with the most NaN, but not all", ("feature", "NaN"), most)
+
+
+def _check_section(summary: Mapping[str, Any]) -> Iterator[str]:
+    columns = ("check", "figure", "warns above", "fails above", "result")
+    return _section("Checks", columns, _check_rows(summary["acceptance"]))
+
+
+def _most_nan_section(summary: Mapping[str, Any]) -> Iterator[str]:
+    rows = summary["acceptance"]["features"]["most_nan"]
+    most = [(_code(row["feature"]), percent_text(row["nan"])) for row in rows]
+    return _section("Features with the most NaN, but not all", ("feature", "NaN"), most)
 
 
 def _columns_that_changed(accepted: Mapping[str, Any]) -> Iterator[str]:
@@ -155,7 +233,7 @@ def _changed_ids(changes: Mapping[str, Any]) -> Iterator[str]:
 def _check_rows(accepted: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
     levels = {finding["check"]: finding["level"] for finding in accepted["checks"]}
     for name, measured in accepted["measures"].items():
-        shown = _percent if measured["is_share"] else "{:,}".format
+        shown = percent_text if measured["is_share"] else "{:,}".format
         limits = [
             shown(measured["limits"][level]) if level in measured["limits"] else "off"
             for level in ("warn", "fail")
@@ -167,8 +245,9 @@ def _check_rows(accepted: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
             yield name, shown(figure), *limits, levels.get(name, "ok")
 
 
-def _moved_section(features: Mapping[str, Any]) -> Iterator[str]:
-    yield from ("", "### Features that moved most", "")
+def _moved_section(summary: Mapping[str, Any]) -> Iterator[str]:
+    features = summary["acceptance"]["features"]
+    yield from ("", "## Features that moved most", "")
     if features["before"] is None:
         yield "This is the first interval: there is nothing to compare with."
     elif features["moved"] is None:
@@ -187,8 +266,8 @@ def _moved_section(features: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _move_cells(row: Mapping[str, Any]) -> list[str]:
-    means = (_number(row[name]) for name in ("mean_before", "spread_before", "mean"))
-    shares = (_percent(row[name]) for name in ("nan_before", "nan"))
+    means = (number_text(row[name]) for name in ("mean_before", "spread_before", "mean"))
+    shares = (percent_text(row[name]) for name in ("nan_before", "nan"))
     return [_code(row["feature"]), f"{row['move']:.2g}", *means, *shares]
 
 
@@ -199,43 +278,69 @@ def backfill_page(report: Mapping[str, Any]) -> str:
     --------
     >>> row = {"label": "2026-11-20", "state": "missing", "result": "published", "rows": 4}
     >>> row |= {"reason": "it was not published yet"}
-    >>> print(backfill_page({"sink": "t", "dry_run": False, "intervals": [row]}))
-    # Backfill
+    >>> report = {"verdict": "Completed: 1 published", "sink": "t", "dry_run": False}
+    >>> print(backfill_page({**report, "intervals": [row]}))
+    # Completed: 1 published
     <BLANKLINE>
     Table: [`t`](t)
     <BLANKLINE>
-    1 published
+    ## Intervals
     <BLANKLINE>
     | interval | state | result | rows | why |
     |---|---|---|---|---|
     | 2026-11-20 | missing | published | 4 | it was not published yet |
     """
-    rows = report["intervals"]
-    results = Counter(row["result"] for row in rows)
-    lines = ["# What would be done" if report["dry_run"] else "# Backfill", ""]
-    lines += [f"Table: {_link(report['sink'])}", ""]
-    counts = ", ".join(f"{count:,} {result}" for result, count in results.items())
-    lines += [counts or "no closed interval in this range", ""]
+    lines = [*_head(report["verdict"]), f"Table: {_link(report['sink'])}"]
+    if report["dry_run"]:
+        lines[-1] += "; a dry run: this is what would be done"
+    lines += _reports_list(report)
+    lines += _warnings_list(report)
     names = ("label", "state", "result", "rows", "reason")
-    lines += _table(
-        ("interval", "state", "result", "rows", "why"),
-        ([row.get(name, "") for name in names] for row in rows),
-    )
-    return "\n".join([*lines, *_bad_files_section(report, "##")])
+    rows = ([row.get(name, "") for name in names] for row in report["intervals"])
+    lines += _section("Intervals", ("interval", "state", "result", "rows", "why"), rows, limit=None)
+    return "\n".join([*lines, *_bad_files_section(report)])
 
 
 def extraction_page(summary: Mapping[str, Any]) -> str:
-    """The report of the main job."""
-    lines = ["# Feature matrix", "", f"Output: {_link(summary['sink'])}", ""]
-    lines += [f"- {summary['rows']:,} rows of {summary['columns']:,} columns"]
+    """The report of the main job: the verdict first, the slowest calculators last."""
+    lines = [*_head(summary["verdict"]), f"Output: {_link(summary['sink'])}"]
+    lines += [*_reports_list(summary), ""]
+    lines += [f"- {_size(summary)}"]
     lines += [f"- {_parts_text(summary)}"]
-    lines += [f"- cluster {_code(summary['cluster'])}, {summary['task_runs']:,} task runs"]
+    lines += [f"- cluster {_code(summary['cluster'])}, {counted(summary['task_runs'], 'task run')}"]
     if summary["note"]:
         lines += [f"- {_cell(summary['note'])}"]
-    lines += [f"- content digest `{summary['digest'][:16]}`", *_error_sections(summary)]
-    lines += [*_bad_files_section(summary), *_slowest_section(summary)]
+    lines += [f"- content digest `{summary['digest'][:16]}`"]
+    lines += [*_bad_files_section(summary), *_quarantined_section(summary)]
+    lines += _errors_section(summary)
     steps = ((step, seconds_text(seconds)) for step, seconds in summary["seconds"].items())
-    return "\n".join([*lines, *_section("Steps", ("step", "seconds"), steps)])
+    lines += _section("Steps", ("step", "seconds"), steps)
+    return "\n".join([*lines, *_slowest_section(summary)])
+
+
+def failure_page(report: Mapping[str, Any]) -> str:
+    """The report of a run that failed before it had found anything.
+
+    Examples
+    --------
+    >>> report = {"verdict": "Failed: InputError: no file", "sink": "t", "command": "tidemill ..."}
+    >>> print(failure_page(report))
+    # Failed: InputError: no file
+    <BLANKLINE>
+    Output: [`t`](t)
+    <BLANKLINE>
+    Run it again by hand with:
+    <BLANKLINE>
+    ```bash
+    tidemill ...
+    ```
+    """
+    head = [*_head(report["verdict"]), f"Output: {_link(report['sink'])}"]
+    return "\n".join([*head, *_reports_list(report), *_repeat_section(report)])
+
+
+def _size(summary: Mapping[str, Any]) -> str:
+    return f"{counted(summary['rows'], 'row')} of {counted(summary['columns'], 'column')}"
 
 
 def _parts_text(summary: Mapping[str, Any]) -> str:
@@ -244,8 +349,8 @@ def _parts_text(summary: Mapping[str, Any]) -> str:
     quarantined = counts.pop("quarantined", 0)
     total = counts.pop("total")
     said = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    return f"{total:,} part{'s' * (total != 1)}: {said}" + (
-        f"; {quarantined:,} ids quarantined{_ages(summary)}" * bool(quarantined)
+    return f"{counted(total, 'part')}: {said}" + (
+        f"; {counted(quarantined, 'id')} quarantined{_ages(summary)}" * bool(quarantined)
     )
 
 
@@ -254,43 +359,48 @@ def _ages(summary: Mapping[str, Any]) -> str:
     return f" ({ages})" if ages else ""
 
 
-def _bad_files_section(report: Mapping[str, Any], heading: str = "###") -> Iterator[str]:
+def _bad_files_section(report: Mapping[str, Any]) -> Iterator[str]:
     """The files that were left out of the input."""
     bad = report.get("bad_files", ())
-    if bad:
-        yield from ("", f"{heading} Files that were left out", "")
-        yield from _table(("file", "reason"), ((one["path"], one["reason"]) for one in bad[:LINES]))
-        if len(bad) > LINES:
-            yield from ("", f"... ({len(bad):,} in all)")
+    rows = ((one["path"], one["reason"]) for one in bad)
+    return _section("Files that were left out", ("file", "reason"), rows, len(bad))
 
 
-def _error_sections(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Errors by calculator, and the quarantined series."""
+def _errors_section(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Errors by calculator."""
     errors = summary["errors"]
     rows = ((_code(e["calculator"]), e["kind"], e["count"], e["message"]) for e in errors)
-    yield from _section("Errors", ("calculator", "kind", "cells", "message"), rows, len(errors))
+    return _section("Errors", ("calculator", "kind", "cells", "message"), rows, len(errors))
+
+
+def _quarantined_section(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The quarantined series."""
     series = summary["quarantined"]
     left_out = (
         (one["id"], one["kind"], one["reason"], one.get("since", "")[:10]) for one in series
     )
-    yield from _section("Quarantined", ("id", "kind", "reason", "since"), left_out, len(series))
+    return _section("Quarantined", ("id", "kind", "reason", "since"), left_out, len(series))
 
 
 def _slowest_section(summary: Mapping[str, Any]) -> Iterator[str]:
     """The slowest calculators, without parts that earlier attempts calculated."""
     seconds = slowest_calculators(summary["seconds_by_calculator"])
     rows = ((_code(name), seconds_text(spent)) for name, spent in seconds)
-    yield from _section("Slowest calculators", ("calculator", "measured, one thread"), rows)
+    return _section("Slowest calculators", ("calculator", "measured, one thread"), rows)
 
 
 def _section(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], count: int = 0
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    count: int = 0,
+    limit: int | None = LINES,
 ) -> Iterator[str]:
-    """A table of at most ``LINES`` rows below a title; nothing if there are no rows."""
-    listed = [row for _, row in zip(range(LINES), rows, strict=False)]
+    """A table of at most ``limit`` rows below a title; nothing if there are no rows."""
+    listed = list(islice(rows, limit))
     if not listed:
         return
-    yield from ("", f"### {title}", "", *_table(columns, listed))
+    yield from ("", f"## {title}", "", *_table(columns, listed))
     if count > len(listed):
         yield from ("", f"... ({count:,} in all)")
 
@@ -363,25 +473,3 @@ def href(sink: str) -> str:
     """
     path = Path(sink)
     return path.as_uri() if path.is_absolute() else quote(sink, safe=":/?&=%@+,;#")
-
-
-def _percent(share: float) -> str:
-    """At most three significant digits; nonzero values never print as 0%.
-
-    Examples
-    --------
-    >>> _percent(0.12345), _percent(0.00001), _percent(0), _percent(1)
-    ('12.3%', '0.001%', '0%', '100%')
-    """
-    return f"{100 * share:.3g}%"
-
-
-def _number(value: float | None) -> str:
-    """At most four significant digits.
-
-    Examples
-    --------
-    >>> _number(1234.5678), _number(1e-9), _number(None)
-    ('1235', '1e-09', '-')
-    """
-    return "-" if value is None else f"{value:.4g}"

@@ -1,14 +1,12 @@
-"""Text for the terminal: the summary of a run, the history of a sink, costs, the progress bar."""
+"""Text for the terminal: the summary of a run, the history of a sink, costs."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tidemill.errors import printable, shorten
-from tidemill.model.progress import Progress
+from tidemill.model.counts import counted
 
 if TYPE_CHECKING:
     from tidemill.frames.feature_costs import Cost
@@ -20,14 +18,17 @@ __all__ = [
     "costs_text",
     "faults_text",
     "history_text",
-    "progress_bar",
+    "older_text",
     "quarantine_text",
     "summary_text",
+    "table_text",
     "verified_text",
 ]
 
 #: Calculators named in a summary.
 SLOWEST = 5
+#: Characters of a cell of a table.
+CELL = 90
 #: Intervals named that a table does not show as recorded.
 FAULTS = 10
 
@@ -37,17 +38,41 @@ def seconds_text(seconds: float) -> str:
 
     Examples
     --------
-    >>> seconds_text(0.0123), seconds_text(75), seconds_text(7300)
-    ('12 ms', '1 min 15 s', '2 h 1 min')
+    >>> seconds_text(0.00234), seconds_text(0.0123), seconds_text(75), seconds_text(7300)
+    ('2.34 ms', '12 ms', '1 min 15 s', '2 h 1 min')
     """
     if seconds < 0.1:
-        return f"{1e3 * seconds:.0f} ms" if seconds >= 1e-3 else f"{1e3 * seconds:.2f} ms"
+        return f"{1e3 * seconds:.{0 if seconds >= 0.00995 else 2}f} ms"
     if seconds < 60:
         return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def percent_text(share: float) -> str:
+    """A share with at most three significant digits; nonzero ones never print as 0%.
+
+    Examples
+    --------
+    >>> percent_text(0.12345), percent_text(0.00001), percent_text(0), percent_text(1)
+    ('12.3%', '0.001%', '0%', '100%')
+    """
+    return f"{100 * share:.3g}%"
+
+
+def number_text(value: float | None, digits: int = 4) -> str:
+    """A number with so many significant digits, or as a whole number below a million.
+
+    Examples
+    --------
+    >>> number_text(1.23456), number_text(24283.1), number_text(1e-9), number_text(None)
+    ('1.235', '24,283', '1e-09', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.{digits}g}"
 
 
 def bytes_text(size: float) -> str:
@@ -79,18 +104,19 @@ def slowest_calculators(seconds: Mapping[str, float], n: int = SLOWEST) -> list[
 def summary_text(summary: Mapping[str, Any]) -> str:
     """The summary of a run, in a few aligned lines."""
     parts = summary["parts"]
-    matrix = f"{summary['rows']:,} rows x {summary['columns']:,} columns"
+    matrix = f"{counted(summary['rows'], 'row')} x {counted(summary['columns'], 'column')}"
     lines = [
+        ("Verdict", summary["verdict"]),
         ("Feature matrix", summary["sink"]),
         ("Size", matrix),
         ("Parts", ", ".join(f"{count:,} {name}" for name, count in parts.items())),
         ("Steps", _joined(summary["seconds"])),
-        ("Cluster", f"{summary['cluster']}, {summary['task_runs']} Prefect task runs"),
+        ("Cluster", f"{summary['cluster']}, {counted(summary['task_runs'], 'Prefect task run')}"),
         ("Digest", summary["digest"][:16]),
     ]
     if summary["seconds_by_calculator"]:
         slowest = dict(slowest_calculators(summary["seconds_by_calculator"]))
-        lines.insert(4, ("Slowest", _joined(slowest)))
+        lines.insert(5, ("Slowest", _joined(slowest)))
     if summary["quarantined"]:
         lines.append(("Quarantined", quarantine_text(summary)))
     if summary.get("bad_files"):
@@ -99,6 +125,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         lines.append(("Errors", _errors_text(summary["errors"])))
     if summary.get("note"):
         lines.append(("Note", summary["note"]))
+    lines += [("Report", one["address"]) for one in summary.get("reports", ())]
     if "seconds_in_all" in summary:
         lines.append(("Seconds in all", seconds_text(summary["seconds_in_all"])))
     return aligned(lines)
@@ -107,6 +134,39 @@ def summary_text(summary: Mapping[str, Any]) -> str:
 def aligned(lines: Iterable[tuple[str, str]], width: int = 15) -> str:
     """Titles and texts, a line each, whatever the texts hold."""
     return "\n".join(f"{printable(title):<{width}} {printable(text)}" for title, text in lines)
+
+
+def table_text(
+    titles: Sequence[str], rows: Iterable[Sequence[object]], limit: int = CELL
+) -> list[str]:
+    """A table in lines of equal columns, whatever its cells hold; numbers stand on the right.
+
+    Examples
+    --------
+    >>> for line in table_text(["interval", "rows"], [["2026-11-20", 1200], ["later", None]]):
+    ...     print(line)
+    interval     rows
+    2026-11-20  1,200
+    later           -
+    """
+    listed = [list(row) for row in rows]
+    numeric = [any(isinstance(row[i], int | float) for row in listed) for i in range(len(titles))]
+    lines = [list(titles), *([_cell_text(cell, limit) for cell in row] for row in listed)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shaped = list(zip(widths, numeric, strict=True))
+    return [
+        "  ".join(
+            cell.rjust(width) if is_number else cell.ljust(width)
+            for cell, (width, is_number) in zip(line, shaped, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def _cell_text(cell: object, limit: int) -> str:
+    if cell is None or cell == "":
+        return "-"
+    return f"{cell:,}" if isinstance(cell, int) else printable(cell, limit)
 
 
 def _joined(seconds: Mapping[str, float]) -> str:
@@ -145,8 +205,22 @@ def ages_text(summary: Mapping[str, Any]) -> str:
     )
 
 
+def older_text(older: Mapping[str, Any]) -> str:
+    """What a new table lacks of its input.
+
+    Examples
+    --------
+    >>> print(older_text({"files": 2, "first": "2026-11-18", "before": "2026-11-20"}))
+    2 input files hold rows before 2026-11-20, from 2026-11-18 on, that are in no interval
+    """
+    files = counted(older["files"], "input file holds", "input files hold")
+    return (
+        f"{files} rows before {older['before']}, from {older['first']} on, that are in no interval"
+    )
+
+
 def _left_out_text(files: Sequence[Mapping[str, str]]) -> str:
-    return f"{len(files)} files: {shorten((one['reason'] for one in files), limit=3)}"
+    return f"{counted(len(files), 'file')}: {shorten((one['reason'] for one in files), limit=3)}"
 
 
 def _errors_text(errors: Sequence[Mapping[str, Any]]) -> str:
@@ -164,7 +238,7 @@ def faults_text(faults: Mapping[str, str]) -> Iterator[str]:
     for label, fault in list(faults.items())[:FAULTS]:
         yield printable(f"Interval {label}: {fault}")
     if len(faults) > FAULTS:
-        yield f"... and {len(faults) - FAULTS:,} more intervals"
+        yield f"... and {counted(len(faults) - FAULTS, 'more interval')}"
     if faults:
         yield "The next run calculates them again; those older than its lookback need a backfill"
 
@@ -173,16 +247,18 @@ def verified_text(found: Verified) -> str:
     """What was found when a sink was compared with its records: a line for each fault."""
     how = "checksums and rows" if found.deep else "sizes and numbers of rows"
     lines = [printable(f"{one.place}: {one.fault}; {one.remedy}") for one in found.faults]
-    size = f"{found.files:,} files, {found.rows:,} rows, {found.bytes / 1e6:,.1f} MB"
-    intervals = f"{found.intervals:,} intervals, " if found.intervals else ""
-    told = f"{len(lines):,} fault{'s' * (len(lines) > 1)}" if lines else "nothing is wrong"
+    size = (
+        f"{counted(found.files, 'file')}, {counted(found.rows, 'row')}, {found.bytes / 1e6:,.1f} MB"
+    )
+    intervals = f"{counted(found.intervals, 'interval')}, " if found.intervals else ""
+    told = counted(len(lines), "fault") if lines else "nothing is wrong"
     return "\n".join([*lines, f"{intervals}{size}, compared by {how}: {told}"])
 
 
 def history_text(sink: str, records: Sequence[RunRecord]) -> str:
     """The newest run record in full, then a line for every record."""
     newest = records[0]
-    lines = [f"{printable(sink)}: {len(records)} runs shown, newest first", ""]
+    lines = [f"{printable(sink)}: {counted(len(records), 'run')} shown, newest first", ""]
     lines += [aligned(_record_lines(newest), 20)]
     titles = f"{'started':<20} {'interval':<17} {'state':<10} {'rows':>10} {'columns':>8}  "
     lines += ["", f"{titles}{'parts':<58} digest"]
@@ -194,7 +270,7 @@ def _record_lines(record: RunRecord) -> Iterator[tuple[str, str]]:
     raw = record.to_json()
     for name, value in raw.items():
         if name in {"part_checksums", "settings", "error_cases"}:
-            yield name, f"{len(value)} entries"
+            yield name, counted(len(value), "entry")
         elif name == "seconds_by_calculator":
             yield name, _joined(dict(slowest_calculators(value)))
         elif name == "quarantined_since":
@@ -246,60 +322,6 @@ def _history_line(record: RunRecord) -> str:
         f"{record.started[:19]:<20} {interval:<17} {record.state:<10} "
         f"{record.rows:>10,} {record.columns:>8,}  {parts:<58} {record.digest[:16]}"
     )
-
-
-@contextmanager
-def progress_bar(*, visible: bool = True) -> Iterator[Callable[[Progress], None]]:
-    """Show parts, ids per second and remaining time on standard error; yield its listener."""
-    from rich.console import Console
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<20}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} parts"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=console, disable=not visible, refresh_per_second=4) as bar:
-        task = bar.add_task("starting", total=1, rate="")
-        rate = _Rate()
-
-        def listener(state: Progress) -> None:
-            if state.step:
-                bar.update(task, description=state.step)
-            if state.note:
-                bar.console.print(
-                    printable(state.note),
-                    style="yellow",
-                    highlight=False,
-                    markup=False,
-                    soft_wrap=True,  # one line in scripts, however long
-                )
-            if state.parts_total:
-                done, total = state.parts_done, state.parts_total
-                bar.update(task, completed=done, total=total, rate=rate.text(state))
-
-        yield listener
-
-
-class _Rate:
-    """Ids per second since the first report of parts in this run."""
-
-    def __init__(self) -> None:
-        self._first: tuple[float, int] | None = None
-
-    def text(self, state: Progress) -> str:
-        """The rate so far; empty until there is one."""
-        now = time.monotonic()
-        if self._first is None:
-            self._first = (now, state.ids_done)
-        since, ids = self._first
-        done = state.ids_done - ids
-        return f"{done / (now - since):,.0f} ids/s" if done and now > since else ""
 
 
 def costs_text(rows: Sequence[Cost], measured: str) -> str:

@@ -119,11 +119,14 @@ def _resolved(location: str | os.PathLike[str]) -> str:
 
 def _check_folder(layout: SinkLayout, *, intervals: bool) -> None:
     _check_parents(layout.home)
-    files, folders = layout.home.folder()
-    if "_delta_log" in folders and (table := open_table(layout)) is not None:
+    home = layout.home
+    if home.holds_any("_delta_log") and (table := open_table(layout)) is not None:
         check_table(table, layout.url, intervals=intervals)
         return
-    if "_tidemill" in folders:
+    if home.holds_any("_tidemill"):
+        return
+    files, folders = home.folder()
+    if "_tidemill" in folders:  # an empty one
         return
     found = [entry.path for entry in files] + [f"{folder}/" for folder in folders]
     visible = [name for name in found if not name.startswith(".")]

@@ -25,10 +25,12 @@ __all__ = [
     "DESCRIPTION",
     "INTERVAL",
     "Commit",
+    "commit_error",
     "commit_files",
     "delta_url",
     "file_bounds",
     "files_by_interval",
+    "interval_files",
     "open_table",
     "table_files",
 ]
@@ -89,7 +91,7 @@ def open_table(layout: SinkLayout) -> DeltaTable | None:
     SinkError
         If the table's log is damaged.
     """
-    if layout.home.local_path() is not None and not layout.home.folder("_delta_log")[0]:
+    if layout.home.is_local and not layout.home.holds_any("_delta_log"):
         return None
     try:
         with translated(layout.url):
@@ -118,7 +120,12 @@ def files_by_interval(layout: SinkLayout) -> dict[str, dict[str, int]]:
     A thousand intervals of a file each take 50 ms on a local disk, on a busy machine.
     """
     table = open_table(layout)
-    if table is None or INTERVAL not in table.metadata().partition_columns:
+    return {} if table is None else interval_files(table)
+
+
+def interval_files(table: DeltaTable) -> dict[str, dict[str, int]]:
+    """As :func:`files_by_interval`, of a version of the table; empty: it has no intervals."""
+    if INTERVAL not in table.metadata().partition_columns:
         return {}
     actions = pa.table(table.get_add_actions(flatten=True))
     columns = ("path", "size_bytes", f"partition.{INTERVAL}")
@@ -211,15 +218,28 @@ def commit_files(
             return Commit(now.version(), is_new=True)  # it succeeded, only the answer was lost
         if isinstance(error, OSError):
             raise
-        if is_transient(error):
-            raise ConnectionError(str(error)) from error
-        raise SinkError(
-            f"the table {layout.url} was not changed: {str(error).splitlines()[0]} If another "
-            "process wrote it meanwhile, run again: finished parts are kept and published at once"
-        ) from error
+        kept = ": finished parts are kept and published at once"
+        raise commit_error(layout, error, kept) from error
     version = 0 if table is None else table.version() + 1
     layout.home.sync(f"_delta_log/{version:020d}.json")
     return Commit(version, is_new=True)
+
+
+def commit_error(layout: SinkLayout, error: Exception, after: str = "") -> Exception:
+    """What to raise for a commit that failed: the table is as it was.
+
+    Parameters
+    ----------
+    layout : of the table
+    error : of the commit
+    after : what running again does, to end the sentence
+    """
+    if is_transient(error):
+        return ConnectionError(str(error))
+    return SinkError(
+        f"the table {layout.url} was not changed: {str(error).splitlines()[0]} If another "
+        f"process wrote it meanwhile, run again{after}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

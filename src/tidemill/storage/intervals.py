@@ -7,7 +7,7 @@ and kind, lie in files of their own, which are read only when later intervals ar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -22,13 +22,16 @@ from tidemill.storage.sealed import seal, unseal
 from tidemill.storage.stores import Store
 
 __all__ = [
+    "GONE",
     "IntervalRecord",
     "PartFile",
     "file_identities",
     "interval_names",
     "label_of_name",
+    "labels_of_names",
     "latest_interval",
     "named_bad_files",
+    "newest_names",
     "read_coverages",
     "read_figures",
     "read_intervals",
@@ -39,7 +42,15 @@ __all__ = [
 
 log = engine_log(__name__)
 
+#: Why an interval is due whose rows somebody deleted.
+GONE = "its rows are gone from the table"
+
 _READERS = 8
+_SUFFIX = ".json"
+#: Nanoseconds from interval to interval in most tables.
+_STEPS = (3_600 * 10**9, 86_400 * 10**9)
+#: Names among which the interval before another is looked for first.
+_NEAR = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,7 @@ class IntervalRecord:
     checksums: Mapping[str, str] = field(default_factory=dict)  # of its "figures" and "coverage"
     quarantined: tuple[Quarantined, ...] = ()  # the first thousand, ids as text, oldest first
     made_with: Mapping[str, str] = field(default_factory=dict)  # see planning.quarantine
+    settled: str = ""  # id of the last run that failed on it before its rows were found unchanged
 
     def fault(self, layout: SinkLayout, shown: Mapping[str, int]) -> str:
         """Why the table does not show what this record says; "" if it does.
@@ -96,7 +108,7 @@ class IntervalRecord:
             Path to size of the files that the table shows of the interval.
         """
         if not shown:
-            return "its rows are gone from the table"
+            return GONE
         if self.parts:
             same = {one.path: one.bytes for one in self.parts} == dict(shown)
         else:
@@ -158,10 +170,29 @@ def write_interval(layout: SinkLayout, record: IntervalRecord) -> None:
     layout.intervals.sync(path)
 
 
-def interval_names(layout: SinkLayout) -> list[str]:
-    """Names of the intervals that have a record, oldest first."""
-    paths = (entry.path for entry in layout.intervals.folder()[0])
-    return sorted(path.removesuffix(".json") for path in paths if path.endswith(".json"))
+def interval_names(layout: SinkLayout, since: str = "", before: str = "") -> list[str]:
+    """Names of the intervals that have a record, oldest first; of a half-open span, if given."""
+    found = layout.intervals.names(after=since, before=before)
+    return [name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX)]
+
+
+def newest_names(layout: SinkLayout, n: int, until: str) -> list[str]:
+    """The last `n` names of intervals with a record up to one, itself included; oldest first.
+
+    They are looked for in the last `n` hours and days first: no storage lists names backwards.
+
+    Examples
+    --------
+    >>> newest_names(SinkLayout.of("nowhere"), 60, "20261120T000000Z")
+    []
+    """
+    stop, end = start_of_name(until), f"{until}~"
+    for step in _STEPS if stop is not None else ():
+        first = (stop or 0) - n * step
+        names = interval_names(layout, Interval(first, first, first).name, end)
+        if len(names) >= n:
+            return names[-n:]
+    return interval_names(layout, before=end)[-n:]
 
 
 def read_intervals(layout: SinkLayout, names: Iterable[str]) -> dict[str, IntervalRecord]:
@@ -178,7 +209,20 @@ def latest_interval(layout: SinkLayout, before: Interval | None = None) -> Inter
 
     Names ascend as starts do, so records of later intervals are not read.
     """
-    for name in reversed(interval_names(layout)):
+    if before is None:
+        return _last_whole(layout, interval_names(layout), None)
+    near = newest_names(layout, _NEAR, before.name)
+    found = _last_whole(layout, near, before)
+    if found is not None or len(near) < _NEAR:
+        return found
+    return _last_whole(layout, interval_names(layout, before=near[0]), before)
+
+
+def _last_whole(
+    layout: SinkLayout, names: Sequence[str], before: Interval | None
+) -> IntervalRecord | None:
+    """The last record that can be read, of an interval that ends by the start of another."""
+    for name in reversed(names):
         if before is not None and name >= before.name:
             continue
         record = _read(layout, name)
@@ -197,13 +241,39 @@ def label_of_name(layout: SinkLayout, name: str) -> str:
     >>> label_of_name(SinkLayout.of("nowhere"), "20261120T000000Z")
     '2026-11-20 00:00'
     """
+    return labels_of_names(layout, [name])[name]
+
+
+def labels_of_names(
+    layout: SinkLayout, names: Iterable[str], known: Mapping[str, IntervalRecord] | None = None
+) -> dict[str, str]:
+    """Intervals by their names, as people write them.
+
+    Parameters
+    ----------
+    layout
+        The table.
+    names
+        Of intervals; anything else is its own label.
+    known
+        Records that were read, if any: others are not. Those that are missing count as being as
+        long as the latest of them.
+    """
+    wanted = list(names)
+    known = read_intervals(layout, wanted) if known is None else known
+    like = known[max(known)] if known else latest_interval(layout)
+    return {name: known[name].label if name in known else _label(name, like) for name in wanted}
+
+
+def _label(name: str, like: IntervalRecord | None) -> str:
+    """The label of an interval that is not published, as one of its table."""
     start = start_of_name(name)
     if start is None:
         return name
-    known = _read(layout, name) or latest_interval(layout)
-    if known is None:
+    if like is None:
         return interval_label(start, start, "UTC")
-    return interval_label(start, start + known.end - known.start, known.timezone)
+    text = interval_label(start, start + like.end - like.start, like.timezone)
+    return text if " " in like.label else text[:10]  # days have 23 to 25 hours
 
 
 def write_figures(layout: SinkLayout, interval: str, figures: bytes) -> dict[str, str]:

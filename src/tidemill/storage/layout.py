@@ -17,7 +17,9 @@ The state is the same in both::
     lease/<generation>.json                           who writes the sink
     lease/<interval>/<generation>.json                who works on one of its intervals
     published.json
+    dropped.json                                      which intervals were dropped on purpose
     records/<started>-<run id>.json
+    reports/<run id>.html                             the report of a run, for people
     untold/<flow run id>.json                         which process a run is, or how it ended
     intervals/<interval>.json                         what its published rows were made from
     figures/<interval>.npz                            mean, spread and NaN of its columns
@@ -31,6 +33,7 @@ The state is the same in both::
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import uuid
@@ -112,6 +115,11 @@ class SinkLayout:
         return self.state.child("records")
 
     @property
+    def reports(self) -> Store:
+        """Folder of the reports of runs, HTML files for people."""
+        return self.state.child("reports")
+
+    @property
     def untold(self) -> Store:
         """Folder of ends of runs that Prefect's server could not be told."""
         return self.state.child("untold")
@@ -130,6 +138,11 @@ class SinkLayout:
     def coverage(self) -> Store:
         """Folder of the values per id and kind of published intervals."""
         return self.state.child("coverage")
+
+    @property
+    def spill_prefix(self) -> str:
+        """What the names of its spill folders in a work folder start with; sinks may share one."""
+        return f"tidemill-{hashlib.sha256(self.url.encode()).hexdigest()[:8]}-"
 
     @property
     def published(self) -> str:
@@ -193,6 +206,12 @@ class KeyLayout:
     def part_pattern(self) -> str:
         """Pattern that the names of all its part files match."""
         return f"part-{self.result_key[:16]}-*.parquet"
+
+    @property
+    def part_span(self) -> dict[str, str]:
+        """What the names of all its part files lie between, for :meth:`Store.names`."""
+        start = f"part-{self.result_key[:16]}-"
+        return {"after": start, "before": f"{start}~"}
 
     def is_part(self, path: str) -> bool:
         """Whether a path below ``data`` is a part file of this result.

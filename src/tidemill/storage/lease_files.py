@@ -39,6 +39,8 @@ RENEW_SECONDS = 10.0
 MOST_RENEW_SECONDS = 60.0
 #: A lease is stale when its sequence does not advance for this many renewal intervals.
 STALE_RENEWALS = 6
+#: Above the names of ten million generations, and below those of the intervals beside them.
+_ABOVE = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def generation_path(generation: int) -> str:
 
 def generations(store: Store) -> list[int]:
     """The generations that have a file, ascending."""
-    stems = (entry.path.partition(".")[0] for entry in store.folder()[0])
+    stems = (name.partition(".")[0] for name in store.names(before=_ABOVE))
     return sorted(int(stem) for stem in stems if stem.isdigit())
 
 

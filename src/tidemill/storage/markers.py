@@ -153,7 +153,9 @@ def committed(layout: KeyLayout, indices: Iterable[int] | None = None) -> dict[i
     found = recorded(layout, indices)
     if not found:
         return {}
-    sizes = {entry.path: entry.size for entry in layout.data.folder()[0]}
+    paths = [one.path for one in found.values()]
+    listed = layout.data.files(after=min(paths)[:-1], before=f"{max(paths)}~")
+    sizes = {entry.path: entry.size for entry in listed}
     return {index: one for index, one in found.items() if sizes.get(one.path) == one.bytes}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
@@ -18,12 +18,14 @@ from tidemill.storage.stores import Store
 
 __all__ = [
     "CASES",
+    "SHOWN_ALREADY",
     "RunRecord",
     "cpu_features",
     "damaged_records",
     "history",
     "quarantined_by",
     "read_record",
+    "records_of_runs",
     "write_record",
 ]
 
@@ -32,7 +34,12 @@ log = engine_log(__name__)
 #: Failed series, and quarantined ids, that a record lists; the others are only counted.
 CASES = 1000
 
+#: Note of a run that found its result published.
+SHOWN_ALREADY = "the sink showed this result already"
+
 _READERS = 16
+_SUFFIX = ".json"
+_SECOND = len("20300101T000000")
 #: What reading a damaged record raises.
 _DAMAGED = (ValueError, TypeError, KeyError, AttributeError)
 #: Fields of a record that hold values of a class of their own.
@@ -85,7 +92,8 @@ class RunRecord:
     acceptance: Mapping[str, Any] = field(
         default_factory=dict
     )  # of an interval: the run whose rows
-    # were replaced, figures, findings of checks, and ids added, removed or altered
+    # were replaced, figures, findings of checks, and ids added, removed or altered; if a check
+    # failed: what was found until then
     notes: tuple[str, ...] = ()  # on what was published
 
     def to_json(self) -> dict[str, Any]:
@@ -101,6 +109,11 @@ class RunRecord:
         for name, type_ in _ENTRIES.items():
             known[name] = tuple(map(type_, known.get(name, ())))
         return cls(**known)
+
+    @property
+    def calculated(self) -> int:
+        """Parts that this run calculated itself."""
+        return self.parts.get("calculated", 0)
 
     @property
     def path(self) -> str:
@@ -129,10 +142,23 @@ def read_record(layout: SinkLayout, path: str) -> RunRecord | None:
     return _read(layout.records, path)
 
 
-def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:
-    """The records of a sink's runs, newest first, at most ``n``; damaged ones are left out."""
+def history(
+    layout: SinkLayout, n: int | None = None, since: str = "", before: str = ""
+) -> list[RunRecord]:
+    """The records of a sink's runs, newest first; damaged ones are left out.
+
+    Parameters
+    ----------
+    layout
+        The sink.
+    n
+        At most so many.
+    since, before
+        Only of runs that started between these: ISO 8601, UTC.
+    """
     store = layout.records
-    paths = [entry.path for entry in store.folder()[0] if entry.path.endswith(".json")][::-1]
+    names = store.names(after=_plain(since), before=_plain(before))
+    paths = [name for name in names if name.endswith(_SUFFIX)][::-1]
     found: list[RunRecord] = []
     with ThreadPoolExecutor(_READERS, "tidemill-records") as pool:
         for first in range(0, len(paths), _READERS):
@@ -146,7 +172,7 @@ def history(layout: SinkLayout, n: int | None = None) -> list[RunRecord]:
 def damaged_records(layout: SinkLayout) -> list[str]:
     """The names of the files that :func:`history` leaves out."""
     store = layout.records
-    paths = [entry.path for entry in store.folder()[0] if entry.path.endswith(".json")]
+    paths = [name for name in store.names() if name.endswith(_SUFFIX)]
     with ThreadPoolExecutor(_READERS, "tidemill-records") as pool:
         whole = list(pool.map(lambda path: _is_whole(store, path), paths))
     return [path for path, is_whole in zip(paths, whole, strict=True) if not is_whole]
@@ -162,13 +188,31 @@ def _is_whole(store: Store, path: str) -> bool:
     return True
 
 
+def records_of_runs(layout: SinkLayout, run_ids: Collection[str]) -> dict[str, RunRecord]:
+    """The records of some runs by id; missing and damaged ones are left out."""
+    store, ids = layout.records, {_plain(one): one for one in run_ids}
+    named = _named(store, ids)
+    if ids.keys() - named.keys():  # ids that do not begin with the second of the start
+        named = _named(store, ids, everywhere=True)
+    with ThreadPoolExecutor(_READERS, "tidemill-records") as pool:
+        found = pool.map(lambda pair: (ids[pair[0]], _read(store, pair[1])), named.items())
+        return {run_id: record for run_id, record in found if record is not None}
+
+
+def _named(store: Store, ids: Collection[str], *, everywhere: bool = False) -> dict[str, str]:
+    """The names of the records of runs, by plain id; looked for among runs of those seconds."""
+    if not ids:
+        return {}
+    seconds = [one[:_SECOND] for one in ids]
+    span = {} if everywhere else {"after": min(seconds), "before": f"{max(seconds)}~"}
+    pairs = ((name.rpartition("-")[2].removesuffix(_SUFFIX), name) for name in store.names(**span))
+    return {run: name for run, name in pairs if run in ids}
+
+
 def quarantined_by(layout: SinkLayout, run_id: str) -> tuple[Quarantined, ...]:
     """The ids that a run quarantined; none if its record is gone."""
-    end = f"-{_plain(run_id)}.json"
-    for entry in layout.records.folder()[0]:
-        if entry.path.endswith(end) and (record := _read(layout.records, entry.path)) is not None:
-            return record.quarantined
-    return ()
+    record = records_of_runs(layout, [run_id]).get(run_id)
+    return record.quarantined if record else ()
 
 
 def _read(store: Store, path: str) -> RunRecord | None:

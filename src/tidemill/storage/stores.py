@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,13 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from tidemill.errors import ArgumentError
 from tidemill.storage.options import check_options, resolve_options
 from tidemill.storage.outages import silent_seconds
-from tidemill.storage.streams import RangeReader, local_output, remote_output, sync_file
+from tidemill.storage.streams import (
+    RangeReader,
+    is_staged,
+    local_output,
+    remote_output,
+    sync_file,
+)
 from tidemill.storage.transient import is_transient, translated
 
 __all__ = ["Entry", "Store", "local_folder"]
@@ -46,6 +52,7 @@ _CLIENT_OPTIONS = frozenset(
 _PATIENT = (15, 20)
 _IMPATIENT = (6, 10)
 _HURRIED = (4, 4)  # while the storage is silent, see tidemill.storage.outages
+_UNSORTED = "--x-s3"  # ends the names of S3's directory buckets, which list in no order
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
@@ -158,11 +165,15 @@ class Store:
             backend, key = self._existing(path)
             return bytes(obstore.get(backend, key).bytes())
 
-    def write(self, path: str, data: bytes) -> None:
-        """Write a file in one step: readers see the old content or the new."""
+    def write(self, path: str, data: bytes, content_type: str | None = None) -> None:
+        """Write a file in one step: readers see the old content or the new.
+
+        A browser that is led to an object shows it, and does not save it, if it knows the type.
+        """
         with translated(self.url_of(path), len(data)):
             backend, key = self._backend(path)
-            obstore.put(backend, key, data)
+            told = {"Content-Type": content_type} if content_type and not self.is_local else None
+            obstore.put(backend, key, data, attributes=told)
 
     def create(self, path: str, data: bytes) -> bool:
         """Write a file unless it exists; of several callers at most one gets True.
@@ -194,16 +205,52 @@ class Store:
         except FileNotFoundError:
             return
 
+    def delete_many(self, paths: Iterable[str]) -> None:
+        """Delete files that may exist; of an object store, a thousand by each request."""
+        wanted = list(paths)
+        if self.is_local:
+            for path in wanted:
+                with translated(self.url_of(path)):
+                    Path(self.url_of(path)).unlink(missing_ok=True)
+            return
+        keys = [self._key(path) for path in wanted]
+        with translated(self.url):
+            for start in range(0, len(keys), 1000):
+                obstore.delete(self._connect(), keys[start : start + 1000])
+
     def delete_all(self, prefix: str = "") -> None:
         """Delete the folder ``prefix`` and everything below it."""
         folder = self.local_path(prefix)
         if folder is not None:
             _remove_tree(folder)
             return
-        keys = [self._key(entry.path) for entry in self.list(prefix)]
+        self.delete_many(entry.path for entry in self.list(prefix))
+
+    def names(self, prefix: str = "", *, after: str = "", before: str = "") -> list[str]:
+        """Names of the files directly below ``prefix``, ascending.
+
+        Sizes and times take ten times longer. An object store is asked for no more names than lie
+        between ``after`` and ``before``, if given; neither is among them.
+        """
+        folder = self.local_path(prefix)
         with translated(self.url_of(prefix)):
-            for start in range(0, len(keys), 1000):
-                obstore.delete(self._connect(), keys[start : start + 1000])
+            if folder is not None:
+                found = _file_names(folder)
+            else:
+                found = [meta["path"] for meta in self._listed(prefix, after, before)]
+        names = (path.rpartition("/")[2] for path in found)
+        return sorted(name for name in names if after < name and (not before or name < before))
+
+    def files(self, prefix: str = "", *, after: str = "", before: str = "") -> list[Entry]:
+        """As :meth:`names`, with sizes and times."""
+        if self.is_local:
+            names = self.names(prefix, after=after, before=before)
+            looked = (self._info(f"{prefix}/{name}" if prefix else name) for name in names)
+            return [entry for entry in looked if entry is not None]
+        with translated(self.url_of(prefix)):
+            found = [self._entry(meta) for meta in self._listed(prefix, after, before)]
+        named = sorted((entry.path.rpartition("/")[2], entry) for entry in found)
+        return [one for name, one in named if after < name and (not before or name < before)]
 
     def list(self, prefix: str = "") -> list[Entry]:
         """All files below the folder ``prefix``, sorted by path."""
@@ -224,6 +271,19 @@ class Store:
         files = sorted((self._entry(meta) for meta in found["objects"]), key=lambda e: e.path)
         folders = sorted(self._relative(path) for path in found["common_prefixes"])
         return tuple(files), tuple(folders)
+
+    def holds_any(self, prefix: str = "") -> bool:
+        """Whether there is anything below the folder ``prefix``; reads no more than one page."""
+        folder = self.local_path(prefix)
+        with translated(self.url_of(prefix)):
+            if folder is not None:
+                try:
+                    with os.scandir(folder) as found:
+                        return next(found, None) is not None
+                except (FileNotFoundError, NotADirectoryError):
+                    return False
+            backend, key = self._backend(prefix)
+            return _repeated(lambda: any(obstore.list(backend, key or None, chunk_size=1)))
 
     def info(self, path: str) -> Entry:
         """Size, time and version of one file."""
@@ -259,6 +319,29 @@ class Store:
             else:
                 with remote_output(*self._backend(path)) as file:
                     yield file
+
+    def _listed(self, prefix: str, after: str, before: str) -> Iterable[Any]:
+        """What an object store tells of files directly below a folder, of a span and around it."""
+        backend, key = self._backend(prefix)
+        above = f"{key}/" if key else ""
+        is_sorted = not urlsplit(self.url).netloc.endswith(_UNSORTED)
+        offset = f"{above}{after}" if after and is_sorted else None
+
+        def ask() -> list[Any]:
+            found: list[Any] = []
+            for some in obstore.list(backend, key or None, offset=offset, chunk_size=1000):
+                found += [meta for meta in some if "/" not in meta["path"][len(above) :]]
+                if before and is_sorted and some[-1]["path"] >= f"{above}{before}":
+                    break
+            return found
+
+        return _repeated(ask)
+
+    def _info(self, path: str) -> Entry | None:
+        try:
+            return self.info(path)
+        except FileNotFoundError:  # deleted since it was listed
+            return None
 
     def _key(self, path: str) -> str:
         return f"{self._prefix}/{path}".strip("/")
@@ -341,6 +424,15 @@ def _normalised(location: str | os.PathLike[str]) -> str:
             "variables in storage_options instead"
         )
     return url
+
+
+def _file_names(folder: Path) -> list[str]:
+    """Names of files, but of those that are not whole yet."""
+    try:
+        with os.scandir(folder) as found:
+            return [one.name for one in found if one.is_file() and not is_staged(one.name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _without_credentials(url: str) -> str:

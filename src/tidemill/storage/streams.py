@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -20,7 +20,9 @@ __all__ = [
     "RangeReader",
     "drop_staged",
     "drop_unfinished",
+    "is_staged",
     "local_output",
+    "never_named",
     "remote_output",
     "sync_file",
 ]
@@ -111,17 +113,50 @@ def local_output(path: Path) -> Iterator[BinaryIO]:
 
 def drop_unfinished(folder: Path, pattern: str) -> None:
     """Delete unfinished files of a pattern that killed processes left behind."""
-    for hidden in folder.glob(f".{pattern}.{'[0-9a-f]' * 12}"):
+    for hidden in _hidden(folder.glob, pattern):
         hidden.unlink(missing_ok=True)
 
 
-def drop_staged(folder: Path) -> None:
-    """Delete what killed processes left of small files: obstore writes them as ``name#1`` first."""
-    for path in folder.rglob("*#*"):
-        staged = path.name.rpartition("#")[2].isdigit() and path.is_file()
+def drop_staged(folder: Path, *, below: bool = True) -> None:
+    """Delete what killed processes left of small files: obstore writes them as ``name#1`` first.
+
+    In a folder, or in all below it too.
+    """
+    for path in _staged(folder, below=below):
         with suppress(FileNotFoundError):
-            if staged and time.time() - path.stat().st_mtime > STAGED_SECONDS:
+            if time.time() - path.stat().st_mtime > STAGED_SECONDS:
                 path.unlink()
+
+
+def never_named(folder: Path, pattern: str, *, below: bool) -> list[Path]:
+    """Files that their writers had not finished: of a pattern in a folder, or all below it."""
+    hidden = _hidden(folder.rglob if below else folder.glob, pattern)
+    return [*hidden, *(_staged(folder, below=True) if below else ())]
+
+
+def _hidden(glob: Callable[[str], Iterable[Path]], pattern: str) -> Iterator[Path]:
+    """Files as `local_output` names them before they are whole."""
+    yield from glob(f".{pattern}.{'[0-9a-f]' * 12}")
+
+
+def is_staged(name: str) -> bool:
+    """Whether obstore names a file so before it is whole.
+
+    Examples
+    --------
+    >>> is_staged("a.json#1"), is_staged("a#b.json")
+    (True, False)
+    """
+    return "#" in name and name.rpartition("#")[2].isdigit()
+
+
+def _staged(folder: Path, *, below: bool) -> Iterator[Path]:
+    """Files that obstore has not finished; told by their names alone."""
+    for place, folders, names in os.walk(folder):
+        staged = (Path(place, name) for name in names if is_staged(name))
+        yield from (path for path in staged if path.is_file())
+        if not below:
+            folders.clear()
 
 
 def sync_file(path: Path) -> None:

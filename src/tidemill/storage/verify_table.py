@@ -8,25 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from tidemill.errors import DamagedFileError
+from tidemill.model.counts import counted
 from tidemill.model.digests import RowSum, content_digest, table_sum
 from tidemill.model.ids import id_fields
 from tidemill.storage.delta import INTERVAL, open_table
-from tidemill.storage.intervals import IntervalRecord, PartFile, interval_names, label_of_name
+from tidemill.storage.dropped import not_dropped
+from tidemill.storage.intervals import IntervalRecord, PartFile, interval_names, labels_of_names
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.markers import recorded
 from tidemill.storage.part_files import file_fault
 from tidemill.storage.publish import Published, read_pointer
 from tidemill.storage.read_matrix import nothing_published, read_file
 from tidemill.storage.record import damaged_records, history
+from tidemill.storage.shown_files import ShownFile, shown_files
 from tidemill.storage.stores import Store
-from tidemill.storage.table_faults import read_with_faults
+from tidemill.storage.table_faults import UNRECORDED, read_with_faults
 from tidemill.storage.tables import open_parquet, open_whole
 from tidemill.storage.transient import is_transient, translated
 
@@ -62,17 +65,6 @@ class Verified:
     rows: int = 0
     bytes: int = 0
     faults: list[TableFault] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _ShownFile:
-    """A file that a table shows, and what is recorded of it."""
-
-    path: str
-    bytes: int
-    rows: int | None  # None: not known
-    checksum: str = ""  # "": not known
-    interval: str = ""  # name; "": the table has none
 
 
 def verify_table(layout: SinkLayout, *, deep: bool = False) -> Verified:
@@ -162,10 +154,7 @@ def _file_sink_fault(layout: SinkLayout, shown: Published, size: int, *, deep: b
 
 def _verify_plain(layout: SinkLayout, table: DeltaTable, result: Verified) -> None:
     checksums = _known_checksums(layout) if result.deep else {}
-    files = [
-        _ShownFile(path, size, rows, checksums.get(path, ""))
-        for path, size, rows, _ in _shown(table)
-    ]
+    files = [replace(one, checksum=checksums.get(one.path, "")) for one in shown_files(table)]
     faults = _compare_files(layout, files, result)
     result.faults += [TableFault(path, fault, EXTRACT) for path, fault in faults.items()]
     if not result.deep or faults or not files:
@@ -192,46 +181,45 @@ def _known_checksums(layout: SinkLayout) -> dict[str, str]:
 
 
 def _verify_intervals(layout: SinkLayout, table: DeltaTable, result: Verified) -> None:
-    shown: dict[str, list[_ShownFile]] = {}
-    for path, size, rows, interval in _shown(table):
-        shown.setdefault(interval, []).append(_ShownFile(path, size, rows))
-    names = sorted({*shown, *interval_names(layout)})
+    shown: dict[str, list[ShownFile]] = {}
+    for one in shown_files(table):
+        shown.setdefault(one.interval, []).append(one)
+    names = sorted({*shown, *not_dropped(layout, interval_names(layout), shown)})
     known, faults = read_with_faults(layout, names)
     result.intervals = len(names)
-    for name in names:
-        found = _interval_faults(
-            layout, shown.get(name, []), known.get(name), faults.get(name, ""), result
-        )
-        label = label_of_name(layout, name)
-        result.faults += [TableFault(f"interval {label}", *one) for one in found]
-
-
-def _interval_faults(
-    layout: SinkLayout,
-    files: Sequence[_ShownFile],
-    record: IntervalRecord | None,
-    fault: str,
-    result: Verified,
-) -> Iterator[tuple[str, str]]:
-    """What is wrong with one interval, and the remedy of each."""
-    if fault or record is None:
-        yield fault or "the table shows it, but it has no record", DUE
-    made = {one.path: one for one in record.parts} if record and not fault else {}
-    files = [_as_recorded(one, made) for one in files]
+    sound = {name: record for name, record in known.items() if not faults.get(name)}
+    made = {one.path: one for record in sound.values() for one in record.parts}
+    files = [_as_recorded(one, made) for name in names for one in shown.get(name, ())]
     damaged = _compare_files(layout, files, result)
-    yield from ((f"{path} {told}", RECALCULATE) for path, told in damaged.items())
-    if not result.deep or record is None or fault:
-        return
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name in names:
+        paths = [one.path for one in shown.get(name, ())]
+        told = [] if name in sound else [(faults.get(name) or UNRECORDED, DUE)]
+        told += [(f"{one} {damaged[one]}", RECALCULATE) for one in paths if one in damaged]
+        if result.deep and name in sound:
+            is_whole = damaged.keys().isdisjoint(paths)
+            told += _deep_faults(layout, sound[name], paths if is_whole else [])
+        if told:
+            found[name] = told
+    labels = labels_of_names(layout, found, known) if found else {}
+    for name, told in found.items():
+        result.faults += [TableFault(f"interval {labels[name]}", *one) for one in told]
+
+
+def _deep_faults(
+    layout: SinkLayout, record: IntervalRecord, paths: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """What only reading all files of an interval tells, and the remedy of each."""
     yield from ((told, RECALCULATE) for told in _beside_faults(layout, record))
-    if files and not damaged:
-        tables = _tables(layout.home, [one.path for one in files])
-        if told := _digest_fault(tables, record.digest):
-            yield told, RECALCULATE
+    if paths and (told := _digest_fault(_tables(layout.home, paths), record.digest)):
+        yield told, RECALCULATE
 
 
-def _as_recorded(file: _ShownFile, made: Mapping[str, PartFile]) -> _ShownFile:
+def _as_recorded(file: ShownFile, made: Mapping[str, PartFile]) -> ShownFile:
     one = made.get(file.path)
-    return file if one is None else _ShownFile(one.path, one.bytes, one.rows, one.checksum)
+    if one is None:
+        return file
+    return replace(file, bytes=one.bytes, rows=one.rows, checksum=one.checksum)
 
 
 def _beside_faults(layout: SinkLayout, record: IntervalRecord) -> Iterator[str]:
@@ -248,20 +236,8 @@ def _beside_faults(layout: SinkLayout, record: IntervalRecord) -> Iterator[str]:
 # All
 
 
-def _shown(table: DeltaTable) -> Iterator[tuple[str, int, int | None, str]]:
-    """Path, bytes, rows and interval of the files of a table."""
-    actions = pa.table(table.get_add_actions(flatten=True))
-    unknown = [None] * len(actions)
-    names = ("path", "size_bytes", "num_records", f"partition.{INTERVAL}")
-    columns = (
-        actions[one].to_pylist() if one in actions.schema.names else unknown for one in names
-    )
-    for path, size, rows, interval in zip(*columns, strict=True):
-        yield path, size, rows, interval or ""
-
-
 def _compare_files(
-    layout: SinkLayout, files: Sequence[_ShownFile], result: Verified
+    layout: SinkLayout, files: Sequence[ShownFile], result: Verified
 ) -> dict[str, str]:
     """Path to what is wrong with a file."""
     with ThreadPoolExecutor(_READERS, "tidemill-verify") as pool:
@@ -272,7 +248,7 @@ def _compare_files(
     return {one.path: fault for one, fault in zip(files, faults, strict=True) if fault}
 
 
-def _fault(store: Store, file: _ShownFile, *, deep: bool) -> str:
+def _fault(store: Store, file: ShownFile, *, deep: bool) -> str:
     try:
         size = store.info(file.path).size
     except FileNotFoundError:
@@ -293,7 +269,9 @@ def _rows_fault(store: Store, path: str, rows: int | None) -> str:
         if is_transient(error):
             raise
         return f"cannot be read ({_first_line(error)})"
-    return "" if rows is None or found == rows else f"has {found:,} rows, {rows:,} were written"
+    if rows is None or found == rows:
+        return ""
+    return f"has {counted(found, 'row')}, {counted(rows, 'was', 'were')} written"
 
 
 def _tables(store: Store, paths: Iterable[str]) -> Iterator[pa.Table]:

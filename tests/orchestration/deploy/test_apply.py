@@ -368,12 +368,13 @@ def test_the_command_writes_a_project_that_can_be_deployed(tmp_path, prefect_ser
     assert "would be overwritten" in again.stderr
     said = deploy(tmp_path / name / "prefect.yaml", f"pool-{name}")
     try:
-        assert "create     extract/nightly" in said
-        made = client.read_deployment_by_name("extract/nightly")
+        assert "create     extract-interval/daily" in said
+        made = client.read_deployment_by_name("extract-interval/daily")
         assert made.labels["tidemill.project"] == name
     finally:
-        for one in ("nightly", "on-demand"):
-            client.delete_deployment(client.read_deployment_by_name(f"extract/{one}").id)
+        for one in client.read_deployments():
+            if one.labels.get("tidemill.project") == name:
+                client.delete_deployment(one.id)
 
 
 def test_a_server_that_is_not_there_is_named(project, prefect_server):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import get_args
 from uuid import uuid4
 
 import pytest
 from prefect.events.schemas.automations import Automation
 
 from tidemill.errors import ArgumentError
+from tidemill.model.verdict import Outcome, Verdict
 from tidemill.orchestration.deploy.automations import (
     HEARTBEAT,
     automation_lines,
     compare_automations,
+    marked,
     wanted_automations,
 )
 from tidemill.orchestration.deploy.diff import DeploymentState
 
+OUTCOMES = get_args(Outcome)
 IDS = {"extract/nightly": "11", "extract/by-hand": "22"}
 
 
@@ -25,7 +29,7 @@ def deployment(name, heartbeat=None):
 
 
 def wanted(*deployments, ids=IDS, project="mine"):
-    return wanted_automations(project, "prefect.yaml", deployments, ids)
+    return marked(wanted_automations(deployments, ids), project, "prefect.yaml")
 
 
 def found(one, **more):
@@ -51,6 +55,14 @@ def test_without_heartbeats_only_deaths_that_a_worker_saw_are_followed():
     (restarting,) = wanted(deployment("nightly"))
     assert restarting.actions[0].name == "AwaitingRetry"
     assert restarting.trigger.match["prefect.run-count"] == ["1"]
+
+
+def test_every_end_of_a_run_ends_the_wait_for_heartbeats():
+    """The states in which tidemill's runs end have names of their own."""
+    marking, _ = wanted(deployment("nightly", "30"))
+    ends = {Verdict(outcome, warnings=w).state_name for outcome in OUTCOMES for w in ((), ("x",))}
+    ends -= {"Running"}
+    assert {f"prefect.flow-run.{end}" for end in ends} <= marking.trigger.expect
 
 
 def test_no_deployments_need_no_automations():

@@ -1,5 +1,6 @@
 """Flows are found by their entrypoints; parameters and pull steps are checked against code."""
 
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -7,9 +8,9 @@ from prefect import flow
 
 from tidemill.errors import ArgumentError
 from tidemill.flows.extract import extract
+from tidemill.flows.recurring import extract_interval
 from tidemill.orchestration.deploy.entrypoints import (
     load_flow,
-    parameter_form,
     wrong_parameters,
     wrong_steps,
 )
@@ -21,17 +22,11 @@ def harvest(source: str, hours: int = 1, on_empty: Literal["wait", "fail"] = "wa
     """Harvest a source."""
 
 
-def wrong(parameters, *schedules):
+def wrong(parameters, *schedules, of=harvest):
     rules = [{"cron": "0 0 * * *", "parameters": given} for given in schedules]
     content = {"name": "x", "entrypoint": "x.y", "work_pool": {"name": "p"}}
     one = Deployment.model_validate(content | {"parameters": parameters, "schedules": rules})
-    return list(wrong_parameters(one, harvest))
-
-
-def test_a_form_has_the_flows_parameters():
-    form = parameter_form(harvest)
-    assert list(form["properties"]) == ["source", "hours", "on_empty"]
-    assert form["required"] == ["source"]
+    return list(wrong_parameters(one, of, Path("/project")))
 
 
 def test_flows_are_loaded_from_packages_and_from_files(tmp_path):
@@ -63,6 +58,35 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(given, message):
     assert sentence.startswith(message)
     (sentence,) = wrong({"source": "x"}, given)
     assert sentence.startswith(f"schedule 1: {message}")
+
+
+GOOD = {"source": "~/in", "sink": "~/out", "column_id": "id", "column_time": "time"}
+
+
+def test_a_flow_of_the_package_is_checked_by_its_own_door():
+    assert wrong(GOOD, {}, of=extract_interval) == []
+    relative = {"source": "in", "sink": "out", "every": "1 day", "timezone": "Berlin"}
+    said = wrong(GOOD | relative, {"window": "2 weeks", "retries": -1}, of=extract_interval)
+    assert [one.partition("=")[0] for one in said] == [
+        "parameters.source",
+        "parameters.sink",
+        "parameters.timezone",
+        "parameters.every",
+        "schedule 1: parameters.window",
+        "schedule 1: parameters.retries",
+    ]
+    assert not any("^" in one for one in said)
+
+
+def test_a_schedule_is_checked_together_with_what_its_deployment_gives():
+    given = GOOD | {"every": "1h"}
+    (said,) = wrong(given, {"anchor": "6h"}, of=extract_interval)
+    assert said.startswith("schedule 1: parameters.anchor='6h' is not allowed")
+    assert wrong(given | {"every": "1d"}, {"anchor": "6h"}, of=extract_interval) == []
+
+
+def test_a_flow_of_ones_own_may_take_what_it_likes():
+    assert wrong({"source": "in"}) == []
 
 
 def test_a_schedule_needs_all_required_parameters_but_a_deployment_does_not():

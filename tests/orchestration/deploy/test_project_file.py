@@ -45,7 +45,7 @@ def test_the_file_of_this_folder_comes_before_the_packaged_one(project, monkeypa
     [
         (
             lambda _, d: d.update(retries=3),
-            "'on-demand': key 'retries' is not allowed .*allowed: name,",
+            "'daily': key 'retries' is not allowed .*allowed: name,",
         ),
         (lambda p, _: p.update(schedules=[]), "key 'schedules' is not allowed; allowed: name,"),
         (lambda p, _: p.update(name=None), "key 'name' is missing"),
@@ -85,7 +85,7 @@ def test_the_file_of_this_folder_comes_before_the_packaged_one(project, monkeypa
         ),
         (
             lambda _, d: d.update(schedules=[{"cron": "0 0 * * *", "timezone": "Mars"}]),
-            "schedule 1: timezone='Mars' is not allowed: ",
+            "schedule 1: timezone='Mars' is not allowed; give an IANA name",
         ),
         (
             lambda _, d: d.update(schedules=[{"interval": -1}]),

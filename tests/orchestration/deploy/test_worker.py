@@ -17,7 +17,14 @@ import tidemill
 BIN = Path(sys.executable).parent
 POOL = "tidemill"
 FILE = "features/prefect.yaml"
-NAMES = ("extract/on-demand", "extract/nightly", "extract-interval/hourly", "backfill/backfill")
+DAILY = "extract-interval/daily"
+NAMES = (
+    DAILY,
+    "extract-interval/hourly",
+    "extract/on-demand",
+    "backfill/backfill",
+    "retention/retention",
+)
 COMMAND_SECONDS = 120
 RUN_SECONDS = 240  # a worker, a process of its own, and kernels that may have to be compiled
 
@@ -84,16 +91,17 @@ def wait_until_final(client: SyncPrefectClient, run_id: UUID, seconds: float) ->
 
 
 @pytest.mark.leaves_nothing
-def test_both_deployments_are_as_the_file_says(deployed, client):
+def test_the_deployments_are_as_the_file_says(deployed, client):
     on_demand = client.read_deployment_by_name("extract/on-demand")
-    nightly = client.read_deployment_by_name("extract/nightly")
+    daily = client.read_deployment_by_name(DAILY)
     assert on_demand.schedules == []
-    assert [
-        (one.schedule.cron, one.schedule.timezone, one.active) for one in nightly.schedules
-    ] == [("30 2 * * *", "UTC", True)]
-    for one in (on_demand, nightly):
+    assert [(one.schedule.cron, one.schedule.timezone, one.active) for one in daily.schedules] == [
+        ("30 2 * * *", "UTC", True)
+    ]
+    assert on_demand.entrypoint == "tidemill.flows.extract.extract"
+    assert daily.entrypoint == "tidemill.flows.recurring.extract_interval"
+    for one in (on_demand, daily):
         assert one.work_pool_name == POOL
-        assert one.entrypoint == "tidemill.flows.extract.extract"
         assert one.global_concurrency_limit.limit == 1
         # Nothing is cloned or copied: the flow comes with the installed package.
         assert [list(step) for step in one.pull_steps] == [
@@ -103,9 +111,9 @@ def test_both_deployments_are_as_the_file_says(deployed, client):
 
 @pytest.mark.leaves_nothing
 def test_applying_twice_changes_nothing(deployed, client):
-    before = client.read_deployment_by_name("extract/nightly")
+    before = client.read_deployment_by_name(DAILY)
     assert "Nothing changed" in deployed("tidemill", "deploy", FILE)
-    after = client.read_deployment_by_name("extract/nightly")
+    after = client.read_deployment_by_name(DAILY)
     assert after.id == before.id
     assert after.schedules == before.schedules
 

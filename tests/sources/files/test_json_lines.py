@@ -76,8 +76,8 @@ def test_what_is_refused(case, tmp_path):
     [
         ('{"id": 1, "x": 9007199254740993}', "column 'x', row 1: 9007199254740993 is an integer"),
         ('{"id": 9223372036854775808, "x": 1}', "column 'id', row 1: 9223372036854775808 is"),
-        ('{"id": 1, "x": 1}\n{"x": 1}', r"column 'id' is null or empty in 1 rows \(rows 2\)"),
-        ('{"id": "", "x": 1}', r"column 'id' is null or empty in 1 rows \(rows 1\)"),
+        ('{"id": 1, "x": 1}\n{"x": 1}', r"column 'id' is null or empty in 1 row \(rows 2\)"),
+        ('{"id": "", "x": 1}', r"column 'id' is null or empty in 1 row \(rows 1\)"),
     ],
 )
 def test_rows_that_break_a_rule(content, message, tmp_path):

@@ -192,7 +192,7 @@ def test_kinds_of_the_long_format_are_found_in_all_row_groups(tmp_path):
 
 def test_null_ids_are_found_from_statistics(tmp_path):
     FRAME.assign(id=pd.array([1, None, 2], "Int64")).to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"a\.parquet: column 'id' is null in 1 rows"):
+    with pytest.raises(DataError, match=r"a\.parquet: column 'id' is null in 1 row"):
         gather_statistics(open_source(tmp_path, column_id="id"))
 
 

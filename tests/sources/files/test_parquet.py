@@ -69,7 +69,7 @@ def test_composite_ids_are_wide_unless_only_the_last_column_varies(tmp_path):
 
 def test_null_ids_are_refused_by_statistics(tmp_path):
     write(tmp_path, pa.array([1, None]))
-    with pytest.raises(DataError, match=r"a\.parquet: column 'id' is null in 1 rows"):
+    with pytest.raises(DataError, match=r"a\.parquet: column 'id' is null in 1 row"):
         bounds(open_source(tmp_path, column_id="id"))
 
 

@@ -6,7 +6,14 @@ import pytest
 
 from tidemill.errors import DataError, SourceError
 from tidemill.model.source import ColumnRoles, Reading, Window
-from tidemill.sources.files.window_rows import covers, inside, make_window, touches, with_time
+from tidemill.sources.files.window_rows import (
+    covers,
+    inside,
+    make_window,
+    time_spans,
+    touches,
+    with_time,
+)
 
 COLUMNS = ColumnRoles("id", "time", None, ("x",))
 
@@ -47,13 +54,15 @@ def test_row_groups_are_judged_by_their_statistics(tmp_path, first, stop, expect
     metadata = metadata_of(tmp_path, [2, 5], pa.timestamp("us", zone))
     window = Window(first, stop, "us")
     assert covers(window, metadata.row_group(0), "time", Reading()) is expected
-    assert touches(window, COLUMNS, Reading(), metadata) is (expected is not False)
+    spans = time_spans(COLUMNS, Reading(), metadata)
+    assert touches(window, spans) is (expected is not False)
 
 
 def test_nothing_is_known_without_statistics_or_with_nulls(tmp_path):
     window = Window(100, 200, "us")
     blind = metadata_of(tmp_path, [2, 5], pa.timestamp("us"), write_statistics=False)
     assert covers(window, blind.row_group(0), "time", Reading()) is None
+    assert time_spans(COLUMNS, Reading(), blind) == (None,)
     nulls = metadata_of(tmp_path, [2, None], pa.timestamp("us"))
     assert covers(window, nulls.row_group(0), "time", Reading()) is None
 
@@ -81,7 +90,7 @@ def test_rows_are_those_from_first_up_to_stop():
 
 
 def test_null_times_are_refused():
-    with pytest.raises(DataError, match="column 'time' is null in 1 rows"):
+    with pytest.raises(DataError, match="column 'time' is null in 1 row"):
         rows([1, None, 3], 0, 9)
 
 

@@ -223,7 +223,7 @@ def test_times_of_lists_have_their_lengths_and_holes():
     [
         (None, ArgumentError, r"needs times: give times="),
         (STAMPS[:2], ArgumentError, r"the shape \(2,\) for case 0 of length 3"),
-        ([STAMPS], ArgumentError, r"times have 1 rows, but there are 2 cases"),
+        ([STAMPS], ArgumentError, r"times have 1 row, but there are 2 cases"),
         ([STAMPS, STAMPS[:1]], ArgumentError, r"the shape \(1,\) for case 1 of length 3"),
         (np.array([[STAMPS, STAMPS]]), ArgumentError, r"times have"),
         ([1.0, 2.0, 3.0], ArgumentError, "times have the dtype float64"),

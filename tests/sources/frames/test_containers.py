@@ -365,7 +365,7 @@ REFUSED = [
     ),
     (small().assign(time=[1, "a", 2]), {}, SourceError, "column 'time' of dtype object"),
     (small().assign(x=[1, np.inf, 2]), {}, DataError, "column 'x' holds 1 null, NaN or infinite"),
-    (small().assign(time=0), {}, DataError, r"1 rows have the same id.*\(id=2, time=0\)"),
+    (small().assign(time=0), {}, DataError, r"1 row has the same id.*\(id=2, time=0\)"),
     (small().assign(k=["a", None, "b"]), {"column_kind": "k"}, DataError, "'k' is null in 1"),
     (small().assign(k="a__b"), {"column_kind": "k"}, SourceError, "column_kind='k': .*'a__b'"),
     (small().assign(k=[1, "a", 2]), {"column_kind": "k"}, SourceError, "'k' of dtype object"),

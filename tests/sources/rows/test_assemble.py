@@ -93,8 +93,10 @@ def slow_series(rows, policies):
             groups.setdefault(key, []).append(value)
         if policies.on_duplicate == "raise" and len(groups) < len(rows):
             raise BreaksPolicy
-        join = {"first": lambda g: g[0], "last": lambda g: g[-1]}.get(policies.on_duplicate, mean)
-        values = [join(group) for group in groups.values()]
+        join = {
+            "keep": lambda g: g, "first": lambda g: g[:1], "last": lambda g: g[-1:]
+        }.get(policies.on_duplicate, lambda g: [mean(g)])  # fmt: skip
+        values = [value for group in groups.values() for value in join(group)]
     else:
         values = [value for _, value in rows]
     finite = [value for value in values if np.isfinite(value)]
@@ -127,7 +129,7 @@ def slow(case, policies, kinds):
 POLICIES = st.builds(
     Policies,
     on_nan=st.sampled_from(["raise", "omit", "quarantine"]),
-    on_duplicate=st.sampled_from(["raise", "first", "last", "mean"]),
+    on_duplicate=st.sampled_from(["raise", "keep", "first", "last", "mean"]),
 )
 
 
@@ -303,12 +305,12 @@ def test_a_sum_that_overflows_is_no_fault():
 
 def test_duplicates_are_named():
     message = r"test: 2 rows have the same id and sort value .*: \(id='b', sort=7\), \(id='b'"
-    with pytest.raises(DataError, match=message + ".*on_duplicate to 'first', 'last' or 'mean'"):
+    with pytest.raises(DataError, match=message + ".*on_duplicate to 'keep', 'first', 'last' or"):
         wide(list("babb"), {"x": [1, 2, 3, 4]}, sort=[7, 7, 7, 7])
 
 
 def test_duplicates_are_named_with_their_kind():
-    with pytest.raises(DataError, match=r"1 rows .*\(id=1, kind='a', sort=0\); drop them"):
+    with pytest.raises(DataError, match=r"1 row .*\(id=1, kind='a', sort=0\); drop them"):
         assemble(
             pa.array([1, 1, 1]), pa.array([0, 0, 0]), pa.array(list("aba")),
             {"x": pa.array([1, 2, 3])},

@@ -27,6 +27,7 @@ __all__ = [
     "COMPILED",
     "LOCK",
     "cache_folder",
+    "cache_roots",
     "compiled_sources",
     "give_up",
     "has_room",
@@ -65,7 +66,7 @@ def cache_folder() -> Path | None:
     key = _key()
     prepared: list[Path] = []
     problems: list[str] = []
-    for root in _roots():
+    for root in cache_roots():
         folder = root / key
         problem = _problem(folder)
         if not problem:
@@ -85,7 +86,8 @@ def cache_folder() -> Path | None:
     return None
 
 
-def _roots() -> Iterator[Path]:
+def cache_roots() -> Iterator[Path]:
+    """Folders of this user that may hold what can be made again, the best one first."""
     if named := os.environ.get(CACHE_VARIABLE):
         yield Path(named).expanduser().absolute()
     yield Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().absolute() / "tidemill"

@@ -21,7 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from tidemill.errors import ArgumentError, ServerError, shorten
-from tidemill.orchestration.deploy import automations, diff, entrypoints
+from tidemill.orchestration.deploy import automations, channels, diff, entrypoints, notifications
 from tidemill.orchestration.deploy.diff import DeploymentState
 from tidemill.orchestration.deploy.project_file import (
     Deployment,
@@ -30,8 +30,9 @@ from tidemill.orchestration.deploy.project_file import (
     project_file,
     read_project,
 )
+from tidemill.orchestration.parameter_form import parameter_form
 
-__all__ = ["deploy"]
+__all__ = ["check_project", "deploy"]
 
 #: Label of a deployment that names the project it was made from.
 LABEL = "tidemill.project"
@@ -61,21 +62,42 @@ def deploy(
     path = project_file(file)
     project = read_project(path)
     wanted = _wanted(project, path, work_pool)
+    notifications.check_section(project.notify, wanted)
+    told = [channels.channel_of(project.name, one, os.environ) for one in project.notify]
     with _server() as client:
         found = _found(client, project.name, wanted)
         steps = diff.compare(project.name, wanted, found)
         new_pools = _check_pools(client, path, wanted)
-        others = _compare_automations(client, project.name, path, wanted, found)
+        blocks = channels.compare_blocks(client, project.name, told)
+        others = _compare_automations(client, project, path, wanted, found, told)
         if not dry_run:
             for name in new_pools:
                 client.create_work_pool(_process_pool(name))
             for step in steps:
                 _apply(client, step, project.name)
+            for block in blocks:
+                channels.apply_block(client, block)
             now = _found(client, project.name, wanted)  # by their ids
-            for one in _compare_automations(client, project.name, path, wanted, now):
+            for one in _compare_automations(client, project, path, wanted, now, told):
                 _apply_automation(client, one)
-    lines = [line for one in others for line in automations.automation_lines(one)]
+            for block in blocks:  # now that no automation needs them
+                channels.remove_block(client, block)
+    lines = [line for block in blocks for line in channels.block_lines(block)]
+    lines += [line for one in others for line in automations.automation_lines(one)]
     return diff.differences_text(steps, new_pools, lines, dry_run=dry_run)
+
+
+def check_project(file: Path) -> Project:
+    """Read a file of deployments and check all that can be checked without a server.
+
+    Raises
+    ------
+    ArgumentError
+        If anything in the file is wrong.
+    """
+    project = read_project(file)
+    _wanted(project, file, None)
+    return project
 
 
 @contextmanager
@@ -117,15 +139,19 @@ def _wanted(project: Project, file: Path, work_pool: str | None) -> list[Deploym
     """The file's deployments, with what their flows declare; all errors at once."""
     wanted: list[DeploymentState] = []
     wrong: list[str] = []
+    folder = file.absolute().parent
     for one in project.deployments:
         steps = one.pull if "pull" in one.model_fields_set else project.pull
         schedules = [schedule.as_prefect() for schedule in one.schedules]
         try:
-            flow = entrypoints.load_flow(one.entrypoint, file.absolute().parent)
+            flow = entrypoints.load_flow(one.entrypoint, folder)
         except ArgumentError as error:
             wrong.append(f"deployment {one.name!r}: {error}")
             continue
-        faults = (*entrypoints.wrong_parameters(one, flow), *entrypoints.wrong_steps(steps or ()))
+        faults = (
+            *entrypoints.wrong_parameters(one, flow, folder),
+            *entrypoints.wrong_steps(steps or ()),
+        )
         wrong += [f"deployment {one.name!r}: {fault}" for fault in faults]
         fields = {**_fields(one, flow), "pull_steps": steps or []}
         if work_pool:
@@ -154,7 +180,7 @@ def _fields(one: Deployment, flow: Flow[Any, Any]) -> dict[str, Any]:
         "job_variables": pool.job_variables,
         "concurrency_limit": limit and limit.limit,
         "concurrency_options": options,
-        "parameter_openapi_schema": entrypoints.parameter_form(flow),
+        "parameter_openapi_schema": parameter_form(flow),
     }
 
 
@@ -289,14 +315,19 @@ def _schedule_update(
 
 def _compare_automations(
     client: SyncPrefectClient,
-    project: str,
+    project: Project,
     file: Path,
     wanted: Sequence[DeploymentState],
     found: Sequence[DeploymentState],
+    told: Sequence[channels.Channel],
 ) -> tuple[automations.AutomationDifference, ...]:
     ids = {one.name: str(one.id) for one in found}
-    own = automations.wanted_automations(project, file.name, wanted, ids)
-    return automations.compare_automations(project, own, _pages(client.read_automations), ids)
+    blocks = channels.block_ids(channels.compare_blocks(client, project.name, told))
+    places = [(one, blocks[one.place]) for one in told]
+    own = automations.wanted_automations(wanted, ids)
+    own += notifications.notifying_automations(project.name, project.notify, places, wanted, ids)
+    own = automations.marked(own, project.name, file.name)
+    return automations.compare_automations(project.name, own, _pages(client.read_automations), ids)
 
 
 def _apply_automation(client: SyncPrefectClient, step: automations.AutomationDifference) -> None:

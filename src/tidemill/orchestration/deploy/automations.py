@@ -1,8 +1,9 @@
 """Automations on a Prefect server: dead runs are detected, and crashed runs started again.
 
-Two for a project. The first marks runs as Crashed that stopped sending heartbeats; a worker does so
-itself when it sees a process die. The second starts a crashed run again, once. Pure functions: what
-a project wants, as Prefect's own schemas, and what differs on the server.
+Two for a project, beside those that tell people. The first marks runs as Crashed that stopped
+sending heartbeats; a worker does so itself when it sees a process die. The second starts a crashed
+run again, once. Pure functions: what a project wants, as Prefect's own schemas, and what differs on
+the server.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ from prefect.events.schemas.automations import Automation, AutomationCore
 from tidemill.errors import ArgumentError
 from tidemill.orchestration.deploy.diff import DeploymentState, Difference, field_changes
 
-__all__ = ["AutomationDifference", "automation_lines", "compare_automations", "wanted_automations"]
+__all__ = [
+    "AutomationDifference",
+    "automation",
+    "automation_lines",
+    "compare_automations",
+    "marked",
+    "resources",
+    "trigger_of_runs",
+    "wanted_automations",
+]
 
 AutomationDifference = Difference[AutomationCore, Automation]
 
@@ -26,16 +36,16 @@ MISSED = 3  # missing heartbeats after which a run counts as dead
 #: Seconds before a crashed run is started again. The worker reports some deaths twice, a few
 #: seconds apart, and the second report would stop the new attempt.
 SETTLE_SECONDS = 20
-_ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
+_ENDS = ("Completed", "Warned", "Skipped", "Failed", "Cancelled", "Crashed")
 #: What ends the wait: the run goes on already, or it was cancelled, and crashed as it stopped.
 _OTHERWISE = ("AwaitingRetry", "Cancelled", "Cancelling", "Pending", "Running", "Scheduled")
 _DEPLOYMENT = "prefect.deployment."
 
 
 def wanted_automations(
-    project: str, file: str, wanted: Sequence[DeploymentState], ids: Mapping[str, str]
+    wanted: Sequence[DeploymentState], ids: Mapping[str, str]
 ) -> list[AutomationCore]:
-    """The automations for a project's deployments.
+    """The automations that look after the runs of a project's deployments.
 
     ``ids`` are those of deployments by their names; one that does not exist yet goes by its name.
     Runs without heartbeats are started again only if a worker saw them die.
@@ -48,13 +58,21 @@ def wanted_automations(
     beats = {one.name: seconds for one in wanted if (seconds := _heartbeat(one))}
     automations = []
     if beats:
-        automations.append(_marking(_resources(beats, ids), MISSED * max(beats.values())))
+        automations.append(_marking(resources(beats, ids), MISSED * max(beats.values())))
     if wanted:
-        automations.append(_restarting(_resources([one.name for one in wanted], ids)))
-    for one in automations:
-        one.name = f"{project}: {one.name}"
-        one.description += f" {_mark(project)} ({file}), and changed there."
+        automations.append(_restarting(resources([one.name for one in wanted], ids)))
     return automations
+
+
+def marked(automations: Iterable[AutomationCore], project: str, file: str) -> list[AutomationCore]:
+    """The same as those of a project: its name comes first, and the description names the file."""
+    made = f"{_mark(project)} ({file}), and changed there."
+    return [
+        one.model_copy(
+            update={"name": f"{project}: {one.name}", "description": f"{one.description} {made}"}
+        )
+        for one in automations
+    ]
 
 
 def _mark(project: str) -> str:
@@ -74,7 +92,8 @@ def _heartbeat(one: DeploymentState) -> int | None:
     return int(given)
 
 
-def _resources(names: Iterable[str], ids: Mapping[str, str]) -> list[str]:
+def resources(names: Iterable[str], ids: Mapping[str, str]) -> list[str]:
+    """Resources of deployments, by the ids that their names have on the server."""
     return sorted(f"{_DEPLOYMENT}{ids.get(name, name)}" for name in names)
 
 
@@ -82,8 +101,8 @@ def _marking(deployments: list[str], seconds: int) -> AutomationCore:
     text = f"A run without a heartbeat for {seconds} s is marked as Crashed."
     trigger = _missing(("heartbeat", *_ENDS), "heartbeat", seconds, deployments)
     message = f"no heartbeat for {seconds} s: its host died"
-    action = {"state": "CRASHED", "name": "Crashed", "message": message}
-    return _automation("runs without heartbeat have crashed", text, trigger, action)
+    action = _change_to("CRASHED", "Crashed", message)
+    return automation("runs without heartbeat have crashed", text, trigger, action)
 
 
 def _restarting(deployments: list[str]) -> AutomationCore:
@@ -91,39 +110,47 @@ def _restarting(deployments: list[str]) -> AutomationCore:
     trigger = _missing(_OTHERWISE, "Crashed", SETTLE_SECONDS, deployments)
     trigger["match"]["prefect.run-count"] = "1"  # which is what bounds it
     message = "its process died: started once more"
-    action = {"state": "SCHEDULED", "name": "AwaitingRetry", "message": message}
-    return _automation("crashed runs start once more", text, trigger, action)
+    action = _change_to("SCHEDULED", "AwaitingRetry", message)
+    return automation("crashed runs start once more", text, trigger, action)
 
 
 def _missing(
     events: Iterable[str], after: str, seconds: int, deployments: list[str]
 ) -> dict[str, Any]:
     """A trigger for each run of some deployments without any of these events after another."""
+    return trigger_of_runs(deployments) | {
+        "for_each": ["prefect.resource.id"],
+        "posture": "Proactive",
+        "after": [f"prefect.flow-run.{after}"],
+        "expect": [f"prefect.flow-run.{event}" for event in events],
+        "within": seconds,
+    }
+
+
+def trigger_of_runs(deployments: list[str]) -> dict[str, Any]:
+    """What all triggers have in common that look at the runs of some deployments."""
     return {
+        "type": "event",
         "match": {"prefect.resource.id": "prefect.flow-run.*"},
         "match_related": {
             "prefect.resource.role": "deployment",
             "prefect.resource.id": deployments,
         },
-        "for_each": ["prefect.resource.id"],
-        "posture": "Proactive",
-        "after": [f"prefect.flow-run.{after}"],
-        "expect": [f"prefect.flow-run.{event}" for event in events],
         "threshold": 1,
-        "within": seconds,
     }
 
 
-def _automation(
+def _change_to(state: str, name: str, message: str) -> dict[str, Any]:
+    return {"type": "change-flow-run-state", "state": state, "name": name, "message": message}
+
+
+def automation(
     name: str, description: str, trigger: dict[str, Any], action: dict[str, Any]
 ) -> AutomationCore:
-    # With the types, which have defaults: an update sends only what is given.
+    """An automation; its types are given, because an update sends only what is."""
     content = {
-        "name": name,
-        "description": description,
-        "trigger": {"type": "event", **trigger},
-        "actions": [{"type": "change-flow-run-state", **action}],
-    }
+        "name": name, "description": description, "trigger": trigger, "actions": [action]
+    }  # fmt: skip
     return AutomationCore.model_validate(content)
 
 

@@ -9,20 +9,15 @@ from typing import Any
 
 from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
-from prefect.utilities.callables import parameter_schema
 from prefect.utilities.importtools import import_object
 from prefect.utilities.schema_tools import validate
 
 from tidemill.errors import ArgumentError, shorten
+from tidemill.orchestration.deploy.parameter_values import wrong_values
 from tidemill.orchestration.deploy.project_file import Deployment
+from tidemill.orchestration.parameter_form import allowed_text, parameter_form
 
-__all__ = ["load_flow", "parameter_form", "wrong_parameters", "wrong_steps"]
-
-
-def parameter_form(flow: Flow[Any, Any]) -> dict[str, Any]:
-    """JSON schema of the flow's parameters, from which Prefect's page builds its form."""
-    # As `prefect deploy` sends it, so that neither undoes the other's work.
-    return dict(parameter_schema(flow.fn).model_dump(mode="json", exclude_unset=True))
+__all__ = ["load_flow", "wrong_parameters", "wrong_steps"]
 
 
 def load_flow(entrypoint: str, folder: Path) -> Flow[Any, Any]:
@@ -48,13 +43,16 @@ def load_flow(entrypoint: str, folder: Path) -> Flow[Any, Any]:
         ) from error
 
 
-def wrong_parameters(one: Deployment, flow: Flow[Any, Any]) -> Iterator[str]:
-    """Parameters that the flow lacks or refuses, and those that a scheduled run would lack."""
+def wrong_parameters(one: Deployment, flow: Flow[Any, Any], folder: Path) -> Iterator[str]:
+    """Parameters that the flow lacks or refuses, and those that a scheduled run would lack.
+
+    ``folder`` is that of the file, for an example of an absolute path.
+    """
     given = one.parameters
-    yield from _wrong_values(given, flow, "parameters")
+    yield from _wrong_values({}, given, flow, "parameters", folder)
     for number, schedule in enumerate(one.schedules, start=1):
         at = f"schedule {number}: parameters"
-        yield from _wrong_values(schedule.parameters, flow, at)
+        yield from _wrong_values(given, schedule.parameters, flow, at, folder)
         missing = set(parameter_form(flow).get("required", ())) - {*given, *schedule.parameters}
         if missing:
             yield f"{at}: {shorten(sorted(missing))} missing; no run can start without them"
@@ -76,31 +74,31 @@ def wrong_steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"pull: step {name!r} cannot be called: {type(error).__name__}: {error}"
 
 
-def _wrong_values(given: Mapping[str, Any], flow: Flow[Any, Any], at: str) -> Iterator[str]:
+def _wrong_values(
+    before: Mapping[str, Any],
+    given: Mapping[str, Any],
+    flow: Flow[Any, Any],
+    at: str,
+    folder: Path,
+) -> Iterator[str]:
+    """What is wrong with the given parameters, which are added to those before."""
     form = parameter_form(flow)
     known = form.get("properties", {})
     for name in sorted(given.keys() - known.keys()):
         yield f"{at}: {name!r} is not a parameter of {flow.name!r}; allowed: {', '.join(known)}"
     fits = {name: value for name, value in given.items() if name in known}
+    door = getattr(flow.fn, "door", None)  # of a flow of this package
+    told = dict(wrong_values(door, {**before, **fits}, folder)) if door and fits else {}
+    yield from (f"{at}.{text}" for name, text in told.items() if name in fits or not before)
     errors = validate(fits, form, ignore_required=True)
     for error in errors:
+        if error.absolute_path and error.absolute_path[0] in told:
+            continue
         where = ".".join(str(step) for step in error.absolute_path)
-        yield f"{at}.{where}={error.instance!r} is not allowed; allowed: {_allowed(error.schema)}"
-    if not errors and fits.keys() >= set(form.get("required", ())):
+        allowed = allowed_text(error.schema)
+        yield f"{at}.{where}={error.instance!r} is not allowed; allowed: {allowed}"
+    if not (told or errors) and fits.keys() >= set(form.get("required", ())):
         try:
-            flow.validate_parameters(fits)
+            Flow.validate_parameters(flow, fits)  # those of this package never refuse here
         except Exception as error:  # noqa: BLE001 - whatever the flow's own types raise
             yield f"{at}: {' '.join(str(error).split())}"
-
-
-def _allowed(schema: Any) -> str:
-    """Describe in words what a piece of JSON schema allows."""
-    if not isinstance(schema, dict):
-        return "nothing"
-    for key in ("anyOf", "oneOf"):
-        if key in schema:
-            return " or ".join(dict.fromkeys(_allowed(one) for one in schema[key]))
-    if "enum" in schema:
-        return ", ".join(str(value) for value in schema["enum"])
-    rules = [f"{key} {schema[key]}" for key in ("minimum", "maximum", "pattern") if key in schema]
-    return ", ".join([str(schema.get("type", "what the flow's form says")), *rules])

@@ -32,6 +32,7 @@ def write_project(folder: str | os.PathLike[str]) -> str:
     content = {
         target / one.relative_to(PACKAGED): one.read_text(encoding="utf-8")
         for one in sorted(PACKAGED.rglob("*.yaml"))
+        if "containers" not in one.relative_to(PACKAGED).parts  # of machines, not of a project
     }
     if there := [str(path) for path in content if path.exists()]:
         raise ArgumentError(
@@ -43,7 +44,7 @@ def write_project(folder: str | os.PathLike[str]) -> str:
         path.write_text(own, encoding="utf-8")
     file = Path(folder) / FILE
     return (
-        f"1. Edit {file}: source, sink and columns, by absolute paths or URLs; then the schedule.\n"
-        f"2. tidemill deploy {file} --dry-run, and again without --dry-run\n"
-        "3. prefect worker start --pool tidemill"
+        f"1. Edit {file}: source, columns, time zones, sinks and schedules; it runs as it is.\n"
+        f"2. tidemill up {folder}    runs it here, with a server and a worker, until Ctrl-C\n"
+        f"3. Or, if a server and a worker run already: tidemill deploy {file}"
     )

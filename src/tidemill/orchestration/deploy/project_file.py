@@ -25,11 +25,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticUseDefault
+from pydantic_core import ErrorDetails
 
 from tidemill.errors import ArgumentError, shorten
 from tidemill.model.documents import parse_yaml, read_document
+from tidemill.model.zones import likely_zone
 from tidemill.orchestration.deploy.new_project import FILE, PACKAGED
+from tidemill.orchestration.deploy.notify_section import Notify
+from tidemill.orchestration.deploy.strict import Strict
 
 __all__ = ["Deployment", "Project", "check_name", "project_file", "read_project"]
 
@@ -80,26 +83,15 @@ _EverySpan = Annotated[dt.timedelta, Field(strict=False), _text(bool)]  # true i
 _Moment = Annotated[str, _text(dt.date)]
 
 
-class _Strict(BaseModel, extra="forbid", strict=True):
-    """Refuses unknown keys and values of other types; null is the same as a missing key."""
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _default_for_null(cls, value: Any) -> Any:
-        if value is None:
-            raise PydanticUseDefault
-        return value
-
-
-class WorkPool(_Strict):
+class WorkPool(Strict):
     """Where a deployment's runs are submitted."""
 
     name: Name
     work_queue_name: str = "default"
-    job_variables: _Mapping = {}
+    job_variables: _Mapping = Field(default_factory=dict)
 
 
-class ConcurrencyLimit(objects.ConcurrencyOptions, _Strict):
+class ConcurrencyLimit(objects.ConcurrencyOptions, Strict):
     """How many runs of a deployment there may be at once: a number, or a mapping."""
 
     limit: PositiveInt
@@ -113,7 +105,7 @@ class ConcurrencyLimit(objects.ConcurrencyOptions, _Strict):
         return {"limit": given} if type(given) is int else given
 
 
-class Schedule(_Strict):
+class Schedule(Strict):
     """When runs start, by exactly one of cron, interval and rrule; and what they then get."""
 
     cron: str | None = None
@@ -123,7 +115,7 @@ class Schedule(_Strict):
     anchor_date: _Moment | None = None
     day_or: bool | None = None
     active: bool = True
-    parameters: _Mapping = {}
+    parameters: _Mapping = Field(default_factory=dict)
     slug: str | None = None
 
     @model_validator(mode="after")
@@ -143,27 +135,33 @@ class Schedule(_Strict):
         try:
             parsed = _RULES[kinds[0]].model_validate(rule)
         except ValidationError as error:
-            reasons = [
-                f"{'.'.join(map(str, one['loc']))}={one['input']!r} is not allowed: {one['msg']}"
-                for one in error.errors()
-            ]
-            raise ValueError(shorten(reasons)) from None
+            raise ValueError(shorten(map(_refusal, error.errors()))) from None
         return objects.DeploymentSchedule(schedule=parsed, **self.model_dump(include=own))
 
 
-class Deployment(_Strict):
+def _refusal(error: ErrorDetails) -> str:
+    """What Prefect's own check refuses, in words."""
+    name, value = ".".join(map(str, error["loc"])), error["input"]
+    if name == "timezone":
+        meant = likely_zone(value)
+        allowed = "give an IANA name such as UTC or Europe/Berlin"
+        return f"{name}={value!r} is not allowed; " + (f"write {meant!r}" if meant else allowed)
+    return f"{name}={value!r} is not allowed: {error['msg']}"
+
+
+class Deployment(Strict):
     """One deployment of the file."""
 
     name: Name
     description: str | None = None
     version: str | None = None
     entrypoint: str
-    tags: list[str] = []
-    parameters: _Mapping = {}
+    tags: list[str] = Field(default_factory=list)
+    parameters: _Mapping = Field(default_factory=dict)
     enforce_parameter_schema: bool = True
     work_pool: WorkPool
     concurrency_limit: ConcurrencyLimit | None = None
-    schedules: list[Schedule] = []
+    schedules: list[Schedule] = Field(default_factory=list)
     paused: bool = False
     build: _Nothing = None
     push: _Nothing = None
@@ -178,22 +176,23 @@ class Deployment(_Strict):
         return given
 
 
-class Project(_Strict):
+class Project(Strict):
     """A file of deployments; its name marks on the server what was made from it."""
 
     name: _Title
     prefect_version: str | None = Field(None, alias="prefect-version")
     build: _Nothing = None
     push: _Nothing = None
-    pull: _PullSteps = []
-    definitions: _Mapping = {}
+    pull: _PullSteps = Field(default_factory=list)
+    definitions: _Mapping = Field(default_factory=dict)
     deployments: list[Deployment]
+    notify: list[Notify] = Field(default_factory=list)
 
 
 #: Keys whose values are models of their own, or lists of these.
 _MODELS: dict[Any, type[BaseModel]] = {
     "deployments": Deployment, "work_pool": WorkPool, "concurrency_limit": ConcurrencyLimit,
-    "schedules": Schedule,
+    "schedules": Schedule, "notify": Notify,
 }  # fmt: skip
 
 
@@ -286,6 +285,7 @@ def _place(loc: tuple[Any, ...], raw: Any) -> tuple[str, type[BaseModel], Any]:
         if not rest:
             break
         raw = raw[key] if number is None else raw[key][number]
-        at += f"{key}: " if number is None else f"{key[:-1]} {raw.get('name') or number + 1!r}: "
+        one = key.removesuffix("s")
+        at += f"{key}: " if number is None else f"{one} {raw.get('name') or number + 1!r}: "
         model, loc = _MODELS[key], tuple(rest)
     return at, model, loc[0] if loc else None

@@ -18,7 +18,7 @@ from tidemill.model.source import ColumnRoles, Reading, Source
 from tidemill.sources.files.access import check_row_count, file_name, open_planned
 from tidemill.sources.files.csv_numbers import Numbers, Points, exact_integers, parse_numbers
 from tidemill.sources.files.csv_rows import CsvTable, numbers_of, open_table, refuse_empty
-from tidemill.sources.files.file_format import Description, Format, GroupBounds, touches_perhaps
+from tidemill.sources.files.file_format import Description, Format, GroupBounds, any_times
 from tidemill.sources.files.schema import input_columns, read_schema
 
 __all__ = ["CSV"]
@@ -194,7 +194,7 @@ CSV = Format(
     is_self_describing=False,
     describe=_describe,
     scan=_scan,
-    touches=touches_perhaps,
+    time_spans=any_times,
     group_bounds=_group_bounds,
     read_groups=_read_groups,
 )

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from tidemill.errors import DataError, SourceError, shorten
+from tidemill.model.counts import counted
 from tidemill.model.source import ColumnRoles, Reading
 from tidemill.sources.files.compression import open_plain
 from tidemill.sources.files.csv_layout import CsvLayout, find_layout
@@ -172,14 +173,14 @@ def refuse_empty(texts: pa.Array, column: str, name: str, first_row: int) -> Non
     --------
     >>> refuse_empty(pa.array(["a", ""]), "id", "a.csv", 1)
     Traceback (most recent call last):
-    tidemill.errors.DataError: a.csv: column 'id' is empty in 1 rows (rows 2); every row needs an \
+    tidemill.errors.DataError: a.csv: column 'id' is empty in 1 row (rows 2); every row needs an \
 id, and a sort value and kind where these are named: drop these rows or fill them in
     """
     empty = pc.equal(texts, "")
     if pc.any(empty).as_py():
         rows = [first_row + place for place in pc.indices_nonzero(empty).to_pylist()]
         raise DataError(
-            f"{name}: column {column!r} is empty in {len(rows)} rows (rows {shorten(rows)}); every "
-            "row needs an id, and a sort value and kind where these are named: drop these rows or "
-            "fill them in"
+            f"{name}: column {column!r} is empty in {counted(len(rows), 'row')} (rows "
+            f"{shorten(rows)}); every row needs an id, and a sort value and kind where these are "
+            "named: drop these rows or fill them in"
         )

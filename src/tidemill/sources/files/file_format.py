@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
 from tidemill.model.plan import GroupSpan
-from tidemill.model.source import ColumnRoles, Reading, Source, Window
+from tidemill.model.source import ColumnRoles, Reading, Source
 
-__all__ = ["Description", "Format", "GroupBounds", "touches_perhaps"]
+__all__ = ["Description", "Format", "GroupBounds", "TimeBounds", "any_times"]
+
+#: The first and the last time of some rows, or bounds of these: nanoseconds since 1970 in UTC.
+TimeBounds: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Description:
     rows: int  # 0 if only reading them tells
     groups: int  # parts of the file that can be read on their own
     footer: bytes = b""  # goes into the digest of files too large to be hashed in full
-    metadata: Any = None  # for the format's own ``touches``
+    metadata: Any = None  # for the format's own ``time_spans``
     kinds: frozenset[str] | None = None  # of the long format, if the rows were read
 
 
@@ -46,14 +49,15 @@ class Format:
     suffixes: tuple[str, ...]  # of file names, in lower case
     is_self_describing: bool
     describe: Callable[[pa.NativeFile, str, int, Reading], Description]  # file, name, bytes
-    touches: Callable[[Window, ColumnRoles, Reading, Any], bool]  # may it hold rows of the window?
+    # Of each group, by the description's metadata; None: only reading it tells.
+    time_spans: Callable[[ColumnRoles, Reading, Any], Sequence[TimeBounds | None]]
     group_bounds: Callable[[Source, int], Iterable[GroupBounds]]  # of the file at this index
     # Those of the columns that the file has, of some groups, in batches of at most so many rows.
     read_groups: Callable[[Source, GroupSpan, Sequence[str], int], Iterator[pa.RecordBatch]]
     scan: Callable[[pa.NativeFile, str, int, Reading, ColumnRoles], Description] | None = None
 
 
-def touches_perhaps(window: Window, columns: ColumnRoles, reading: Reading, metadata: Any) -> bool:
-    """Say that any file may hold rows of the window, where only reading it tells."""
-    del window, columns, reading, metadata
-    return True
+def any_times(columns: ColumnRoles, reading: Reading, metadata: Any) -> Sequence[TimeBounds | None]:
+    """Say that a file may hold rows of any time, where only reading it tells."""
+    del columns, reading, metadata
+    return (None,)

@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError, shorten
+from tidemill.model.counts import counted
 from tidemill.model.plan import GroupSpan
 from tidemill.model.source import ColumnRoles, Reading, Source
 from tidemill.sources.files.access import check_row_count, file_name, open_planned
 from tidemill.sources.files.compression import open_plain
 from tidemill.sources.files.csv_text import Utf8Text
-from tidemill.sources.files.file_format import Description, Format, GroupBounds, touches_perhaps
+from tidemill.sources.files.file_format import Description, Format, GroupBounds, any_times
 from tidemill.sources.files.schema import input_columns, read_schema
 from tidemill.sources.rows.casts import LARGEST_INTEGER
 
@@ -240,7 +241,7 @@ def _refuse_missing(found: Sequence[object], column: str, name: str, first: int)
     missing = [first + place for place, one in enumerate(found) if one is None or one == ""]
     if missing:
         raise DataError(
-            f"{name}: column {column!r} is null or empty in {len(missing)} rows (rows "
+            f"{name}: column {column!r} is null or empty in {counted(len(missing), 'row')} (rows "
             f"{shorten(missing)}); every row needs an id, and a sort value and kind where these "
             "are named: drop these rows or fill them in"
         )
@@ -251,7 +252,7 @@ JSON_LINES = Format(
     is_self_describing=False,
     describe=_describe,
     scan=_scan,
-    touches=touches_perhaps,
+    time_spans=any_times,
     group_bounds=_group_bounds,
     read_groups=_read_groups,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 import pyarrow as pa
@@ -28,6 +28,7 @@ from tidemill.sources.files.describe import (
     none_readable,
 )
 from tidemill.sources.files.discovery import FoundFile, InputLocation, discover
+from tidemill.sources.files.file_format import TimeBounds
 from tidemill.sources.files.fingerprint import (
     check_part_unchanged,
     check_unchanged,
@@ -39,17 +40,20 @@ from tidemill.sources.files.roles import find_id_type, find_roles
 from tidemill.sources.files.schema import input_columns, serialize
 from tidemill.sources.files.text_times import with_text_times
 from tidemill.sources.files.union import all_columns, unite
-from tidemill.sources.files.window_rows import constant_touches, make_window
+from tidemill.sources.files.window_rows import constant_touches, make_window, touches
 from tidemill.sources.rows.casts import check_kinds, check_nulls, sound_ids
 from tidemill.sources.rows.categories import mark_categories
 from tidemill.storage.stores import Store
 
 __all__ = [
+    "InputLook",
     "check_keys",
     "check_part_unchanged",
     "check_unchanged",
+    "files_of_span",
     "find_files",
     "kinds_of",
+    "look_at_input",
     "open_source",
     "scan_files",
     "with_kinds",
@@ -107,12 +111,24 @@ def open_source(
     (('x',), 'int64', [('a.parquet', 2)])
     """
     roles = column_id, column_sort, column_kind, column_value
-    source = _with_rows_and_kinds(*_find(location, roles, storage_options, reading))
+    look = _look(location, roles, storage_options, reading)
+    source = _with_rows_and_kinds(*_united(look))
     if not source.files:
         raise none_readable(source.bad_files)
     if not any(file.rows for file in source.files):
         raise SourceError(f"the input at {source.url} has no rows")
     return source
+
+
+@dataclass(frozen=True, slots=True)
+class InputLook:
+    """What one look at an input has found: all its files, described."""
+
+    source: Source  # of all files, before their schemas are united
+    inputs: Sequence[InputFile]
+    declared: pa.Schema  # of a table's log
+    column_value: str | Sequence[str] | None  # as given
+    spans: Sequence[Sequence[TimeBounds | None]] = ()  # of the groups of each file
 
 
 def find_files(
@@ -126,24 +142,42 @@ def find_files(
 
     ``span`` is ``[first, stop)`` in UTC nanoseconds.
     """
-    return _find(location, roles, storage_options, reading, span)[0]
+    return files_of_span(look_at_input(location, roles, storage_options, reading), span)
 
 
-def _find(
+def look_at_input(
+    location: InputLocation,
+    roles: NamedRoles,
+    storage_options: Mapping[str, str] | None,
+    reading: Reading = Reading(),  # noqa: B008 (frozen)
+) -> InputLook:
+    """Find and describe all files once, to say which of them may hold rows of many spans."""
+    look = _look(location, roles, storage_options, reading, by_span=True)
+    columns, spans_of = look.source.columns, FORMATS[look.source.format].time_spans
+    spans = [spans_of(columns, reading, one.description.metadata) for one in look.inputs]
+    return replace(look, spans=spans)
+
+
+def files_of_span(look: InputLook, span: tuple[int, int]) -> Source:
+    """The files that may hold rows of a span, as :func:`find_files` finds them."""
+    return _united(look, span)[0]
+
+
+def _look(
     location: InputLocation,
     roles: NamedRoles,
     storage_options: Mapping[str, str] | None,
     reading: Reading,
-    span: tuple[int, int] | None = None,
-) -> tuple[Source, list[InputFile]]:
-    """The source, and the descriptions of its files."""
+    *,
+    by_span: bool = False,
+) -> InputLook:
     options = dict(storage_options or {})
     input_ = discover(location, options, reading.id_from_path)
     store = Store.open(input_.url, options)
-    by_content = span is None and _is_small(store, input_.files)
+    by_content = not by_span and _is_small(store, input_.files)
     digest = digest_by_content if by_content else digest_by_version
     # The next interval looks at the same files.
-    files = Files(store, FORMATS[input_.format], reading, digest, keep=span is not None)
+    files = Files(store, FORMATS[input_.format], reading, digest, keep=by_span)
     described, bad = files.describe(input_.files)
     with_rows = [one for one in described if one.file.rows] or described
     names, constants = all_columns((one.columns for one in with_rows), input_.declared)
@@ -161,21 +195,18 @@ def _find(
         reading=reading,
         bad_files=(*bad, *unreadable),
     )
-    return _united(source, inputs, roles[3], input_.declared, span)
+    return InputLook(source, inputs, input_.declared, roles[3])
 
 
 def _united(
-    source: Source,
-    inputs: list[InputFile],
-    column_value: str | Sequence[str] | None,
-    declared: pa.Schema,
-    span: tuple[int, int] | None,
-) -> tuple[Source, list[InputFile]]:
+    look: InputLook, span: tuple[int, int] | None = None
+) -> tuple[Source, Sequence[InputFile]]:
     """The source with the union of schemas; with a span, of the files that may hold its rows."""
-    inside = inputs if span is None else _touching(source, inputs, span)
+    source, inputs = look.source, look.inputs
+    inside = inputs if span is None else _touching(look, span)
     inputs = inside or inputs  # if nothing is read, all files say what there is
     inputs = [one for one in inputs if one.file.rows] or inputs  # types of no rows say nothing
-    if column_value is None and span is not None:
+    if look.column_value is None and span is not None:
         source = replace(source, columns=_with_values_of(inputs, source.columns))
     provisional = _provisional(source, inputs)
     own = [one.columns for one in inputs]
@@ -187,7 +218,7 @@ def _united(
         schemas,
         source.columns,
         source.reading,
-        declared,
+        look.declared,
         needs_times=span is not None,
         is_typed=FORMATS[source.format].is_self_describing,
     )
@@ -205,19 +236,16 @@ def _united(
     ), inside
 
 
-def _touching(
-    source: Source, inputs: Sequence[InputFile], span: tuple[int, int]
-) -> list[InputFile]:
+def _touching(look: InputLook, span: tuple[int, int]) -> list[InputFile]:
     """The files that may hold rows of a span."""
+    source = look.source
     if source.columns.sort is None:
         raise SourceError("column_time=None is not allowed; name the column of timestamps")
     window, name, reading = Window(*span, "ns"), source.columns.sort, source.reading
-    touches = FORMATS[source.format].touches
     return [
         one
-        for one in inputs
-        if constant_touches(window, one.file.constants, name, reading)
-        and touches(window, source.columns, reading, one.description.metadata)
+        for one, spans in zip(look.inputs, look.spans, strict=True)
+        if touches(window, spans) and constant_touches(window, one.file.constants, name, reading)
     ]
 
 

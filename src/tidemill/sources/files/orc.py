@@ -11,7 +11,7 @@ from tidemill.errors import SourceError
 from tidemill.model.plan import GroupSpan
 from tidemill.model.source import Reading, Source
 from tidemill.sources.files.access import check_row_count, file_name, located, open_planned
-from tidemill.sources.files.file_format import Description, Format, GroupBounds, touches_perhaps
+from tidemill.sources.files.file_format import Description, Format, GroupBounds, any_times
 
 __all__ = ["ORC"]
 
@@ -71,7 +71,7 @@ ORC = Format(
     suffixes=(".orc",),
     is_self_describing=True,
     describe=_describe,
-    touches=touches_perhaps,
+    time_spans=any_times,
     group_bounds=_group_bounds,
     read_groups=_read_groups,
 )

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import DataError
+from tidemill.model.counts import counted
 from tidemill.model.id_types import from_key, id_type, parse_type
 from tidemill.model.ids import encode
 from tidemill.model.plan import GroupSpan
@@ -19,7 +20,7 @@ from tidemill.sources.files.access import check_row_count, file_name, located, o
 from tidemill.sources.files.conform import constant_value
 from tidemill.sources.files.file_format import Description, Format, GroupBounds
 from tidemill.sources.files.schema import plain_type, read_schema
-from tidemill.sources.files.window_rows import covers, touches
+from tidemill.sources.files.window_rows import covers, time_spans
 from tidemill.sources.rows.id_keys import plain, read_keys
 
 __all__ = ["PARQUET"]
@@ -176,7 +177,7 @@ def _bounds(
     if statistics.has_null_count and statistics.null_count:
         raise DataError(
             f"{where}: column {column.path_in_schema!r} is null in "
-            f"{statistics.null_count} rows; every row needs an id: drop these rows"
+            f"{counted(statistics.null_count, 'row')}; every row needs an id: drop these rows"
         )
     if not statistics.has_min_max:
         return None
@@ -199,7 +200,7 @@ PARQUET = Format(
     suffixes=(".parquet", ".pq"),
     is_self_describing=True,
     describe=_describe,
-    touches=touches,
+    time_spans=time_spans,
     group_bounds=_group_bounds,
     read_groups=_read_groups,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,12 +13,22 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from tidemill.errors import DataError, SourceError
+from tidemill.model.counts import counted
 from tidemill.model.source import ColumnRoles, Reading, Window
+from tidemill.sources.files.file_format import TimeBounds
 from tidemill.sources.files.given_times import time_type, times_of
 from tidemill.sources.files.path_columns import Constants
 from tidemill.sources.rows.clocks import NANOSECONDS
 
-__all__ = ["constant_touches", "covers", "inside", "make_window", "touches", "with_time"]
+__all__ = [
+    "constant_touches",
+    "covers",
+    "inside",
+    "make_window",
+    "time_spans",
+    "touches",
+    "with_time",
+]
 
 
 def make_window(schema: pa.Schema, columns: ColumnRoles, first: int, stop: int) -> Window:
@@ -55,6 +65,18 @@ def covers(
 
     This uses the statistics of the sort column; groups with nulls are read, which refuses them.
     """
+    span = _span(group, column, reading)
+    if span is None:
+        return None
+    unit = NANOSECONDS[window.unit]
+    first, stop = window.first * unit, window.stop * unit
+    if span[1] < first or span[0] >= stop:
+        return False
+    return True if span[0] >= first and span[1] < stop else None
+
+
+def _span(group: pq.RowGroupMetaData, column: str, reading: Reading) -> TimeBounds | None:
+    """Between which times the rows of a row group lie; None if unknown."""
     places = (place for place in range(group.num_columns) if _name(group, place) == column)
     place = next(places, None)
     statistics = None if place is None else group.column(place).statistics
@@ -64,14 +86,10 @@ def covers(
         low, high = (_moment(bound, reading) for bound in (statistics.min, statistics.max))
     except (ValueError, OverflowError, TypeError, pa.ArrowException):
         return None
-    unit = NANOSECONDS[window.unit]
     slack = 1_000 if "nano" in str(statistics.logical_type) else 0  # read in microseconds
     if reading.input_timezone is not None and getattr(statistics.min, "tzinfo", None) is None:
         slack = _OFFSET
-    first, stop = window.first * unit, window.stop * unit
-    if high + slack < first or low - slack >= stop:
-        return False
-    return True if low - slack >= first and high + slack < stop else None
+    return low - slack, high + slack
 
 
 def _moment(bound: Any, reading: Reading) -> int:
@@ -105,12 +123,25 @@ def constant_touches(window: Window, constants: Constants, column: str, reading:
     return window.first * unit <= moment < window.stop * unit
 
 
-def touches(
-    window: Window, columns: ColumnRoles, reading: Reading, metadata: pq.FileMetaData
-) -> bool:
-    """Whether a Parquet file may hold rows of the window, by its footer."""
+def time_spans(
+    columns: ColumnRoles, reading: Reading, metadata: pq.FileMetaData
+) -> tuple[TimeBounds | None, ...]:
+    """Between which times the rows of each row group of a Parquet file lie, by its footer."""
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
-    return any(covers(window, one, str(columns.sort), reading) is not False for one in groups)
+    return tuple(_span(one, str(columns.sort), reading) for one in groups)
+
+
+def touches(window: Window, spans: Iterable[TimeBounds | None]) -> bool:
+    """Whether a file with groups of these spans may hold rows of the window.
+
+    Examples
+    --------
+    >>> touches(Window(10, 20, "ns"), [(0, 9), (20, 29)]), touches(Window(10, 20, "ns"), [None])
+    (False, True)
+    """
+    unit = NANOSECONDS[window.unit]
+    first, stop = window.first * unit, window.stop * unit
+    return any(one is None or (one[1] >= first and one[0] < stop) for one in spans)
 
 
 def _name(group: pq.RowGroupMetaData, place: int) -> str:
@@ -149,8 +180,8 @@ def inside(
 def _mask(window: Window, times: pa.Array, column: str) -> npt.NDArray[np.bool_]:
     if times.null_count:
         raise DataError(
-            f"column {column!r} is null in {times.null_count} rows; every row needs a time: drop "
-            "these rows"
+            f"column {column!r} is null in {counted(times.null_count, 'row')}; every row needs a "
+            "time: drop these rows"
         )
     plain = times.cast(pa.timestamp(window.unit, times.type.tz)).view(pa.int64())
     values = plain.to_numpy(zero_copy_only=True)

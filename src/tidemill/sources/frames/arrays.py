@@ -24,13 +24,14 @@ import pyarrow as pa
 
 from tidemill.errors import ArgumentError, DataError, SourceError, shorten
 from tidemill.model.aliases import Floats, Index
+from tidemill.model.counts import counted
 from tidemill.model.feature_names import check_kinds
 from tidemill.model.policies import Policies
 from tidemill.model.series import Batch, Quarantined, SeriesBlock, kinds_present
 from tidemill.sources.rows.casts import LARGEST_INTEGER
 from tidemill.sources.rows.ordering import pieces
 
-__all__ = ["read_arrays"]
+__all__ = ["as_array", "as_floats", "read_arrays"]
 
 #: Series in a message.
 SHOWN = 10
@@ -107,14 +108,21 @@ def _cases(given: Any) -> tuple[bool, _Cases]:
             "arrays as .to_numpy() makes them"
         )
     if not isinstance(given, (list, tuple)):
-        given = _array(given, "arrays")
+        given = as_array(given, "arrays")
         if given.dtype != object or given.ndim != 1:
             return _regular(given)
     plain = all(type(one) is np.ndarray for one in given)
-    return _ragged(given if plain else [_array(x, f"arrays[{i}]") for i, x in enumerate(given)])
+    return _ragged(given if plain else [as_array(x, f"arrays[{i}]") for i, x in enumerate(given)])
 
 
-def _array(given: Any, name: str) -> npt.NDArray[Any]:
+def as_array(given: Any, name: str) -> npt.NDArray[Any]:
+    """An array of what is one already, or can be read as one.
+
+    Raises
+    ------
+    SourceError
+        If it cannot, or is masked.
+    """
     if isinstance(given, np.ma.MaskedArray):
         raise SourceError(
             f"{name} is a masked array: give .filled(numpy.nan), and choose with on_nan what "
@@ -137,7 +145,7 @@ def _regular(array: npt.NDArray[Any]) -> tuple[bool, _Cases]:
     length = array.shape[-1]
     n_cases, n_channels = array.shape[0], array.shape[1] if array.ndim == 3 else 1
     starts = (np.arange(n_cases * n_channels) * length).reshape(n_cases, n_channels)
-    values = _float64(array, "arrays").reshape(-1)
+    values = as_floats(array, "arrays").reshape(-1)
     return array.ndim == 3, _Cases(values, starts, starts + length)
 
 
@@ -156,15 +164,23 @@ def _ragged(arrays: Sequence[npt.NDArray[Any]]) -> tuple[bool, _Cases]:
     if not lengths.any() or not n_channels:
         raise SourceError(f"all {len(arrays)} arrays are empty: give at least one value")
     if {array.dtype for array in arrays} != {np.dtype(np.float64)}:  # one check for all: 2 us each
-        arrays = [_float64(array, f"arrays[{i}]") for i, array in enumerate(arrays)]
+        arrays = [as_floats(array, f"arrays[{i}]") for i, array in enumerate(arrays)]
     values = [array.reshape(-1) for array in arrays] if channels else arrays
     ends = np.cumsum(lengths * n_channels)
     starts = (ends - lengths * n_channels)[:, None] + lengths[:, None] * np.arange(n_channels)
     return bool(channels), _Cases(np.concatenate(values), starts, starts + lengths[:, None])
 
 
-def _float64(array: npt.NDArray[Any], name: str) -> Floats:
-    """Cast to float64 in C order; float64 in C order is not copied."""
+def as_floats(array: npt.NDArray[Any], name: str) -> Floats:
+    """Cast to float64 in C order; float64 in C order is not copied.
+
+    Raises
+    ------
+    SourceError
+        If the values are no numbers.
+    DataError
+        If integers are too large for float64.
+    """
     if array.dtype.kind not in "biuf":
         raise SourceError(
             f"{name} {'have' if name == 'arrays' else 'has'} the dtype {array.dtype}, but values "
@@ -212,10 +228,10 @@ def _clock(times: Any, cases: _Cases) -> Index:
     rows = _rows_of_times(times, n_cases)
     wrong = [i for i, (row, n) in enumerate(zip(rows, lengths, strict=False)) if row.shape != (n,)]
     if len(rows) != n_cases or wrong:
-        found = f"{len(rows)} rows" if not wrong else f"the shape {rows[wrong[0]].shape}"
+        found = counted(len(rows), "row") if not wrong else f"the shape {rows[wrong[0]].shape}"
         place = "" if not wrong else f" for case {wrong[0]} of length {lengths[wrong[0]]}"
         raise ArgumentError(
-            f"times have {found}{place}, but there are {n_cases} cases: give one time per value, "
+            f"times have {found}{place}, but there are {n_cases:,} cases: give one time per value, "
             "as (timepoints,), (cases, timepoints) or a list of 1-D arrays"
         )
     return np.concatenate([np.tile(row, n_channels) for row in rows])
@@ -224,8 +240,8 @@ def _clock(times: Any, cases: _Cases) -> Index:
 def _rows_of_times(times: Any, n_cases: int) -> Sequence[Index]:
     """One array of nanoseconds per case; the same one again where all share it."""
     if isinstance(times, (list, tuple)) and len(times) and np.ndim(times[0]):
-        return [_nanoseconds(_array(row, "times")) for row in times]
-    array = _nanoseconds(_array(times, "times"))
+        return [_nanoseconds(as_array(row, "times")) for row in times]
+    array = _nanoseconds(as_array(times, "times"))
     return [array] * n_cases if array.ndim == 1 else list(array)
 
 
@@ -268,9 +284,9 @@ def _refuse(names: tuple[str, ...], faulty: Index) -> None:
     shown = shorten(f"(case={i}, kind={names[j]!r})" for i, j in bad[:SHOWN].tolist())
     more = "" if len(bad) <= SHOWN else f", ... ({len(bad)} in all)"
     raise DataError(
-        f"arrays hold {faulty.sum()} NaN or infinite values in {len(bad)} series: {shown}{more}; "
-        "fill or drop them, or set on_nan to 'omit' (drop the values) or 'quarantine' (leave these "
-        "cases out)"
+        f"arrays hold {counted(int(faulty.sum()), 'NaN or infinite value')} in {len(bad):,} "
+        f"series: {shown}{more}; fill or drop them, or set on_nan to 'omit' (drop the values) or "
+        "'quarantine' (leave these cases out)"
     )
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, DataError, InputError, SourceError, shorten
+from tidemill.model.counts import counted
 from tidemill.sources.frames.roles import with_index_columns
 from tidemill.sources.frames.sort_keys import read_sort
 from tidemill.sources.rows.casts import contiguous
@@ -121,8 +122,9 @@ def read_cutoffs(column: pd.Series[Any], clock: Clock, column_sort: Hashable) ->
     missing = np.flatnonzero(column.isna())
     if len(missing):
         raise DataError(
-            f"cutoffs: column {column.name!r} is null in {len(missing)} of {len(column)} rows (at "
-            f"rows {shorten(missing)}): every row needs a cutoff; drop these rows or fill it in"
+            f"cutoffs: column {column.name!r} is null in {len(missing):,} of "
+            f"{counted(len(column), 'row')} (at rows {shorten(missing)}): every row needs a "
+            "cutoff; drop these rows or fill it in"
         )
     try:
         own = _clock(column, "cutoffs")

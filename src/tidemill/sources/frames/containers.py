@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -41,16 +41,20 @@ from tidemill.sources.rows.casts import check_kinds
 from tidemill.sources.rows.join_kinds import join_kinds
 
 __all__ = [
+    "Container",
     "has_time_index",
     "read_frame",
     "to_frame",
 ]
 
+#: A frame, or a frame per kind.
+Container: TypeAlias = pd.DataFrame | Mapping[Any, pd.DataFrame]
+
 _CONTAINER = "timeseries_container"
 
 
 def read_frame(
-    container: pd.DataFrame | Mapping[Any, pd.DataFrame],
+    container: Container,
     *,
     column_id: Label | list[Any],
     column_sort: Label = None,
@@ -111,7 +115,7 @@ def read_frame(
     return _assemble(container, roles, kinds, kind, policies, needs_times, for_windows, _CONTAINER)
 
 
-def has_time_index(container: pd.DataFrame | Mapping[Any, pd.DataFrame]) -> bool:
+def has_time_index(container: Container) -> bool:
     """Whether all frames have a DatetimeIndex; tsfresh calculates features of times only then.
 
     Examples

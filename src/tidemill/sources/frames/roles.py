@@ -99,8 +99,10 @@ class FrameRoles:
         return ColumnRoles(ids[0] if len(ids) == 1 else ids, sort, kind, values)
 
 
-def check_frame(frame: object, where: str) -> None:
+def check_frame(frame: object, where: str, *, may_be_empty: bool = False) -> None:
     """Refuse objects that are not frames, and frames without rows or with unusable columns.
+
+    ``may_be_empty``: frames without rows are allowed, as one of several is.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def check_frame(frame: object, where: str) -> None:
         raise SourceError(
             f"{where} has several columns named {shorten(map(repr, twice))}: rename all but one"
         )
-    if frame.empty:
+    if frame.empty and not may_be_empty:
         raise SourceError(f"{where} is empty (shape {frame.shape}): give at least one row")
 
 

@@ -18,6 +18,7 @@ import pyarrow.types as pt
 
 from tidemill.errors import DataError, InputError, SourceError, shorten
 from tidemill.model.aliases import Floats, Index
+from tidemill.model.counts import counted
 from tidemill.model.ids import id_name, id_text
 from tidemill.model.series import Batch, Lengths, Quarantined, SeriesBlock, kinds_present
 from tidemill.model.source import ColumnRoles
@@ -242,7 +243,12 @@ def _sort_keys(array: pa.Array, name: str) -> npt.NDArray[Any]:
 def _without_duplicates(
     rows: _KeyedRows, same: npt.NDArray[np.bool_], policies: Policies
 ) -> _KeyedRows:
-    """Join rows whose sort value is the ``same`` as that of the row before in their segment."""
+    """Join rows whose sort value is the ``same`` as that of the row before in their segment.
+
+    Those that are kept stay in the order of the input.
+    """
+    if policies.on_duplicate == "keep":
+        return rows
     if policies.on_duplicate == "raise":
         _refuse_duplicates(rows, same)
     last = policies.on_duplicate == "last"
@@ -266,8 +272,9 @@ def _refuse_duplicates(rows: _KeyedRows, same: npt.NDArray[np.bool_]) -> None:
     ]
     keys = "id, kind and sort value" if rows.kinds else "id and sort value"
     raise DataError(
-        f"{len(places)} rows have the same {keys} as another row: {_cut(cases, len(places))}; "
-        "drop them, or set on_duplicate to 'first', 'last' or 'mean'"
+        f"{counted(len(places), 'row has', 'rows have')} the same {keys} as another row: "
+        f"{_cut(cases, len(places))}; "
+        "drop them, or set on_duplicate to 'keep', 'first', 'last' or 'mean'"
     )
 
 
@@ -353,9 +360,9 @@ def _refuse_values(rows: _KeyedRows, name: str, faulty: Index) -> None:
     bad = np.flatnonzero(faulty)
     cases = [f"({rows.series(segment)})" for segment in bad[:SHOWN]]
     raise DataError(
-        f"column {name!r} holds {faulty.sum()} null, NaN or infinite values in {len(bad)} series: "
-        f"{_cut(cases, len(bad))}; fill or drop them, or set on_nan to 'omit' (drop the values) "
-        "or 'quarantine' (leave these ids out)"
+        f"column {name!r} holds {counted(int(faulty.sum()), 'null, NaN or infinite value')} in "
+        f"{len(bad):,} series: {_cut(cases, len(bad))}; fill or drop them, or set on_nan to 'omit' "
+        "(drop the values) or 'quarantine' (leave these ids out)"
     )
 
 

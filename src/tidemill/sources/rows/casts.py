@@ -17,6 +17,7 @@ import pyarrow.types as pt
 from tidemill.errors import ArgumentError, DataError, SourceError, shorten
 from tidemill.model import feature_names as columns
 from tidemill.model.aliases import Floats
+from tidemill.model.counts import counted
 from tidemill.model.id_types import id_type, integer_type
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def check_nulls(array: pa.Array, column: str, remedy: str) -> None:
     bad = np.flatnonzero(decoded.is_null(nan_is_null=floating).to_numpy(zero_copy_only=False))
     if len(bad):
         raise DataError(
-            f"column {column!r} is null in {len(bad)} of {len(array)} rows "
+            f"column {column!r} is null in {len(bad):,} of {counted(len(array), 'row')} "
             f"(at rows {shorten(bad)}): {remedy}"
         )
 

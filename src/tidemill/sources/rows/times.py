@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, DataError, SourceError
+from tidemill.model.zones import likely_zone
 from tidemill.sources.rows.casts import ArrowColumn, contiguous
 from tidemill.sources.rows.clocks import NANOSECONDS, is_time, nanoseconds
 from tidemill.sources.rows.epochs import count_epochs, value_fault
@@ -239,8 +240,10 @@ def _check_zone(zone: str) -> None:
     try:
         pc.assume_timezone(pa.array([0], LOCAL), zone)
     except pa.ArrowInvalid as error:
+        meant = likely_zone(zone)
+        remedy = f"write {meant!r}, a name" if meant else "give a name"
         raise ArgumentError(
-            f"input_timezone={zone!r} is not known ({error}): give a name of the time zone "
+            f"input_timezone={zone!r} is not known ({error}): {remedy} of the time zone "
             "database, as 'Europe/Berlin' or 'UTC'"
         ) from None
 

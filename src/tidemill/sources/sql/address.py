@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from tidemill.errors import ArgumentError, SourceError
 from tidemill.storage.options import database_password
 
-__all__ = ["Address", "is_sql"]
+__all__ = ["Address", "is_relative", "is_sql"]
 
 #: Schemes of URLs, and the database each stands for.
 SCHEMES = {
@@ -39,6 +39,18 @@ def is_sql(location: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
         scheme, found, _ = os.fspath(location).partition("://")
         return bool(found) and scheme.lower() in SCHEMES
     return any(is_sql(one) for one in location)
+
+
+def is_relative(url: str) -> bool:
+    """Whether a URL names a database's file by a path that depends on the folder it is read in.
+
+    Examples
+    --------
+    >>> is_relative("sqlite:///plant.db"), is_relative("sqlite:////data/plant.db")
+    (True, False)
+    """
+    scheme, _, path = url.partition(":///")
+    return scheme.lower() in _FILES and not path.startswith("/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,54 @@
+"""Run the kernels of significance over the rows of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tidemill.calculators.jit.kernel import load_kernel
+from tidemill.model.aliases import Floats, Index
+
+__all__ = ["run_kernel"]
+
+_name = cache(str)  # of a dtype, which numpy puts together each time
+
+
+def run_kernel(
+    name: str,
+    inputs: Sequence[npt.NDArray[Any]],
+    parameters: tuple[npt.NDArray[Any], ...],
+    out: Floats,
+    *,
+    rows: Sequence[Index | None] = (),
+) -> None:
+    """Run a kernel of ``calculators.kernels.significance`` for each row.
+
+    Parameters
+    ----------
+    name : of the kernel
+    inputs : arrays[., width], C-contiguous: a row is what the kernel takes at a time
+    parameters : arrays that it takes for all rows
+    out : float64[b, width], its results
+    rows : for each input the rows that are taken, int64[b], or None for all, which is the default
+
+    Examples
+    --------
+    >>> out = np.empty((1, 2))
+    >>> run_kernel("high_counts", [np.array([[3.0, 4.0, 4.0]])], (np.array([0, 1, 1]),), out)
+    >>> out
+    array([[0., 2.]])
+    """
+    kernel = load_kernel(f"kernels.significance:{name}")
+    loop = kernel.loop(
+        [_name(one.dtype) for one in inputs], [_name(one.dtype) for one in parameters]
+    )
+    arrays: list[npt.NDArray[Any]] = []
+    for one, taken in zip(inputs, rows or [None] * len(inputs), strict=True):
+        starts = (np.arange(len(out)) if taken is None else taken) * one.shape[1]
+        arrays += [one.reshape(-1), starts, starts + one.shape[1]]
+    lengths = np.full(len(out), inputs[0].shape[1], dtype=np.int64)
+    loop(lengths, 0, *arrays, parameters, out, 0, out.shape[1])

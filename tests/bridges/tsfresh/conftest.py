@@ -1,0 +1,28 @@
+"""Distributors that several modules share; a cluster lasts for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+def made(cluster: str) -> Any:
+    from tidemill.bridges.tsfresh import PrefectDistributor
+
+    return PrefectDistributor(cluster, disable_progressbar=True)
+
+
+@pytest.fixture(scope="package")
+def on_threads(prefect_server) -> Iterator[Any]:
+    """A distributor with two threads of this process."""
+    with made("threads:2") as distributor:
+        yield distributor
+
+
+@pytest.fixture(scope="package")
+def on_processes(prefect_server) -> Iterator[Any]:
+    """A distributor with two worker processes."""
+    with made("processes:2") as distributor:
+        yield distributor
