@@ -168,6 +168,15 @@ class PrefectDistributor(IterableDistributorBaseClass):  # type: ignore[misc]  #
         with self._lock:
             _close_held(self._held)
 
+    def __deepcopy__(self, memo: object) -> Self:
+        """Copies share the cluster, as those do that scikit-learn makes of an estimator."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets a distributor whose cluster has not started."""
+        show = self.disable_progressbar, self.progressbar_title, self.show_warnings
+        return _unpickled, (self._spec.text, *show)
+
     def __enter__(self) -> Self:
         return self
 
@@ -222,6 +231,17 @@ class PrefectDistributor(IterableDistributorBaseClass):  # type: ignore[misc]  #
             raise KeyboardInterrupt(
                 "stopped, and the cluster with it; a later call of the distributor starts it again"
             ) from None
+
+
+def _unpickled(
+    cluster: str, disable_progressbar: bool, progressbar_title: str, show_warnings: bool
+) -> PrefectDistributor:
+    return PrefectDistributor(
+        cluster,
+        disable_progressbar=disable_progressbar,
+        progressbar_title=progressbar_title,
+        show_warnings=show_warnings,
+    )
 
 
 def _spec_of(cluster: Any, n_workers: Any) -> ClusterSpec:
