@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self
 
 from tidemill.bridges.extras import of_extra
@@ -174,8 +175,9 @@ class PrefectDistributor(IterableDistributorBaseClass):  # type: ignore[misc]  #
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process gets a distributor whose cluster has not started."""
-        show = self.disable_progressbar, self.progressbar_title, self.show_warnings
-        return _unpickled, (self._spec.text, *show)
+        shown = ("disable_progressbar", "progressbar_title", "show_warnings")
+        options = {name: getattr(self, name) for name in shown}
+        return partial(type(self), self._spec.text, **options), ()
 
     def __enter__(self) -> Self:
         return self
@@ -231,17 +233,6 @@ class PrefectDistributor(IterableDistributorBaseClass):  # type: ignore[misc]  #
             raise KeyboardInterrupt(
                 "stopped, and the cluster with it; a later call of the distributor starts it again"
             ) from None
-
-
-def _unpickled(
-    cluster: str, disable_progressbar: bool, progressbar_title: str, show_warnings: bool
-) -> PrefectDistributor:
-    return PrefectDistributor(
-        cluster,
-        disable_progressbar=disable_progressbar,
-        progressbar_title=progressbar_title,
-        show_warnings=show_warnings,
-    )
 
 
 def _spec_of(cluster: Any, n_workers: Any) -> ClusterSpec:
