@@ -22,13 +22,17 @@ from tidemill.calculators.warming import waiting_text
 from tidemill.errors import SettingsError
 from tidemill.frames import extract_features as extraction
 from tidemill.model.progress import subscribe
+from tidemill.selection.kernel_calls import KERNELS
 
 FRAME = pd.DataFrame({"id": [1, 1, 2, 2], "x": [1.0, 3.0, 5.0, 5.0]})
 
 
 def run(cache, *arguments):
     """The command in a process of its own; its output, and then its errors."""
-    code = "from tidemill.cli.main import main; main()"
+    return ran(cache, "from tidemill.cli.main import main; main()", *arguments)
+
+
+def ran(cache, code, *arguments):
     environment = {**os.environ, "TIDEMILL_CACHE_DIR": str(cache)}
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -61,9 +65,60 @@ def test_the_command_compiles_what_runs_need(tmp_path):
     assert waiting_text(n) in said
 
 
+SELECT = """
+import sys
+import numpy as np
+import pandas as pd
+from tidemill.calculators.jit.kernel import compiled_here
+from tidemill.selection import calculate_relevance_table
+
+for n in (60, 2**14 + 1):
+    x = np.random.default_rng(1).normal(size=n)
+    X = pd.DataFrame({"real": x, "binary": x > 0.5, "tied": 1 + np.round(x * 3) * 2.0**-52})
+    for y in (np.arange(n) % 2, np.arange(n) % 5, np.sqrt(np.arange(n))):
+        for test in ("mann", "smir"):
+            calculate_relevance_table(
+                X, pd.Series(y), test_for_binary_target_real_feature=test, n_jobs=2
+            )
+print(compiled_here())
+"""
+
+
+@pytest.mark.slow
+def test_after_a_warmup_a_selection_compiles_nothing(tmp_path):
+    """Of binary, real and tied features, against two classes, five, and numbers; short and long."""
+    settings, cache = tmp_path / "settings.yaml", tmp_path / "cache"
+    Settings.from_any({"mean": None}).to_yaml(settings)
+    n = len(jobs(Settings.from_any(settings).default)) + len(KERNELS)
+    said, _ = run(cache, "warmup", f"--settings={settings}", "--selection")
+    assert re.match(rf"Compiled {{8}}{n} kernels in ", said)
+    files = sorted(cache.rglob("*.nb*"))
+    assert ran(cache, SELECT)[0] == "0\n"
+    assert sorted(cache.rglob("*.nb*")) == files
+
+
+@pytest.mark.parametrize(
+    ("words", "selection"),
+    [
+        ((), True),
+        (("--no-selection",), False),
+        (("--settings=minimal",), False),
+        (("--settings=minimal", "--selection"), True),
+    ],
+)
+def test_the_command_knows_when_kernels_of_selections_are_wanted(
+    monkeypatch, command, words, selection
+):
+    monkeypatch.setattr(Program, "warmup", lambda _: None)
+    asked = []
+    monkeypatch.setattr(warming, "to_compile", lambda _, more: asked.append(tuple(more)) or 0)
+    assert command("warmup", *words)[0] == 0
+    assert asked == [KERNELS if selection else ()]
+
+
 def test_all_presets_are_the_default(monkeypatch):
     warmed = []
-    monkeypatch.setattr(warming, "to_compile", lambda _: 0)
+    monkeypatch.setattr(warming, "to_compile", lambda *_: 0)
     monkeypatch.setattr(Program, "warmup", lambda self: warmed.append(self.columns))
     warming.warm()
     assert [len(columns) for columns in warmed] == [
@@ -73,7 +128,7 @@ def test_all_presets_are_the_default(monkeypatch):
 
 def test_settings_of_all_kinds_are_compiled(monkeypatch):
     warmed = []
-    monkeypatch.setattr(warming, "to_compile", lambda _: 0)
+    monkeypatch.setattr(warming, "to_compile", lambda *_: 0)
     monkeypatch.setattr(Program, "warmup", lambda self: warmed.append(self.columns))
     warming.warm(Settings.from_any({"mean": None}, {"a": {"median": None}}))
     assert warmed == [("mean",), ("median",)]

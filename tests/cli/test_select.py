@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -60,6 +63,80 @@ def test_the_summary_as_json_names_the_files(run, tmp_path):
     assert summary["relevance"] == str(tmp_path / "all.csv")
     assert summary["features"] == len(pd.read_csv(summary["relevance"])) == 10
     assert summary["constant"] == ["force__length"]
+
+
+@pytest.fixture
+def stored(pumps, s3):
+    """The same in an object store; how to write there, and how to run the command there."""
+    url, options, client = s3
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    given = [f"--storage-option={name}={variable}" for name, variable in options.items()]
+
+    def write(name, data):
+        client.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=data)
+
+    def read(place):
+        key = place.removeprefix(f"s3://{bucket}/")
+        return client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def run(matrix, target, *more):
+        words = [f"{url}/{matrix}", f"--target={target}", "--column-target=worn", "--json"]
+        return CliRunner().invoke(cli, ["select", *words, *given, *more])
+
+    for path in (pumps / "matrix").rglob("*"):
+        if path.is_file():
+            write(f"table/{path.relative_to(pumps / 'matrix')}", path.read_bytes())
+    write("worn.csv", (pumps / "worn.csv").read_bytes())
+    return SimpleNamespace(url=url, write=write, read=read, run=run, options=options)
+
+
+def test_table_target_and_results_may_lie_in_an_object_store(stored, pumps, tmp_path):
+    here = [str(pumps / "matrix"), "--target", str(pumps / "worn.csv"), "--column-target", "worn"]
+    CliRunner().invoke(cli, ["select", *here, "--output", str(tmp_path)])
+    frame = pd.read_csv(pumps / "worn.csv")
+    stored.write("worn.parquet", frame.to_parquet(index=False))
+    for target in ("worn.csv", "worn.parquet"):
+        done = stored.run("table", f"{stored.url}/{target}", "--max-bytes=4000")
+        assert done.exit_code == 0, done.output
+        summary = json.loads(done.stdout)
+        folder = f"{stored.url}/table_selection"
+        names = [summary[name] for name in ("relevance", "settings", "picture")]
+        files = ("relevance.parquet", "chosen.yaml", "p_values.png")
+        assert names == [f"{folder}/{file}" for file in files]
+        assert stored.read(names[1]) == (tmp_path / "chosen.yaml").read_bytes()
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(io.BytesIO(stored.read(names[0]))),
+            pd.read_parquet(tmp_path / "relevance.parquet"),
+            check_exact=True,
+        )
+
+
+def test_a_file_in_an_object_store_and_places_of_both_kinds(stored, pumps, tmp_path):
+    """A matrix of one file there, the target here; results there, or here."""
+    matrix = tidemill.read_matrix(pumps / "matrix")
+    single = tmp_path / "matrix.parquet"
+    wanted = {"column_id": "pump", "column_sort": "time", "settings": "minimal"}
+    extract_here(make_request(pumps / "in.parquet", single, **wanted))
+    stored.write("matrix.parquet", single.read_bytes())
+    done = stored.run("matrix.parquet", pumps / "worn.csv", "--relevance-file=all.csv")
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert summary["relevance"] == f"{stored.url}/matrix_selection/all.csv"
+    assert summary["features"] == matrix.shape[1]
+    done = stored.run("matrix.parquet", pumps / "worn.csv", "--output", tmp_path / "here")
+    assert json.loads(done.stdout)["chosen"] == summary["chosen"]
+    assert Path(json.loads(done.stdout)["settings"]).parent == tmp_path / "here"
+    done = stored.run("matrix.parquet", pumps / "worn.csv", f"--output={stored.url}/there")
+    assert json.loads(done.stdout)["settings"] == f"{stored.url}/there/chosen.yaml"
+
+
+def test_what_is_missing_in_an_object_store_is_named(stored, pumps):
+    done = stored.run("table", f"{stored.url}/none.csv")
+    assert str(done.exception) == f"target='{stored.url}/none.csv' does not exist; check the path"
+    done = stored.run("none", pumps / "worn.csv")
+    assert str(done.exception).startswith(f"nothing is published at {stored.url}/none")
+    done = stored.run("none.parquet", pumps / "worn.csv")
+    assert str(done.exception).startswith(f"nothing is published at {stored.url}/none.parquet")
 
 
 def test_mistakes_are_one_line_and_status_1(pumps):

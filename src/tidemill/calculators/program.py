@@ -18,6 +18,7 @@ from tidemill.model.aliases import Feature, Features, Floats, Index
 from tidemill.model.series import SeriesBlock
 
 if TYPE_CHECKING:
+    from tidemill.calculators.jit.parallel_compile import CompileJob
     from tidemill.calculators.jit.workspace import Workspace
 
 __all__ = ["Failure", "Program", "to_compile", "warmup"]
@@ -275,8 +276,8 @@ def _clock(seconds: dict[str, float], names: Sequence[str], before: float) -> fl
     return now
 
 
-def to_compile(programs: Iterable[Program]) -> int:
-    """Kernels of these programs that no process of this host has compiled yet.
+def to_compile(programs: Iterable[Program], more: Iterable[CompileJob] = ()) -> int:
+    """Kernels of these programs, and more of them, that no process of this host has compiled yet.
 
     Examples
     --------
@@ -287,7 +288,7 @@ def to_compile(programs: Iterable[Program]) -> int:
     """
     from tidemill.calculators.jit.kernel import load_kernel
 
-    asked = {job for program in programs for job in compile_jobs(program.recipe)}
+    asked = {job for program in programs for job in compile_jobs(program.recipe)} | set(more)
     return sum(not load_kernel(job.path).is_ready(job.inputs, job.parameters) for job in asked)
 
 

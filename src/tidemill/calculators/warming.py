@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemill.calculators.program import Program, to_compile
 from tidemill.calculators.registry import PRESETS, preset
@@ -15,6 +15,9 @@ from tidemill.model.aliases import Feature
 from tidemill.model.counts import counted
 from tidemill.model.logs import engine_log
 from tidemill.model.progress import Progress, emit
+
+if TYPE_CHECKING:
+    from tidemill.calculators.jit.parallel_compile import CompileJob
 
 __all__ = ["Warmed", "announce", "compile_seconds", "waiting_text", "warm"]
 
@@ -33,8 +36,13 @@ class Warmed:
     seconds: float
 
 
-def warm(settings: Any = None) -> Warmed:
+def warm(settings: Any = None, more: Sequence[CompileJob] = ()) -> Warmed:
     """Compile every kernel that settings need; without settings those of all presets.
+
+    Parameters
+    ----------
+    settings : a preset, a settings file, or what settings are made of
+    more : kernels that are compiled beside those of calculators
 
     Raises
     ------
@@ -42,6 +50,8 @@ def warm(settings: Any = None) -> Warmed:
         If the settings cannot be used.
     """
     from tidemill.calculators.jit.cache import cache_folder
+    from tidemill.calculators.jit.kernel import load_kernel
+    from tidemill.calculators.jit.parallel_compile import fill
 
     every: list[Sequence[Feature]] = [preset(name, times=True) for name in PRESETS]
     if settings is not None:
@@ -49,9 +59,12 @@ def warm(settings: Any = None) -> Warmed:
         every = [chosen.default, *chosen.kinds.values()]
     began = time.perf_counter()
     programs = [Program(features) for features in every]
-    compiled = to_compile(programs)
+    compiled = to_compile(programs, more)
     for program in programs:
         program.warmup()
+    fill(more)
+    for job in more:
+        load_kernel(job.path).loop(job.inputs, job.parameters)
     return Warmed(str(cache_folder() or "memory"), compiled, time.perf_counter() - began)
 
 

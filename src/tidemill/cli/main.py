@@ -378,17 +378,24 @@ def features(name: str | None, as_json: bool, markdown: bool) -> None:
 
 @cli.command()
 @click.option("--settings", help="A preset or a settings file; default: all presets.")
+@click.option(
+    "--selection/--no-selection",
+    default=None,
+    help="Whether those of 'tidemill select', too; default: unless --settings is given.",
+)
 @MODULE_OPTION
-def warmup(settings: str | None, modules: tuple[str, ...]) -> None:
-    """Compile the kernels that settings need, as when an image is made, and say where they lie."""
+def warmup(settings: str | None, selection: bool | None, modules: tuple[str, ...]) -> None:
+    """Compile the kernels of calculators and of 'select', as in an image; say where they lie."""
     from tidemill.calculators.custom import import_modules
     from tidemill.calculators.warming import warm
     from tidemill.cli.stopping import stoppable
     from tidemill.reports.text import seconds_text
+    from tidemill.selection.kernel_calls import KERNELS
 
+    wanted = settings is None if selection is None else selection
     with stoppable():
         import_modules(modules)
-        done = warm(settings)
+        done = warm(settings, KERNELS if wanted else ())
     click.echo(
         f"{'Compiled':<15} {counted(done.compiled, 'kernel')} in {seconds_text(done.seconds)}"
     )

@@ -10,9 +10,36 @@ import numpy as np
 import numpy.typing as npt
 
 from tidemill.calculators.jit.kernel import load_kernel
+from tidemill.calculators.jit.parallel_compile import CompileJob
 from tidemill.model.aliases import Floats, Index
 
-__all__ = ["run_kernel"]
+__all__ = ["KERNELS", "run_kernel"]
+
+_HOME = "kernels.significance"
+
+
+def _job(name: str, inputs: str, parameters: str = "") -> CompileJob:
+    return CompileJob(f"{_HOME}:{name}", tuple(inputs.split()), tuple(parameters.split()))
+
+
+#: Every kernel of a selection with the element types of its arrays; keys are short or long.
+KERNELS = (
+    _job("distinct", "float64 float64"),
+    _job("short_keys", "float64 float64", "int32"),
+    _job("long_keys", "float64", "int32"),
+    *(
+        _job(name, f"{keys} float64", parameters)
+        for keys in ("uint32", "uint64")
+        for name, parameters in (
+            ("class_ranks", "int32 int32"),
+            ("class_gaps", "int32 int32 int64"),
+            ("concordance", "int32 int32"),
+        )
+    ),
+    _job("high_counts", "float64", "int32"),
+    _job("high_gap", "float64", "int32 int32"),
+    _job("leaving_paths", "int64"),
+)
 
 _name = cache(str)  # of a dtype, which numpy puts together each time
 
@@ -42,7 +69,7 @@ def run_kernel(
     >>> out
     array([[0., 2.]])
     """
-    kernel = load_kernel(f"kernels.significance:{name}")
+    kernel = load_kernel(f"{_HOME}:{name}")
     loop = kernel.loop(
         [_name(one.dtype) for one in inputs], [_name(one.dtype) for one in parameters]
     )

@@ -78,7 +78,7 @@ def _read(file: SinkLayout, wanted: list[str], id_types: dict[str, pa.DataType])
         with open_whole(file.home, file.name) as source, open_parquet(source) as parquet:
             _check_columns(file, wanted, parquet.schema_arrow.names)
             return parquet.read(columns=wanted)
-    with open_whole(file.home, file.name) as source:
+    with file.home.open_input(file.name) as source:  # of a remote file no more than its beginning
         line = source.read(HEADER).partition(b"\n")[0].decode("utf-8-sig", "replace")
     delimiter, header = _header(line, wanted)
     _check_columns(file, wanted, header)
