@@ -64,7 +64,7 @@ def items(folder):
 
 @pytest.mark.parametrize("cluster", ["on_threads", "on_processes"])
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_of_a_failed_call_nothing_begins_later_and_nothing_stays(cluster, request, tmp_path):
     distributor = request.getfixturevalue(cluster)
     assert distributor.map_reduce(abs_of, [-1]) == [1]
@@ -91,7 +91,7 @@ def idle(client):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_nothing_stays_of_a_call_whose_worker_died(tmp_path):
     with (
         programs.scheduler() as address,
@@ -114,7 +114,7 @@ def test_nothing_stays_of_a_call_whose_worker_died(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_scheduler_that_is_killed_is_one_sentence(tmp_path, monkeypatch):
     with (
         programs.scheduler_program() as (scheduler, address),
@@ -136,7 +136,7 @@ def test_a_scheduler_that_is_killed_is_one_sentence(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.leaves_nothing
 def test_after_the_end_of_its_own_scheduler_the_next_call_starts_another(tmp_path, monkeypatch):
     with made("processes:2") as distributor, ThreadPoolExecutor(1) as pool:
@@ -156,7 +156,7 @@ def test_after_the_end_of_its_own_scheduler_the_next_call_starts_another(tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_cluster_with_certificates(tmp_path):
     """By address, with the certificates of Dask's configuration, and by a cluster file."""
     ours = make_authority(tmp_path / "ours")
@@ -179,7 +179,7 @@ def test_a_cluster_with_certificates(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.leaves_nothing
 def test_a_cluster_file_that_starts_processes(tmp_path):
     file = tmp_path / "cluster.json"
@@ -231,7 +231,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.leaves_nothing
 @pytest.mark.parametrize("cluster", ["processes:2", "threads:2"])
 def test_ctrl_c_ends_a_script_and_all_that_it_started(cluster, tmp_path, server_environment):
