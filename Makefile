@@ -63,10 +63,11 @@ LOWEST := build/lowest
 lowest: $(STAMP) ## run the tests with the lowest versions of all dependencies
 	@rm -rf $(LOWEST) && $(BIN)/python -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct \
+	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct --extra dev \
 	    --python $(LOWEST)/bin/python pyproject.toml --output-file $(LOWEST)/lowest.txt
-	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint $(LOWEST)/lowest.txt --editable '.[dev]'
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
+	    --requirement $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps --editable .
 	$(LOWEST)/bin/python -m pytest -m "not slow and not docs" -W default
 
 .PHONY: check

@@ -14,8 +14,9 @@ from sklearn.model_selection import cross_validate
 from sklearn.pipeline import make_pipeline
 from tsfresh.transformers import FeatureAugmenter as Theirs
 
+from tidemill.bridges.tsfresh import PrefectDistributor
 from tidemill.errors import ArgumentError, NoContainerError, NoSharedIdError
-from tidemill.sklearn import FeatureAugmenter
+from tidemill.sklearn import FeatureAugmenter, RelevantFeatureAugmenter
 
 RNG = np.random.default_rng(11)
 IDS = np.arange(24)
@@ -103,6 +104,33 @@ def test_clones_and_pickles_calculate_the_same():
     expected = augmenter.transform(ROWS)
     for other in (clone(augmenter), pickle.loads(pickle.dumps(augmenter))):  # noqa: S301
         pd.testing.assert_frame_equal(other.transform(ROWS), expected)
+
+
+@pytest.mark.parametrize("augmenter", [FeatureAugmenter, RelevantFeatureAugmenter])
+def test_clones_share_the_distributor_and_pickles_start_their_own(augmenter):
+    distributor = PrefectDistributor("threads", n_workers=3, progressbar_title="Augment")
+    given = augmenter(column_id="id", distributor=distributor)
+    assert clone(given).distributor is distributor
+    sent = pickle.loads(pickle.dumps(given)).distributor  # noqa: S301
+    assert sent is not distributor
+    assert (sent.n_workers, sent.progressbar_title) == (3, "Augment")
+
+
+def test_a_distributor_calculates_for_every_fold():
+    class Counting(PrefectDistributor):
+        calls = 0
+
+        def map_reduce(self, *given, **options):
+            type(self).calls += 1
+            return super().map_reduce(*given, **options)
+
+    with Counting("none", disable_progressbar=True) as distributor:
+        augmenter = ours(timeseries_container=FRAME, distributor=distributor)
+        found = augmenter.fit_transform(ROWS)
+        pipeline = make_pipeline(augmenter, LogisticRegression())
+        cross_validate(pipeline, ROWS, Y, cv=3, error_score="raise")
+    assert Counting.calls == 1 + 2 * 3
+    pd.testing.assert_frame_equal(found, ours(timeseries_container=FRAME).fit_transform(ROWS))
 
 
 def test_the_container_is_routed_as_metadata():

@@ -43,7 +43,13 @@ from tidemill.storage.check_columns import check_columns
 from tidemill.storage.check_sink import check_sink
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.lease import acquire
-from tidemill.storage.markers import Marker, commit_part, committed, find_unlisted
+from tidemill.storage.markers import (
+    Marker,
+    commit_part,
+    committed,
+    discard_markers,
+    find_unlisted,
+)
 from tidemill.storage.part_writer import PartWriter, part_schema
 from tidemill.storage.publish import publish
 from tidemill.storage.record import write_record
@@ -160,7 +166,9 @@ class RowsJob:
         record = finished_record(run, plan, published, totals_of(run, markers), facts)
         write_record(run.layout, record)
         view.check(now=True)  # the cleanup deletes files, but never those of another run
-        tidy(run, plan, markers)
+        empty = {marker.index for marker in markers if not marker.rows}
+        discard_markers(run.key, empty)  # no table lists their files, which nobody resumes from
+        tidy(run, plan, [marker for marker in markers if marker.index not in empty])
         return summary_of(run, record, published, facts)
 
     def _markers(self) -> list[Marker]:

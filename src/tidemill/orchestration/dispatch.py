@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -193,7 +194,7 @@ def _gather(future: distributed.Future[Any]) -> Any:
     """
     try:
         return future.result(timeout=GATHER_SECONDS)
-    except TimeoutError as error:
+    except (TimeoutError, CancelledError) as error:
         raise _NotGatheredError from error
 
 

@@ -32,7 +32,7 @@ ROLES = ("column_id", "column_sort", "column_kind", "column_value")
 POLICIES = ("on_nan", "on_duplicate", "on_error")
 WORKING = (
     "chunksize", "n_jobs", "show_warnings", "disable_progressbar", "profile",
-    "profiling_filename", "profiling_sorting",
+    "profiling_filename", "profiling_sorting", "distributor",
 )  # fmt: skip
 
 

@@ -45,6 +45,8 @@ class FeatureAugmenter(ContainerMixin, TransformerMixin, BaseEstimator):  # type
         As in `tidemill.extract_features`.
     on_nan, on_duplicate, on_error
         Policies, as in `tidemill.extract_features`.
+    distributor : object with ``map_reduce``, optional
+        As in `tidemill.extract_features`; clones share it.
     memory : path or joblib.Memory, optional
         Where the features of the whole container are kept. Clones of this estimator find them
         there, so a cross-validation calculates each series once; without it, each call calculates
@@ -82,6 +84,7 @@ class FeatureAugmenter(ContainerMixin, TransformerMixin, BaseEstimator):  # type
         on_nan: str = "raise",
         on_duplicate: str = "raise",
         on_error: str = "raise",
+        distributor: Any = None,
         memory: Any = None,
     ) -> None:
         self.default_fc_parameters = default_fc_parameters
@@ -102,6 +105,7 @@ class FeatureAugmenter(ContainerMixin, TransformerMixin, BaseEstimator):  # type
         self.on_nan = on_nan
         self.on_duplicate = on_duplicate
         self.on_error = on_error
+        self.distributor = distributor
         self.memory = memory
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -55,6 +55,8 @@ hypotheses_independent, ml_task, multiclass, n_significant, multiclass_p_values
         As in :class:`FeatureSelector`.
     on_nan, on_duplicate, on_error
         Policies, as in `tidemill.extract_features`.
+    distributor : object with ``map_reduce``, optional
+        As in :class:`FeatureAugmenter`.
     memory : path or joblib.Memory, optional
         As in :class:`FeatureAugmenter`; ``transform`` takes from it what a ``fit`` left there.
 
@@ -114,6 +116,7 @@ hypotheses_independent, ml_task, multiclass, n_significant, multiclass_p_values
         on_nan: str = "raise",
         on_duplicate: str = "raise",
         on_error: str = "raise",
+        distributor: Any = None,
         memory: Any = None,
     ) -> None:
         self.filter_only_tsfresh_features = filter_only_tsfresh_features
@@ -144,6 +147,7 @@ hypotheses_independent, ml_task, multiclass, n_significant, multiclass_p_values
         self.on_nan = on_nan
         self.on_duplicate = on_duplicate
         self.on_error = on_error
+        self.distributor = distributor
         self.memory = memory
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -7,6 +7,7 @@ import dask.bag as db
 import numpy as np
 import pandas as pd
 import pytest
+from distributed import Client
 
 from tidemill import extract_features
 from tidemill.errors import ArgumentError, SourceError
@@ -52,6 +53,22 @@ def test_a_bag_gives_a_lazy_frame_with_the_values_of_pandas(long, kinds):
     got = lazy.compute()
     pd.testing.assert_frame_equal(got.sort_index(), wanted, check_exact=True)
     pd.testing.assert_frame_equal(got.iloc[:0], lazy._meta)
+
+
+@pytest.mark.parametrize("kinds", [None, ["b", "a"]])
+def test_a_bag_is_looked_at_by_the_client_that_is_given(long, kinds):
+    """Not by this process, which need not reach what the workers read."""
+
+    def never(*_, **__):
+        raise AssertionError("it is computed here")
+
+    options = {"processes": False, "n_workers": 1, "dashboard_address": "127.0.0.1:0"}
+    with Client(**options, set_as_default=False) as client, dask.config.set(scheduler=never):
+        got = extract_features(
+            _bag(long), SETTINGS, column_sort="time", kinds=kinds, client=client, lazy=False
+        )
+    wanted = extract_features(long, SETTINGS, **LONG)
+    pd.testing.assert_frame_equal(got, wanted, check_exact=True)
 
 
 @pytest.mark.parametrize("form", [lambda x: x["value"], lambda x: x["value"].to_numpy()])

@@ -229,7 +229,7 @@ def test_or_its_row_is_nan(client, probe):
 def test_a_scattered_frame_that_is_lost_is_a_sentence(client):
     (frame,) = client.scatter([chunk(0)], hash=False)
     frame.cancel()
-    with pytest.raises(ClusterError, match=r"the frame of future .* was cancelled"):
+    with pytest.raises(ClusterError, match=r"the frame of future .* was lost"):
         list(iter_features([frame], SETTINGS, client=client, **ROLES))
 
 

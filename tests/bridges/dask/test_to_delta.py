@@ -82,6 +82,14 @@ def test_several_id_columns_stay(frame, tmp_path):
     _same(tmp_path / "features", wanted)
 
 
+def test_partitions_without_rows_leave_no_files(frame, tmp_path):
+    sink, wanted = tmp_path / "features", extract_features(frame, SETTINGS, **ROLES)
+    for _ in range(2):
+        to_delta([dask.delayed(one) for one in (wanted[:0], wanted, wanted[:0])], sink)
+    _same(sink, wanted)
+    assert len(list(sink.glob("*.parquet"))) == 2, "one for each version of the table"
+
+
 def test_an_id_with_two_rows_is_refused_and_the_old_table_stays(frame, tmp_path):
     wanted = extract_features(frame, SETTINGS, **ROLES)
     to_delta([dask.delayed(wanted)], tmp_path / "features")

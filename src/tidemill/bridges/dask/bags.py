@@ -10,6 +10,7 @@ import dask.dataframe as dd
 import pandas as pd
 from dask.bag import Bag
 
+from tidemill.bridges.dask.fetch import fetch
 from tidemill.bridges.dask.kinds import serial_order
 from tidemill.bridges.dask.request import DaskRequest
 from tidemill.errors import ArgumentError, SourceError
@@ -63,11 +64,12 @@ def _look(
     bag: Bag, roles: tuple[str, Any, Any], request: DaskRequest
 ) -> tuple[list[Any], pd.DataFrame]:
     """The kinds, and the long frame without its rows."""
-    if request.kinds is not None and (first := bag.take(1, warn=False)):
-        return serial_order(list(request.kinds)), _rows(first, *roles).iloc[:0]
+    if request.kinds is not None:
+        first = fetch(bag.take(1, warn=False, compute=False), request.client)
+        if len(first):
+            return serial_order(list(request.kinds)), _rows(first, *roles).iloc[:0]
     log.info("the Bag is read once for its kinds; kinds=[...] saves that")
-    wanted, client = bag.map_partitions(_looked, *roles), request.client
-    found = wanted.compute() if client is None else client.compute(wanted).result()
+    found = fetch(bag.map_partitions(_looked, *roles), request.client)
     if not found:
         raise SourceError("the Bag holds no element: give at least one (id, kind, frame)")
     kinds = {kind for _, some in found for kind in some}

@@ -29,6 +29,7 @@ from tidemill.bridges.dask.calculate import (
     calculate_frame,
     empty_features,
 )
+from tidemill.bridges.dask.fetch import fetch
 from tidemill.errors import DataError, shorten
 from tidemill.model.ids import id_labels, id_text
 from tidemill.model.logs import engine_log
@@ -234,10 +235,8 @@ def _of_partitions_in_memory(
 
 def _length(held: dd.DataFrame, client: Client | None) -> int:
     """The rows of a frame of one partition, which stays where it is."""
-    if client is None:
-        return len(held)
-    (future,) = futures_of(held)
-    return int(client.submit(len, future, pure=False).result())
+    (rows,) = held.to_delayed()
+    return int(fetch(dask.delayed(len)(rows), client))
 
 
 def ids_once(frame: pd.DataFrame, ids: _Ids) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from distributed import Future
 from tidemill.bridges.dask.bags import long_frame
 from tidemill.bridges.dask.calculate import WHERE
 from tidemill.bridges.dask.dataframes import features_of_partitions, found_client
+from tidemill.bridges.dask.fetch import naming_lost
 from tidemill.bridges.dask.gathered import frame_of_parts, gather
 from tidemill.bridges.dask.kinds import kinds_of
 from tidemill.bridges.dask.one_frame import KIND, VALUE, one_frame
@@ -33,13 +34,16 @@ def extract(container: Any, **arguments: Any) -> dd.DataFrame | pd.DataFrame:
     ------
     InputError
         If the container, or an argument beside it, cannot be used.
+    ClusterError
+        If the scheduler, all workers, or scattered frames are lost.
     """
     arguments["client"] = found_client(arguments["client"])
     request = DaskRequest(**arguments)
-    if isinstance(container, list | tuple):
-        return gather(_of_parts(list(container), request), request.client)
-    features = _lazily(container, request)
-    return features if request.lazy else gather(features, request.client)
+    with naming_lost(container, request.client):
+        if isinstance(container, list | tuple):
+            return gather(_of_parts(list(container), request), request.client)
+        features = _lazily(container, request)
+        return features if request.lazy else gather(features, request.client)
 
 
 def _lazily(container: Any, request: DaskRequest) -> dd.DataFrame:

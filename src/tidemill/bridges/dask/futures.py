@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from dask.base import is_dask_collection, tokenize
 from distributed import Client, Future, KilledWorker
 
 from tidemill.bridges.dask.chunks import calculate_chunk, same
+from tidemill.bridges.dask.fetch import CANCELLED, LOST, lost_inputs
 from tidemill.bridges.dask.frame_request import FrameRequest, check_path, is_path
 from tidemill.bridges.dask.patience import Patience
 from tidemill.errors import ArgumentError, ClusterError
@@ -173,7 +173,7 @@ def _next_frame(
                 f"a chunk was lost with its worker again and again ({error}); check the workers' "
                 "memory and logs, or give smaller chunks"
             ) from error
-        except asyncio.CancelledError:
+        except CANCELLED:
             waiting[future] = chunk
             return None
         return result
@@ -184,11 +184,8 @@ def _next_frame(
 def _again(chunk: _InFlight, client: Client, asked: Future[Any]) -> Future[Any]:
     """Submit a chunk once more whose frame was lost."""
     item = chunk.item
-    if isinstance(item, Future) and item.status in {"cancelled", "lost"}:
-        raise ClusterError(
-            f"the frame of future {item.key!r} was {item.status}: it was scattered to a worker "
-            "that died, or released; give paths, or futures of what can be calculated again"
-        )
+    if isinstance(item, Future) and item.status in LOST:
+        raise lost_inputs([item.key])
     if chunk.submissions >= SUBMISSIONS:
         raise ClusterError(
             f"a chunk was lost {chunk.submissions} times with its worker; check the workers' "

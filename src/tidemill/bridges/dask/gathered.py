@@ -11,6 +11,7 @@ import pandas as pd
 from distributed import Client, Future
 
 from tidemill.bridges.dask.calculate import WHERE
+from tidemill.bridges.dask.fetch import fetch_all
 from tidemill.errors import SourceError
 from tidemill.sources.frames.roles import check_frame
 
@@ -35,7 +36,7 @@ def frame_of_parts(parts: Sequence[Any], client: Client | None) -> dd.DataFrame:
     else:
         held = [one if isinstance(one, Future) else client.compute(one) for one in parts]
     looks = [dask.delayed(_look)(one) for one in held]
-    found = dask.compute(*looks) if client is None else client.gather(client.compute(looks))
+    found = fetch_all(looks, client)
     return dd.from_delayed(held, meta=_agreed(found), verify_meta=False, prefix="tidemill-frames")
 
 
@@ -45,7 +46,7 @@ def gather(features: dd.DataFrame, client: Client | None) -> pd.DataFrame:
         whole = features.compute()
     else:
         # Partition by partition: as one, it would have to fit into the memory of one worker.
-        rows = client.gather(client.compute(features.to_delayed()))
+        rows = fetch_all(features.to_delayed(), client)
         whole = pd.concat([one for one in rows if len(one)] or rows[:1])
     ascend = whole.index.is_monotonic_increasing
     return whole if ascend else whole.sort_index(kind="stable")

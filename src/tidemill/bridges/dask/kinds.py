@@ -9,6 +9,7 @@ import dask.dataframe as dd
 import pandas as pd
 from distributed import Client
 
+from tidemill.bridges.dask.fetch import fetch
 from tidemill.model.logs import engine_log
 
 __all__ = ["kinds_of", "serial_order"]
@@ -42,7 +43,7 @@ def kinds_of(
         return list(categories)
     log.info("column_kind=%r is read once for its kinds; kinds=[...] saves that", column_kind)
     distinct = frame[column_kind].drop_duplicates()
-    found = distinct.compute() if client is None else client.compute(distinct).result()
+    found = fetch(distinct, client)
     own = found.cat.categories if isinstance(found.dtype, pd.CategoricalDtype) else None
     return serial_order(found.dropna().unique().tolist(), own)
 

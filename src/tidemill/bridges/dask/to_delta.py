@@ -17,6 +17,7 @@ from distributed import Client, Future
 from pandas.api.types import is_numeric_dtype, is_object_dtype
 
 from tidemill.bridges.dask.dataframes import found_client, refuse_repeated
+from tidemill.bridges.dask.fetch import fetch, naming_lost
 from tidemill.bridges.dask.gathered import frame_of_parts
 from tidemill.errors import ArgumentError, SourceError, shorten
 from tidemill.execution.rows import RowsJob, write_rows
@@ -70,6 +71,8 @@ def to_delta(
         If the rows are no features, or an id has two of them.
     SinkError
         If the sink is no table or holds something else, or another live run owns it.
+    ClusterError
+        If the scheduler, all workers, or scattered features are lost.
 
     Examples
     --------
@@ -90,7 +93,8 @@ def to_delta(
     2       5.0
     """
     client = found_client(client)
-    frame = _as_frame(features, client)
+    with naming_lost(features, client):
+        frame = _as_frame(features, client)
     meta = frame._meta  # noqa: SLF001 (Dask's own name for it)
     names = _id_names(meta.index, column_id)
     began = time.perf_counter()
@@ -104,7 +108,8 @@ def to_delta(
         storage_options=storage_options,
         wait_for_sink=wait_for_sink,
     ) as job:
-        _compute(_checked_parts(frame, job, names), client)
+        with naming_lost(features, client):
+            fetch(_checked_parts(frame, job, names), client)
         facts = {
             "cluster": _address(client),
             "threads": (os.cpu_count() or 1) if client is None else sum(client.nthreads().values()),
@@ -218,7 +223,3 @@ def _check_ids(written: Sequence[pd.DataFrame], meta: pd.DataFrame) -> int:
         "together before the features are calculated",
     )
     return len(rows)
-
-
-def _compute(value: Delayed, client: Client | None) -> Any:
-    return value.compute() if client is None else client.compute(value).result()

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self
 
 from tidemill.bridges.extras import of_extra
@@ -167,6 +168,16 @@ class PrefectDistributor(IterableDistributorBaseClass):  # type: ignore[misc]  #
         """End the cluster: processes, ports and folders. A later call starts it again."""
         with self._lock:
             _close_held(self._held)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Copies share the cluster, as those do that scikit-learn makes of an estimator."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets a distributor whose cluster has not started."""
+        shown = ("disable_progressbar", "progressbar_title", "show_warnings")
+        options = {name: getattr(self, name) for name in shown}
+        return partial(type(self), self._spec.text, **options), ()
 
     def __enter__(self) -> Self:
         return self
