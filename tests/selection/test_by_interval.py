@@ -15,7 +15,7 @@ from tidemill.selection.by_interval import (
     window_target,
 )
 from tidemill.selection.evidence import BINARY, CONSTANT, MISSING, REAL
-from tidemill.selection.rules import Rules
+from tidemill.selection.rules import SelectionRules
 
 NAMES = pd.Index(["empty", "flat", "often", "once", "never"])
 
@@ -85,12 +85,12 @@ def test_untested_intervals_are_named_and_not_all_may_be():
     ],
 )
 def test_why_an_interval_cannot_be_tested(y, more, reason):
-    found = untested_reason(pd.Series(y, dtype=np.int64), Rules(**more))
+    found = untested_reason(pd.Series(y, dtype=np.int64), SelectionRules(**more))
     assert found.startswith(reason)
     assert bool(found) == bool(reason)
 
 
 def test_two_classes_of_an_interval_are_not_told_apart():
-    rules = Rules(multiclass=True, n_significant=2)
+    rules = SelectionRules(multiclass=True, n_significant=2)
     assert not window_target(pd.Series([1, 2, 2]), rules).multiclass
     assert window_target(pd.Series([1, 2, 3]), rules).multiclass

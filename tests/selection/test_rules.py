@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tidemill.errors import ArgumentError
-from tidemill.selection.rules import Rules, check_rules
+from tidemill.selection.rules import SelectionRules, check_rules
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ from tidemill.selection.rules import Rules, check_rules
 )
 def test_what_cannot_be_meant_is_refused(given, sentence):
     with pytest.raises(ArgumentError, match=sentence):
-        check_rules(Rules(**given))
+        check_rules(SelectionRules(**given))
 
 
 def test_a_share_of_one_means_all_intervals():
-    check_rules(Rules(per_window="interval", min_share=1))
+    check_rules(SelectionRules(per_window="interval", min_share=1))

@@ -15,7 +15,7 @@ from tidemill.model.aliases import Floats, Index
 from tidemill.model.counts import counted
 from tidemill.selection.evidence import CONSTANT, MISSING, Findings
 from tidemill.selection.relevance_frame import relevance_table
-from tidemill.selection.rules import Rules
+from tidemill.selection.rules import SelectionRules
 from tidemill.selection.targets import Target, read_target
 
 __all__ = [
@@ -65,13 +65,13 @@ class IntervalFindings:
         return int(self.relevant.sum())
 
 
-def untested_reason(y: pd.Series[Any], rules: Rules) -> str:
+def untested_reason(y: pd.Series[Any], rules: SelectionRules) -> str:
     """Why the rows of an interval cannot be tested against their targets; "" if they can.
 
     Examples
     --------
-    >>> untested_reason(pd.Series([1]), Rules()), untested_reason(pd.Series([1, 1]), Rules())
-    ('1 row', 'one value of the target')
+    >>> [untested_reason(pd.Series(y), SelectionRules()) for y in ([1], [1, 1], [1, 2])]
+    ['1 row', 'one value of the target', '']
     """
     classes = y.nunique()
     if len(y) < 2:
@@ -83,7 +83,7 @@ def untested_reason(y: pd.Series[Any], rules: Rules) -> str:
     return ""
 
 
-def window_target(y: pd.Series[Any], rules: Rules) -> Target:
+def window_target(y: pd.Series[Any], rules: SelectionRules) -> Target:
     """The target of one interval; with two classes only, there is nothing to tell apart."""
     several = rules.multiclass and y.nunique() > 2
     return read_target(
@@ -92,7 +92,7 @@ def window_target(y: pd.Series[Any], rules: Rules) -> Target:
 
 
 def window_relevance(
-    names: pd.Index[Any], evidence: Findings, target: Target, rules: Rules
+    names: pd.Index[Any], evidence: Findings, target: Target, rules: SelectionRules
 ) -> pd.DataFrame:
     """The relevance table of those columns of an interval that hold a finite value."""
     usable = np.flatnonzero(evidence.types != MISSING)

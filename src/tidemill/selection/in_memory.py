@@ -22,7 +22,7 @@ from tidemill.selection.by_interval import (
 from tidemill.selection.columns import column_batches
 from tidemill.selection.evidence import MISSING, Findings, measure
 from tidemill.selection.relevance_frame import relevance_table
-from tidemill.selection.rules import Rules
+from tidemill.selection.rules import SelectionRules
 from tidemill.selection.table_target import split_level
 from tidemill.selection.targets import Target, infer_ml_task, read_target
 from tidemill.storage.delta import INTERVAL
@@ -39,7 +39,7 @@ class Relevance(NamedTuple):
 
 
 def relevance_at_once(
-    matrix: pd.DataFrame, y: pd.Series[Any], rules: Rules, chunksize: int | None
+    matrix: pd.DataFrame, y: pd.Series[Any], rules: SelectionRules, chunksize: int | None
 ) -> Relevance:
     """Test all rows of a frame together.
 
@@ -67,7 +67,7 @@ def relevance_at_once(
 
 
 def relevance_by_interval(
-    matrix: pd.DataFrame, y: pd.Series[Any], rules: Rules, chunksize: int | None
+    matrix: pd.DataFrame, y: pd.Series[Any], rules: SelectionRules, chunksize: int | None
 ) -> Relevance:
     """Test the rows of each interval of a frame, whose index holds intervals, by themselves.
 
@@ -141,7 +141,7 @@ def _aligned(matrix: pd.DataFrame, y: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _measured(
-    matrix: pd.DataFrame, target: Target, rules: Rules, chunksize: int | None
+    matrix: pd.DataFrame, target: Target, rules: SelectionRules, chunksize: int | None
 ) -> Findings:
     evidence = measure(
         column_batches(matrix, chunksize),

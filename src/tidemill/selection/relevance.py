@@ -14,7 +14,7 @@ from tidemill.model.counts import counted
 from tidemill.model.logs import engine_log
 from tidemill.selection.by_interval import told_untested
 from tidemill.selection.in_memory import Relevance, relevance_at_once, relevance_by_interval
-from tidemill.selection.rules import Rules, check_rules
+from tidemill.selection.rules import SelectionRules, check_rules
 from tidemill.selection.table import select_columns
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.matrix_columns import MatrixColumns
@@ -119,7 +119,7 @@ def calculate_relevance_table(
     """
     del test_for_binary_target_binary_feature
     del test_for_real_target_binary_feature, test_for_real_target_real_feature
-    rules = Rules(
+    rules = SelectionRules(
         ml_task=ml_task,
         multiclass=multiclass,
         n_significant=n_significant,
@@ -142,7 +142,7 @@ def calculate_relevance_table(
 def _relevance(
     matrix: Any,
     y: Any,
-    rules: Rules,
+    rules: SelectionRules,
     chunksize: int | None,
     storage_options: Mapping[str, str] | None,
 ) -> Relevance:
@@ -162,7 +162,7 @@ def _relevance(
     return test(matrix, y, rules, chunksize)
 
 
-def _of_sink(layout: SinkLayout, y: pd.Series[Any], rules: Rules) -> Relevance:
+def _of_sink(layout: SinkLayout, y: pd.Series[Any], rules: SelectionRules) -> Relevance:
     """The relevance table of a published matrix."""
     y = y[y.notna()]
     if not y.index.is_unique:

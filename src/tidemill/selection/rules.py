@@ -8,14 +8,14 @@ from typing import Any
 from tidemill.errors import ArgumentError
 from tidemill.selection.evidence import check_test
 
-__all__ = ["Rules", "check_rules"]
+__all__ = ["SelectionRules", "check_rules"]
 
 #: What a table of its own can be made for.
 WINDOWS = (None, "interval")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class SelectionRules:
     """How columns are tested against a target, and when they are relevant."""
 
     ml_task: str = "auto"
@@ -29,7 +29,7 @@ class Rules:
     n_jobs: int | None = None  # threads; None: all cores
 
 
-def check_rules(rules: Rules) -> None:
+def check_rules(rules: SelectionRules) -> None:
     """Refuse a test that does not exist, and windows and shares that cannot be meant.
 
     Raises
@@ -39,7 +39,7 @@ def check_rules(rules: Rules) -> None:
 
     Examples
     --------
-    >>> check_rules(Rules(per_window="day"))
+    >>> check_rules(SelectionRules(per_window="day"))
     Traceback (most recent call last):
     tidemill.errors.ArgumentError: per_window='day' is not allowed; give 'interval' or None
     """

@@ -28,7 +28,7 @@ from tidemill.selection.by_interval import (
 from tidemill.selection.columns import BATCH_VALUES, ColumnBatch
 from tidemill.selection.evidence import CONSTANT, MISSING, Findings, measure
 from tidemill.selection.impute import impute
-from tidemill.selection.rules import Rules
+from tidemill.selection.rules import SelectionRules
 from tidemill.selection.table_request import MAX_BYTES, TableSelection
 from tidemill.selection.table_target import Matched, matched_rows
 from tidemill.selection.target_file import read_target_file
@@ -154,7 +154,7 @@ def select_columns(
     columns: MatrixColumns,
     given: pd.Series[Any],
     argument: str,
-    rules: Rules,
+    rules: SelectionRules,
     max_bytes: int = MAX_BYTES,
     max_features: int | None = None,
 ) -> SelectedColumns:
@@ -195,7 +195,7 @@ def select_columns(
         multiclass=rules.multiclass,
         n_significant=rules.n_significant,
     )
-    work = _Work(columns, matched, target, rules, max_bytes)
+    work = _MatrixTests(columns, matched, target, rules, max_bytes)
     relevance, p_values, windows, batches = (
         work.by_interval() if rules.per_window else work.at_once()
     )
@@ -229,13 +229,13 @@ class _Tested(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _MatrixTests:
     """The columns of a matrix, and what they are tested against."""
 
     columns: MatrixColumns
     matched: Matched
     target: Target
-    rules: Rules
+    rules: SelectionRules
     max_bytes: int
 
     def width(self, rows: int) -> int:
@@ -280,7 +280,7 @@ class _Work:
 
 
 def _measured(
-    columns: MatrixColumns, rows: Index, target: Target, rules: Rules, width: int
+    columns: MatrixColumns, rows: Index, target: Target, rules: SelectionRules, width: int
 ) -> tuple[Findings, Index]:
     """What all columns say, and how many values of each are imputed."""
     m = len(columns.names)
@@ -318,7 +318,7 @@ def _relevance(
     evidence: Findings,
     imputed: Index,
     target: Target,
-    rules: Rules,
+    rules: SelectionRules,
 ) -> pd.DataFrame:
     """The relevance table with columns that hold nothing at its end."""
     table = window_relevance(pd.Index(names), evidence, target, rules)

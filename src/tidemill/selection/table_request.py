@@ -11,7 +11,7 @@ from tidemill.calculators.custom import import_modules
 from tidemill.errors import ArgumentError
 from tidemill.planning.doors import SELECT, check_number
 from tidemill.planning.parameters import PARAMETERS
-from tidemill.selection.rules import Rules, check_rules
+from tidemill.selection.rules import SelectionRules, check_rules
 from tidemill.storage.interval_choice import IntervalChoice
 from tidemill.storage.layout import FILE_SUFFIXES, SinkLayout
 from tidemill.storage.matrix_columns import parse_intervals
@@ -26,7 +26,7 @@ BESIDE = "_selection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableSelection(Rules):
+class TableSelection(SelectionRules):
     """One selection of columns: matrix, target, tests, where the results go."""
 
     matrix: SinkLayout
