@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +18,10 @@ import tidemill
 from tidemill.cli.main import cli
 from tidemill.execution.in_process import extract_here
 from tidemill.planning.request import make_request
+from tidemill.reports.charts import drawn_figures
 
 from ..support import programs
+from ..support.worn_pumps import worn, write_table
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +140,29 @@ def test_what_is_missing_in_an_object_store_is_named(stored, pumps):
     assert str(done.exception).startswith(f"nothing is published at {stored.url}/none")
     done = stored.run("none.parquet", pumps / "worn.csv")
     assert str(done.exception).startswith(f"nothing is published at {stored.url}/none.parquet")
+
+
+def test_intervals_are_tested_one_by_one_and_told(tmp_path):
+    table = write_table(tmp_path)
+    worn("two classes").to_csv(tmp_path / "worn.csv")
+    words = ["select", table, f"--target={tmp_path / 'worn.csv'}", "--column-target=y"]
+    words += ["--per-window=interval", "--min-share=0.6"]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    assert re.search(r"Intervals +2026-11-17: \d+ features relevant, by 40 rows\n", done.output)
+    assert re.search(r"Intervals +2026-11-20: not tested: 1 row\n", done.output)
+    assert "which are so in 0.6 of 3 intervals or more" in done.output
+    summary = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    relevance = pd.read_parquet(summary["relevance"]).set_index("feature")
+    assert summary["chosen"] == list(relevance.index[relevance["chosen"]])
+    assert summary["windows"][3] == {
+        "interval": "2026-11-20", "rows": 1, "relevant": None, "untested": "1 row",
+    }  # fmt: skip
+    drawn = drawn_figures(summary["picture"])
+    assert Path(summary["picture"]).name == "intervals.png"
+    assert drawn["relevant"] == len(summary["chosen"]) > 0
+    refused = CliRunner().invoke(cli, [*words, "--min-share=2"])
+    assert str(refused.exception).startswith("min_share=2.0 is not allowed; give a number above 0")
 
 
 def test_mistakes_are_one_line_and_status_1(pumps):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tidemill.errors import ArgumentError
 from tidemill.flows.select_features import select
 
 from ..support.daily import DAYS, run, source, table
+from ..support.worn_pumps import worn, write_table
 
 __all__ = ["source", "table"]
 
@@ -61,6 +63,19 @@ def test_rows_of_all_intervals_are_used_and_the_page_says_so(published, target):
 def test_one_interval_is_chosen_by_its_date(published, target):
     summary = select(str(published), target, "y", interval=DAYS[0])
     assert (summary["rows"], summary["intervals"]) == (4, 1)
+
+
+def test_the_page_names_each_interval(tmp_path):
+    table = write_table(tmp_path)
+    worn("numbers").to_csv(tmp_path / "y.csv")
+    given = {"per_window": "interval", "min_share": 0.6, "return_state": True}
+    state = select(table, str(tmp_path / "y.csv"), "y", **given)
+    assert (state.type.value, state.name) == ("COMPLETED", "Warned")
+    assert "1 of 4 intervals could not be tested and do not count: 2026-11-20 (1" in state.message
+    page = pages(state)[1][0]
+    assert "| interval | 2026-11-20: not tested: 1 row |" in page
+    assert "| feature | type | p-value | intervals |" in page
+    assert re.search(r"\| x__variance \| real \| [\d.e-]+ \| 2 \|", page)
 
 
 def test_nothing_relevant_warns_and_what_is_wrong_fails(published, target):

@@ -59,9 +59,10 @@ each_field = pytest.mark.parametrize(("flow", "name"), FIELDS)
 SAYINGS = {
     "minimum": {0: "0 or more", 1: "1 or more"},
     "exclusiveMinimum": {0: "above 0"},
-    "maximum": {100_000: "at most 100000"},
+    "maximum": {100_000: "at most 100000", 1: "at most 1"},
     "exclusiveMaximum": {1: "below 1"},
     "maxLength": {1: "one character"},
+    "const": {"interval": "interval: those of each interval"},
 }
 #: Texts that are long enough without a rule: an empty one is no path and no name.
 OBVIOUS = {"minLength", "minItems"}
@@ -354,7 +355,7 @@ NUMBERS = {
     "retries": (0, -1), "retry_delay_seconds": (0.0, -0.5), "max_wait": (0, -1),
     "wait_for_sink": (0, -1), "lookback": (0, -1), "part_bytes": (1, 0),
     "series_seconds": (0.1, 0), "fdr_level": (0.05, 1), "max_features": (1, 0),
-    "n_significant": (1, 0), "max_bytes": (1, 0),
+    "n_significant": (1, 0), "max_bytes": (1, 0), "min_share": (1, 0),
     "stall_seconds": (1, 0.5),
 }  # fmt: skip
 

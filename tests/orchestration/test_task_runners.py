@@ -40,6 +40,19 @@ def test_within_it_there_is_one_api_and_a_folder_that_goes(prefect_server):
     assert dask.config.get(option) == before
 
 
+@pytest.mark.usefixtures("prefect_server")
+def test_dasks_settings_are_restored_whichever_cluster_closes_first():
+    options = ("temporary-directory", "distributed.dashboard.link")
+    before = [dask.config.get(option) for option in options]
+    first, second = (one_api(parse_cluster("threads:1")) for _ in range(2))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert Path(dask.config.get("temporary-directory")).is_dir(), "the second uses it"
+    second.__exit__(None, None, None)
+    assert [dask.config.get(option) for option in options] == before
+
+
 @pytest.mark.parametrize("cluster", ["none"])
 def test_what_needs_no_start_is_as_it_was(cluster):
     spec = parse_cluster(cluster)

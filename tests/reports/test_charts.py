@@ -16,6 +16,7 @@ from tidemill.reports.charts import (
     drawn_figures,
     feature_map,
     ordered_p_values,
+    ordered_shares,
     seconds_per_calculator,
 )
 
@@ -122,3 +123,10 @@ def test_ordered_p_values_of_one_test_and_of_classes(rng, tmp_path):
 def test_without_a_p_value_there_is_nothing_to_draw(tmp_path):
     with pytest.raises(ArgumentError, match="no feature was tested"):
         ordered_p_values({"": np.zeros(0)}, np.zeros(0), tmp_path / "none.png")
+
+
+def test_shares_of_intervals_in_order(tmp_path):
+    counts = np.array([0, 4, 2, 1, 3, 0])
+    drawn = ordered_shares(counts, 4, 0.5, tmp_path / "intervals.png", "A title")
+    assert is_drawn(drawn)
+    assert drawn_figures(drawn) == {"title": "A title", "features": 6, "relevant": 3}

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tidemill.errors import SelectionError
-from tidemill.selection import calculate_relevance_table, combine_relevance_tables
+from tidemill.selection import calculate_relevance_table
 
 from ..support.tsfresh_selection import assert_same_table, mixture, original
 
@@ -38,7 +38,9 @@ NAMES = list(targets(mixture(ROWS, 2, seed=0)))
 def test_parameters_are_those_of_tsfresh():
     theirs = inspect.signature(original("calculate_relevance_table")).parameters
     ours = inspect.signature(calculate_relevance_table).parameters
-    assert list(ours) == list(theirs)
+    by_name = [name for name, one in ours.items() if one.kind is one.KEYWORD_ONLY]
+    assert by_name == ["per_window", "min_share", "storage_options"]
+    assert list(ours) == [*theirs, *by_name]
     other = {name for name in theirs if ours[name].default != theirs[name].default}
     assert other == {"n_jobs"}, "None: all cores, as threads"
 
@@ -141,20 +143,3 @@ def test_what_cannot_be_used_is_refused(change, message):
     arguments = {"X": pd.DataFrame({"a": [1.0, 2, 3]}), "y": pd.Series([0, 1, 1])} | change
     with pytest.raises(ValueError, match=message):
         calculate_relevance_table(**arguments)
-
-
-def test_tables_are_combined_as_by_tsfresh():
-    rng = np.random.default_rng(6)
-    tables = [
-        pd.DataFrame(
-            {"feature": list("abcd"), "p_value": rng.random(4), "relevant": rng.random(4) < 0.5},
-            index=pd.Index(list("abcd"), name="feature"),
-        ).sort_values("p_value")
-        for _ in range(3)
-    ]
-    copies = [table.copy() for table in tables]
-    ours = combine_relevance_tables(tables)
-    pd.testing.assert_frame_equal(tables[0], copies[0])
-    pd.testing.assert_frame_equal(ours, original("combine_relevance_tables")(copies))
-    with pytest.raises(SelectionError, match="relevance_tables is empty"):
-        combine_relevance_tables([])

@@ -18,6 +18,8 @@ from tidemill.selection.table import select_from_table
 from tidemill.selection.table_request import selection_request
 from tidemill.storage.read_matrix import read_matrix
 
+from ..support.worn_pumps import DAYS, worn, write_table
+
 PUMPS = 90
 SETTINGS = {
     **dict.fromkeys(("mean", "variance", "minimum", "maximum", "length", "kurtosis")),
@@ -165,6 +167,79 @@ def test_classes_that_may_be_numbers_are_noticed(choose):
 def test_a_target_of_one_class_or_options_that_do_not_fit_are_refused(choose):
     with pytest.raises(SelectionError):
         choose({"pump": range(PUMPS), "y": targets("numbers")}, multiclass=True)
+
+
+def test_a_target_of_one_value_is_refused(choose):
+    with pytest.raises(ArgumentError, match=r"only one value for the 30 rows of .*: give two"):
+        choose({"pump": range(0, PUMPS, 3), "y": [True] * 30})
+
+
+def test_a_matrix_without_intervals_has_none_to_test(choose):
+    with pytest.raises(ArgumentError, match=r"per_window='interval' is not allowed: .* is not d"):
+        choose({"pump": range(PUMPS), "y": targets("two classes")}, per_window="interval")
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    return write_table(tmp_path_factory.mktemp("days"))
+
+
+@pytest.fixture
+def choose_by_day(days, tmp_path):
+    def choose_by_day(target, **more):
+        path = tmp_path / "target.parquet"
+        target.reset_index().to_parquet(path, index=False)
+        given = {"matrix": days, "target": str(path), "column_target": "y"}
+        return select_from_table(selection_request({**given, "per_window": "interval", **more}))
+
+    return choose_by_day
+
+
+@pytest.mark.parametrize("max_bytes", [1, 3_000, None])
+def test_any_batches_choose_the_same_in_each_interval(days, choose_by_day, max_bytes):
+    y = worn("two classes")
+    found = choose_by_day(y, max_bytes=max_bytes, min_share=0.6)
+    table = calculate_relevance_table(days, y, per_window="interval", min_share=0.6)
+    own = found.relevance.drop(columns="chosen")
+    pd.testing.assert_frame_equal(own, table.reset_index(drop=True), check_exact=True)
+    assert list(found.chosen) == list(table["feature"][table["relevant"]])
+    assert found.batches == 3 * -(-len(own) // {1: 1, 3_000: 4, None: 10**6}[max_bytes])
+    assert [(one.label, one.rows, one.untested) for one in found.windows] == [
+        ("2026-11-17", 40, ""), ("2026-11-18", 40, ""), ("2026-11-19", 40, ""),
+        ("2026-11-20", 1, "1 row"),
+    ]  # fmt: skip
+    text = f"{len(found.chosen)} of {len(own)} features chosen, relevant in 0.6 of 3 intervals or "
+    assert text in found.verdict.reason
+    assert found.warnings == (
+        "1 of 4 intervals could not be tested and do not count: 2026-11-20 (1 row)",
+    )
+
+
+def test_at_most_so_many_of_most_intervals_are_chosen(choose_by_day):
+    every, few = (choose_by_day(worn("numbers"), max_features=n) for n in (None, 4))
+    assert few.chosen == every.chosen[:4]
+    counts = every.relevance.set_index("feature")["n_relevant"]
+    assert counts[list(every.chosen)].is_monotonic_decreasing
+
+
+def test_some_intervals_may_be_chosen(choose_by_day):
+    found = choose_by_day(worn("two classes"), interval="2026-11-17/2026-11-19", min_share=1)
+    assert [one.label for one in found.windows] == ["2026-11-17", "2026-11-18"]
+    assert len(found.chosen) > 5
+
+
+def test_targets_of_each_interval_come_from_a_column_of_the_file(days, choose_by_day):
+    y = worn("two classes")
+    every = pd.concat([y, ~y, y], keys=DAYS[:3], names=["day", "id"]).rename("y")
+    found = choose_by_day(every, column_interval="day", min_share=0.6)
+    table = calculate_relevance_table(days, every, per_window="interval", min_share=0.6)
+    assert list(found.chosen) == list(table["feature"][table["relevant"]])
+    pooled = choose_by_day(every, column_interval="day", per_window=None)
+    assert (pooled.rows, pooled.windows) == (120, ())
+    own = calculate_relevance_table(days, every)
+    assert set(pooled.chosen) == set(own["feature"][own["relevant"]])
+    with pytest.raises(ArgumentError, match="has several rows for the ids"):
+        choose_by_day(every)
 
 
 def test_memory_is_bounded(tmp_path):

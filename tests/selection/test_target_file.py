@@ -20,13 +20,13 @@ INTEGERS = (pa.int64(),)
 def read(tmp_path):
     """The target of a table of Arrow or the text of a CSV file."""
 
-    def read(given, id_types=INTEGERS, ids=("id",), column="y"):
+    def read(given, id_types=INTEGERS, ids=("id",), column="y", interval=None):
         path = tmp_path / ("target.csv" if isinstance(given, str) else "target.parquet")
         if isinstance(given, str):
             path.write_text(given, encoding="utf-8")
         else:
             pq.write_table(pa.table(given), path)
-        return read_target_file(SinkLayout.of(path), column, ids, id_types)
+        return read_target_file(SinkLayout.of(path), column, ids, id_types, interval)
 
     return read
 
@@ -94,3 +94,29 @@ def test_timestamps_with_and_without_zone_are_not_the_same(read):
     times = pd.Series(pd.date_range("2030-01-01", periods=2))
     with pytest.raises(ArgumentError, match="so no ids can be the same"):
         read({"id": pa.array(times), "y": [1, 2]}, [pa.timestamp("us", "UTC")])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "day,id,y\n2026-11-17,1,3\n2026-11-18,1,4\n",
+        {"day": ["2026-11-17", "2026-11-18"], "id": [1, 1], "y": [3, 4]},
+        {"day": pd.DatetimeIndex(["2026-11-17", "2026-11-18"]), "id": [1, 1], "y": [3, 4]},
+    ],
+    ids=["csv", "text", "times"],
+)
+def test_the_start_of_an_interval_is_the_first_level(read, given):
+    found = read(given, interval="day")
+    assert found.index.names == ["interval", "id"]
+    assert [(str(day)[:10], id_) for day, id_ in found.index] == [
+        ("2026-11-17", 1), ("2026-11-18", 1),
+    ]  # fmt: skip
+    assert found.tolist() == [3, 4]
+
+
+def test_a_column_has_one_role(read):
+    for interval in ("id", "y"):
+        with pytest.raises(ArgumentError, match=f"column_interval='{interval}' is not allowed"):
+            read("id,y\n1,2\n", interval=interval)
+    with pytest.raises(ArgumentError, match="has no column 'day'"):
+        read("id,y\n1,2\n", interval="day")

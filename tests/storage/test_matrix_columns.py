@@ -70,6 +70,37 @@ def test_intervals_stand_one_after_the_other_and_lack_what_they_lack(tmp_path, w
     np.testing.assert_array_equal(columns.read(columns.names, np.arange(7)), matrix.to_numpy().T)
 
 
+def test_the_rows_of_one_interval_are_a_part(tmp_path, write_parts):
+    layout = table(SinkLayout.of(tmp_path / "matrix"), write_parts)
+    columns = MatrixColumns.open(layout)
+    first, part = columns.of_interval(FEBRUARY)
+    assert (first, len(part), part.intervals) == (3, 4, (FEBRUARY,))
+    assert part.ids["id"].to_pylist() == [1, 2, 3, 4]
+    np.testing.assert_array_equal(
+        part.read(columns.names, np.arange(4)), columns.read(columns.names, np.arange(3, 7))
+    )
+    assert columns.of_interval(JANUARY)[0] == 0
+
+
+@pytest.mark.parametrize("names", [["x__b", "x__c"], []])
+def test_a_frame_is_that_of_the_matrix(tmp_path, write_parts, names):
+    layout = table(SinkLayout.of(tmp_path / "matrix"), write_parts)
+    found = MatrixColumns.open(layout).frame(names)
+    pd.testing.assert_frame_equal(
+        found, read_matrix(layout.url)[names], check_exact=True, check_column_type=False
+    )
+
+
+@pytest.mark.parametrize("column_id", ["pump", ["plant", "pump"]], ids=["one id", "two"])
+def test_a_frame_of_any_sink_is_that_of_the_matrix(series, sink, column_id):
+    wanted = {"column_id": column_id, "column_sort": "time", "column_value": "x"}
+    extract_here(make_request(series, sink, settings="minimal", **wanted))
+    columns, matrix = MatrixColumns.open(SinkLayout.of(sink)), read_matrix(sink)
+    pd.testing.assert_frame_equal(
+        columns.frame(columns.names), matrix, check_exact=True, check_index_type=False
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

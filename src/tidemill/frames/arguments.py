@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from tidemill.errors import ArgumentError, QuadraticWarning
 from tidemill.model.aliases import Features
 from tidemill.model.feature_names import check_width
 from tidemill.model.series import Batch
+from tidemill.model.shared_context import SharedContext
 
 __all__ = [
     "calculator_warnings",
@@ -30,10 +30,6 @@ __all__ = [
 
 #: Stands for every kind without settings of its own.
 OTHER_KINDS = ""
-
-_lock = threading.Lock()
-#: The filters that were saved, and once more for each thread inside.
-_silent: list[warnings.catch_warnings[None]] = []
 
 
 def needs_times(settings: Settings) -> bool:
@@ -67,26 +63,18 @@ def warn_of_long_series(batch: Batch, features: Mapping[str, Features]) -> None:
 
 @contextlib.contextmanager
 def calculator_warnings(*, show: bool) -> Iterator[None]:
-    """Silence the warnings of calculators, unless they are to be shown.
+    """Silence the warnings of calculators, unless they are to be shown."""
+    with contextlib.nullcontext() if show else _no_warnings():
+        yield
 
-    Filters belong to the process: of several threads, the last one restores them.
-    """
-    if show:
+
+@SharedContext
+@contextlib.contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Show none of this process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield
-        return
-    with _lock:
-        if not _silent:
-            _silent.append(warnings.catch_warnings())
-            _silent[0].__enter__()
-            warnings.simplefilter("ignore")
-        _silent.append(_silent[0])
-    try:
-        yield
-    finally:
-        with _lock:
-            _silent.pop()
-            if len(_silent) == 1:
-                _silent.pop().__exit__(None, None, None)
 
 
 def read_settings(given: Any, by_kind: Mapping[str, Any] | None, *, timed: bool) -> Settings:

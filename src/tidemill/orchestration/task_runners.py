@@ -21,6 +21,7 @@ from tidemill.calculators.jit.own_folders import own_folder
 from tidemill.errors import ClusterError
 from tidemill.execution.guard import register_folder
 from tidemill.model.logs import engine_log
+from tidemill.model.shared_context import SharedContext
 from tidemill.orchestration.certificates import security_of
 from tidemill.orchestration.client_settings import with_settings
 from tidemill.orchestration.cluster import (
@@ -83,7 +84,8 @@ def one_api(spec: ClusterSpec) -> Iterator[TaskRunner[Any]]:
     check_scheduler(spec)
     url = api_url()
     scratch = _own_scratch() if spec.address is None else nullcontext()
-    with with_settings({PREFECT_API_URL: url}), scratch, _own_dashboard(spec):
+    dashboard = _own_dashboard() if spec.kind == "threads" else nullcontext()
+    with with_settings({PREFECT_API_URL: url}), scratch, dashboard:
         yield task_runner(spec, url)
 
 
@@ -132,9 +134,10 @@ def client_of(runner: TaskRunner[Any], spec: ClusterSpec) -> distributed.Client:
         raise not_started(spec, error) from error
 
 
+@SharedContext
 @contextmanager
 def _own_scratch() -> Iterator[None]:
-    """A folder for Dask that goes with the run; it would leave one behind for good."""
+    """A folder for Dask that goes with the last cluster; it would leave one behind for good."""
     option = "temporary-directory"
     parent = dask.config.get(option) or tempfile.gettempdir()
     register_folder(parent)
@@ -142,14 +145,15 @@ def _own_scratch() -> Iterator[None]:
         yield
 
 
+@SharedContext
 @contextmanager
-def _own_dashboard(spec: ClusterSpec) -> Iterator[None]:
+def _own_dashboard() -> Iterator[None]:
     """Let the dashboard's address be that on which it listens.
 
     Dask names the host of the scheduler's address, which inside one process is that of the network.
     """
     link = dask.config.get("distributed.dashboard.link")
-    if spec.kind != "threads" or link != "{scheme}://{host}:{port}/status":  # somebody's own
+    if link != "{scheme}://{host}:{port}/status":  # somebody's own
         yield
         return
     host = LOOPBACK.partition(":")[0]

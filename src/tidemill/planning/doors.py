@@ -136,7 +136,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "tables": ("tables",),
     "keeping": ("keep", "drop_after"),
     "choosing": ("ml_task", "fdr_level", "max_features"),
-    "rows": ("interval",),
+    "rows": ("interval", "column_interval"),
+    "windows": ("per_window", "min_share"),
     "results": ("output", "relevance_file"),
     "testing": (
         "multiclass",
@@ -236,8 +237,8 @@ RETENTION = Door(
 SELECT = Door(
     "select",
     (
-        "matrix", "target", "id", "choosing", "rows", "results", "testing", "memory", "storage",
-        "workers",
+        "matrix", "target", "id", "choosing", "rows", "windows", "results", "testing", "memory",
+        "storage", "workers",
     ),
     defaults={"column_id": None},
     helps={

@@ -25,6 +25,7 @@ OnEmpty = Literal["wait", "skip", "fail"]
 MlTask = Literal["auto", "classification", "regression"]
 Order = Literal["oldest first", "newest first"]
 RealFeatureTest = Literal["mann", "smir"]
+PerWindow = Literal["interval"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
 
 
@@ -815,6 +816,33 @@ _TABLE = (
             "a date or time such as 2026-11-01, the name of an interval, or a span such as "
             "2026-11-01/2026-12-01",
         ),
+    ),
+    FlowParameter(
+        "column_interval",
+        "Target",
+        (_COLUMN,),
+        "Column of the target file that holds the start of the interval that a target is of, such "
+        "as 2026-11-01. Default: the target of an id is the same in all intervals.",
+        None,
+        short="Column of the target file with the start of the interval; default: one for all.",
+    ),
+    FlowParameter(
+        "per_window",
+        "Choosing",
+        _choice(PerWindow),
+        "Which rows are tested by themselves. interval: those of each interval of the table. "
+        "Default: all rows together.",
+        None,
+        short="Test the rows of each interval by themselves; default: all rows together.",
+    ),
+    FlowParameter(
+        "min_share",
+        "Choosing",
+        (Form(float, {"exclusiveMinimum": 0, "maximum": 1}),),
+        "With per_window: in which share of the intervals a relevant feature must be so, above 0 "
+        "and at most 1.",
+        0.5,
+        short="With --per-window: share of the intervals in which a feature must be relevant.",
     ),
     FlowParameter(
         "output",

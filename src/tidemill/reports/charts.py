@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tidemill.errors import ArgumentError
-from tidemill.model.aliases import Floats
+from tidemill.model.aliases import Floats, Index
 from tidemill.model.counts import counted
 from tidemill.reports.text import seconds_text, slowest_calculators
 
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Strip", "drawn_figures", "feature_map", "ordered_p_values", "seconds_per_calculator"]
+__all__ = [
+    "Strip",
+    "drawn_figures",
+    "feature_map",
+    "ordered_p_values",
+    "ordered_shares",
+    "seconds_per_calculator",
+]
 
 #: Bars of the picture of seconds; all other entries become one more.
 BARS = 18
@@ -173,6 +180,37 @@ def ordered_p_values(
         axes.spines[["top", "right"]].set_visible(False)
         _explain_points(figure)
         _note(figure, title=axes.get_title(loc="left"), tested=len(ranks), relevant=relevant)
+    return Path(path)
+
+
+def ordered_shares(
+    counts: Index, intervals: int, min_share: float, path: str | os.PathLike[str], title: str
+) -> Path:
+    """Draw in how many intervals features are relevant, in descending order; return the PNG's path.
+
+    Parameters
+    ----------
+    counts : int64[m], intervals in which each feature is relevant
+    intervals : of which so many were tested
+    min_share : of these, in which a relevant feature is so
+    path : of the PNG
+    title : of the picture
+    """
+    ordered = np.sort(counts)[::-1]
+    ranks = np.arange(1, len(ordered) + 1)
+    chosen = ordered / intervals >= min_share
+    with _figure(path, (9, 5.5)) as figure:
+        axes = figure.add_subplot()
+        axes.plot(ranks[~chosen], ordered[~chosen], ".", color=GREY, ms=4)
+        axes.plot(ranks[chosen], ordered[chosen], ".", color=BLUE, ms=6)
+        axes.axhline(min_share * intervals, color=ORANGE, lw=2)
+        axes.set_ylim(-0.03 * intervals, 1.03 * intervals)
+        axes.set_xlabel("features in the order of the intervals in which they are relevant")
+        axes.set_ylabel(f"intervals, of {intervals:,}")
+        axes.set_title(title, loc="left", fontsize=12)
+        axes.spines[["top", "right"]].set_visible(False)
+        _explain_points(figure)
+        _note(figure, title=title, features=len(ordered), relevant=int(chosen.sum()))
     return Path(path)
 
 

@@ -20,7 +20,8 @@ from tidemill.selection.impute import (
     impute_dataframe_range,
     impute_dataframe_zero,
 )
-from tidemill.selection.relevance import calculate_relevance_table, combine_relevance_tables
+from tidemill.selection.relevance import calculate_relevance_table
+from tidemill.selection.relevance_frame import combine_relevance_tables
 from tidemill.selection.relevant import extract_relevant_features
 from tidemill.selection.rolling import roll_time_series
 from tidemill.selection.select import select_features

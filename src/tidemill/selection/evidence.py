@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tidemill.errors import SelectionError
 from tidemill.model.aliases import Floats, Index
 from tidemill.selection.columns import ColumnBatch
 from tidemill.selection.kernel_calls import run_kernel
@@ -18,10 +19,12 @@ from tidemill.selection.p_values import fisher, kendall, kolmogorov_smirnov, man
 from tidemill.selection.ranking import run_ranked, value_bounds
 from tidemill.selection.targets import Target
 
-__all__ = ["BINARY", "CONSTANT", "MISSING", "REAL", "Findings", "measure"]
+__all__ = ["BINARY", "CONSTANT", "MISSING", "REAL", "Findings", "check_test", "measure"]
 
 #: Types of columns: how many distinct values they have. MISSING: a value is NaN.
 MISSING, CONSTANT, BINARY, REAL = 0, 1, 2, 3
+#: Tests of a real feature against a binary target.
+TESTS = ("mann", "smir")
 _NAMES = np.array(["missing", "constant", "binary", "real"])
 
 
@@ -35,6 +38,21 @@ class Findings:
     def type_names(self) -> list[str]:
         """The types as the relevance table names them."""
         return [str(name) for name in _NAMES[self.types]]
+
+
+def check_test(test: str) -> None:
+    """Refuse a test that does not exist.
+
+    Raises
+    ------
+    SelectionError
+        If it is neither "mann" nor "smir".
+    """
+    if test not in TESTS:
+        raise SelectionError(
+            f"test_for_binary_target_real_feature={test!r} is not allowed; choose one of "
+            f"{', '.join(map(repr, TESTS))}"
+        )
 
 
 def measure(

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Sequence
-from functools import reduce
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from tidemill.errors import SelectionError, shorten
-from tidemill.frames.arguments import count_threads
-from tidemill.model.aliases import Floats
 from tidemill.model.counts import counted
 from tidemill.model.logs import engine_log
-from tidemill.selection.columns import column_batches
-from tidemill.selection.evidence import BINARY, CONSTANT, MISSING, REAL, Findings, measure
-from tidemill.selection.rejections import rejected
-from tidemill.selection.targets import Target, read_target
+from tidemill.selection.by_interval import told_untested
+from tidemill.selection.in_memory import Relevance, relevance_at_once, relevance_by_interval
+from tidemill.selection.rules import SelectionRules, check_rules
+from tidemill.selection.table import select_columns
+from tidemill.storage.layout import SinkLayout
+from tidemill.storage.matrix_columns import MatrixColumns
 
-__all__ = ["calculate_relevance_table", "combine_relevance_tables", "relevance_table"]
+__all__ = ["calculate_relevance_table"]
 
 log = engine_log(__name__)
 
-#: Tests of a real feature against a binary target.
-TESTS = ("mann", "smir")
-
 
 def calculate_relevance_table(
-    X: pd.DataFrame,
+    X: pd.DataFrame | str | os.PathLike[str],
     y: pd.Series[Any],
     ml_task: str = "auto",
     multiclass: bool = False,
@@ -43,20 +39,27 @@ def calculate_relevance_table(
     test_for_real_target_real_feature: str = "kendall",
     fdr_level: float = 0.05,
     hypotheses_independent: bool = False,
+    *,
+    per_window: Literal["interval"] | None = None,
+    min_share: float = 0.5,
+    storage_options: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Test every column of a feature matrix against a target.
 
-    The parameters, their order and the table are tsfresh's. Every column gets a p-value for the
-    hypothesis that it has nothing to do with the target (for each class against all others, if the
-    target has classes); then hypotheses are rejected such that at most ``fdr_level`` of the
-    rejected ones are expected to be true.
+    The parameters, their order and the table are tsfresh's; the last ones, given by name, are
+    tidemill's. Every column gets a p-value for the hypothesis that it has nothing to do with the
+    target (for each class against all others, if the target has classes); then hypotheses are
+    rejected such that at most ``fdr_level`` of the rejected ones are expected to be true.
 
     Parameters
     ----------
-    X : DataFrame
-        The matrix, a column per feature: numbers or booleans, without NaN. Is not changed.
+    X : DataFrame, or path or URL
+        The matrix, a column per feature: numbers or booleans, without NaN. Is not changed. Or what
+        is published at a sink, of which some columns are read at a time: gaps are imputed, columns
+        without a finite value are "empty", and rows without a target are left out.
     y : Series
-        The target, with the same index in any order, without NaN.
+        The target, with the same index in any order, without NaN. Of a table of intervals it may
+        be by id alone: the same in all intervals.
     ml_task : "auto", "classification" or "regression"
         Whether the target stands for classes; by default told by :func:`infer_ml_task`.
     multiclass : bool
@@ -78,6 +81,14 @@ def calculate_relevance_table(
         The expected share of irrelevant features among the relevant ones.
     hypotheses_independent : bool
         Whether features are independent (Benjamini-Hochberg instead of Benjamini-Yekutieli).
+    per_window : "interval", optional
+        Test the rows of each interval by themselves: of a table of intervals, or a frame that
+        :func:`~tidemill.read_matrix` gave of it. Intervals with fewer than two rows, or with one
+        value of the target, are not tested and do not count; a warning names them.
+    min_share : float
+        With ``per_window``: in which share of the intervals a relevant feature is relevant.
+    storage_options : mapping, optional
+        Of a sink: option to *name* of the environment variable that holds its value.
 
     Returns
     -------
@@ -85,12 +96,16 @@ def calculate_relevance_table(
         A row per feature with the columns ``feature``, ``type`` (real, binary or constant),
         ``p_value`` and ``relevant``. With ``multiclass``: ``p_value_CLASS`` and ``relevant_CLASS``
         for each class, ``n_significant`` and ``relevant``. Constant features come last, without a
-        p-value.
+        p-value. With ``per_window``: ``feature``, ``type``, ``n_relevant`` (intervals), ``share``
+        and ``relevant``, and for each interval ``p_value_START`` and ``relevant_START``, such as
+        ``p_value_2026-11-27``. Of several classes it is the smallest p-value.
 
     Raises
     ------
     SelectionError
         If arguments or data cannot be used.
+    SinkError
+        If nothing is published at the sink.
 
     Examples
     --------
@@ -104,166 +119,75 @@ def calculate_relevance_table(
     """
     del test_for_binary_target_binary_feature
     del test_for_real_target_binary_feature, test_for_real_target_real_feature
-    check_test(test_for_binary_target_real_feature)
-    if not isinstance(X, pd.DataFrame):
-        raise SelectionError(f"X={type(X).__name__} is not supported; give a pandas DataFrame")
+    rules = SelectionRules(
+        ml_task=ml_task,
+        multiclass=multiclass,
+        n_significant=n_significant,
+        test=test_for_binary_target_real_feature,
+        fdr_level=fdr_level,
+        independent=hypotheses_independent,
+        per_window=per_window,
+        min_share=min_share,
+        n_jobs=n_jobs,
+    )
+    check_rules(rules)
+    found = _relevance(X, y, rules, chunksize, storage_options)
+    for text in _remarks(found, fdr_level):
+        log.warning("%s", text)
+        if show_warnings:
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+    return found.table
+
+
+def _relevance(
+    matrix: Any,
+    y: Any,
+    rules: SelectionRules,
+    chunksize: int | None,
+    storage_options: Mapping[str, str] | None,
+) -> Relevance:
+    is_sink = isinstance(matrix, str | os.PathLike)
+    if not (is_sink or isinstance(matrix, pd.DataFrame)):
+        raise SelectionError(
+            f"X={type(matrix).__name__} is not supported; give a pandas DataFrame, or the path of "
+            "a table"
+        )
     if not isinstance(y, pd.Series):
         raise SelectionError(f"y={type(y).__name__} is not supported; give a pandas Series")
-    if y.nunique(dropna=False) < 2:
+    if is_sink:
+        return _of_sink(SinkLayout.of(matrix, storage_options), y, rules)
+    if storage_options is not None:
+        raise SelectionError("storage_options is for a path or URL as X; leave it out for a frame")
+    test = relevance_by_interval if rules.per_window else relevance_at_once
+    return test(matrix, y, rules, chunksize)
+
+
+def _of_sink(layout: SinkLayout, y: pd.Series[Any], rules: SelectionRules) -> Relevance:
+    """The relevance table of a published matrix."""
+    y = y[y.notna()]
+    if not y.index.is_unique:
+        repeated = y.index[y.index.duplicated()].unique()
         raise SelectionError(
-            f"y has only one value (n_samples={len(y)}), so there is nothing to predict: give two"
+            f"y has several values for {shorten(map(repr, repeated))}; keep one for each id, or "
+            "for each interval and id"
         )
-    target = read_target(y, X.index, ml_task, multiclass=multiclass, n_significant=n_significant)
-    evidence = measure(
-        column_batches(X, chunksize),
-        target,
-        test=test_for_binary_target_real_feature,
-        threads=count_threads(n_jobs),
-    )
-    missing = X.columns[evidence.types == MISSING]
-    if len(missing):
-        raise SelectionError(
-            f"X lacks values in {len(missing):,} columns: {shorten(map(repr, missing))}; fill them "
-            "with tidemill.selection.impute, or drop them"
-        )
-    table = relevance_table(
-        X.columns, evidence, target, fdr_level, independent=hypotheses_independent
-    )
-    _tell(table, target, fdr_level, show=show_warnings)
-    return table
-
-
-def check_test(test: str) -> None:
-    """Refuse a test that does not exist.
-
-    Raises
-    ------
-    SelectionError
-        If it is neither "mann" nor "smir".
-    """
-    if test not in TESTS:
-        raise SelectionError(
-            f"test_for_binary_target_real_feature={test!r} is not allowed; choose one of "
-            f"{', '.join(map(repr, TESTS))}"
-        )
-
-
-def combine_relevance_tables(relevance_tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Make one table of several: relevant in any, and the smallest p-value.
-
-    Parameters
-    ----------
-    relevance_tables : sequence of DataFrame
-        Tables of the same features, with columns ``p_value`` and ``relevant``; not changed.
-
-    Returns
-    -------
-    DataFrame
-        The first table, with these two columns of all.
-
-    Examples
-    --------
-    >>> one = pd.DataFrame({"p_value": [0.1, 0.4], "relevant": [True, False]}, index=["a", "b"])
-    >>> two = pd.DataFrame({"p_value": [0.2, 0.3], "relevant": [False, False]}, index=["b", "a"])
-    >>> combine_relevance_tables([one, two])
-       p_value  relevant
-    a      0.1      True
-    b      0.2     False
-    """
-
-    def combine(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-        p_values = other["p_value"].reindex(one.index, fill_value=1)
-        relevant = other["relevant"].reindex(one.index, fill_value=False)
-        return one.assign(
-            p_value=_smaller(one["p_value"].to_numpy(), p_values.to_numpy()),
-            relevant=one["relevant"] | relevant,
-        )
-
-    if not relevance_tables:
-        raise SelectionError("relevance_tables is empty: give one table or more")
-    combined: pd.DataFrame = reduce(combine, relevance_tables)
-    return combined
-
-
-def relevance_table(
-    names: pd.Index[Any],
-    evidence: Findings,
-    target: Target,
-    fdr_level: float = 0.05,
-    *,
-    independent: bool = False,
-) -> pd.DataFrame:
-    """Make the relevance table of the p-values of columns.
-
-    Parameters
-    ----------
-    names : the m columns
-    evidence : their types and p-values
-    target : what they were tested against
-    fdr_level, independent : as in :func:`calculate_relevance_table`
-    """
-    types = pd.Series(evidence.type_names(), dtype=None if len(names) else object)
-    table = pd.DataFrame({"feature": names, "type": types})
+    found = select_columns(MatrixColumns.open(layout), y, "y", rules)
+    table = found.relevance.drop(columns="chosen")
     table.index = pd.Index(table["feature"], name="feature")
-    constant: pd.DataFrame = table[evidence.types == CONSTANT].assign(
-        p_value=np.nan, relevant=False
-    )
-    if len(constant) == len(table):
-        return constant
-    # In tsfresh's order: real features first, then sorted by p-value.
-    places = np.concatenate([np.flatnonzero(evidence.types == kind) for kind in (REAL, BINARY)])
-    tables = []
-    for p_values in evidence.p_values[:, places]:
-        relevant = rejected(p_values, fdr_level, independent=independent)
-        one = table.iloc[places].assign(p_value=p_values, relevant=relevant)
-        tables.append(one.sort_values("p_value"))
-    if not target.multiclass:
-        combined: pd.DataFrame = pd.concat([combine_relevance_tables(tables), constant])
-        return combined
-    merged = _by_class(tables, target)
-    for column in (column for column in merged if str(column).startswith("relevant_")):
-        constant[column] = False
-    constant["n_significant"] = 0
-    by_class: pd.DataFrame = pd.concat([merged, constant.drop(columns="p_value")])
-    return by_class
+    return Relevance(table, found.target.ml_task, found.windows)
 
 
-def _by_class(tables: list[pd.DataFrame], target: Target) -> pd.DataFrame:
-    """The tables of all classes side by side, in the order of an outer join: by name."""
-    keys = ["feature", "type"]
-    bare = [table[keys].reset_index(drop=True) for table in tables[:2]]
-    merged: pd.DataFrame = bare[0].merge(bare[1], on=keys, how="outer")
-    significant = np.zeros(len(merged), dtype=np.int64)
-    for label, table in zip(target.labels, tables, strict=True):
-        own = table.loc[merged["feature"]]
-        merged[f"p_value_{label}"] = own["p_value"].to_numpy()
-        merged[f"relevant_{label}"] = own["relevant"].to_numpy()
-        significant += own["relevant"].to_numpy()
-    merged["n_significant"] = significant
-    merged["relevant"] = significant >= target.n_significant
-    merged.index = pd.Index(merged["feature"], name="feature")
-    return merged
-
-
-def _smaller(one: Floats, other: Floats) -> Floats:
-    return np.where(other < one, other, one)
-
-
-def _tell(table: pd.DataFrame, target: Target, fdr_level: float, *, show: bool) -> None:
-    """Log which columns are constant, and whether none is relevant; warn of it if asked to."""
-    told = []
-    constant = table["feature"][table["type"] == "constant"]
+def _remarks(found: Relevance, fdr_level: float) -> Iterator[str]:
+    """Which columns are constant, which intervals untested, and whether no column is relevant."""
+    constant = found.table["feature"][found.table["type"] == "constant"]
     if len(constant):
-        told.append(
+        yield (
             f"{counted(len(constant), 'column is', 'columns are')} constant and hence irrelevant: "
             f"{shorten(constant)}"
         )
-    if len(constant) < len(table) and not table["relevant"].any():
-        told.append(
-            f"no feature is relevant for this {target.ml_task} at fdr_level={fdr_level}: give a "
+    yield from told_untested(found.windows)
+    if len(constant) < len(found.table) and not found.table["relevant"].any():
+        yield (
+            f"no feature is relevant for this {found.ml_task} at fdr_level={fdr_level}: give a "
             "higher level, or other features"
         )
-    for text in told:
-        log.warning("%s", text)
-        if show:
-            warnings.warn(text, RuntimeWarning, stacklevel=3)

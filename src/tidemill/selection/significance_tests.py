@@ -22,8 +22,7 @@ import pandas as pd
 
 from tidemill.errors import SelectionError
 from tidemill.selection.columns import column_batches
-from tidemill.selection.evidence import BINARY, REAL, measure
-from tidemill.selection.relevance import check_test
+from tidemill.selection.evidence import BINARY, REAL, check_test, measure
 from tidemill.selection.targets import read_target
 
 __all__ = [

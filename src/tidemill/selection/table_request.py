@@ -11,7 +11,7 @@ from tidemill.calculators.custom import import_modules
 from tidemill.errors import ArgumentError
 from tidemill.planning.doors import SELECT, check_number
 from tidemill.planning.parameters import PARAMETERS
-from tidemill.selection.relevance import check_test
+from tidemill.selection.rules import SelectionRules, check_rules
 from tidemill.storage.interval_choice import IntervalChoice
 from tidemill.storage.layout import FILE_SUFFIXES, SinkLayout
 from tidemill.storage.matrix_columns import parse_intervals
@@ -25,8 +25,8 @@ MAX_BYTES = 256 * 2**20
 BESIDE = "_selection"
 
 
-@dataclass(frozen=True, slots=True)
-class TableSelection:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSelection(SelectionRules):
     """One selection of columns: matrix, target, tests, where the results go."""
 
     matrix: SinkLayout
@@ -34,13 +34,8 @@ class TableSelection:
     column_target: str
     output: Store
     column_id: tuple[str, ...] = ()  # of the target; empty: named as in the matrix
+    column_interval: str | None = None  # of the target; None: it is the same in all intervals
     interval: IntervalChoice | None = None  # None: all
-    ml_task: str = "auto"
-    multiclass: bool = False
-    n_significant: int = 1
-    test: str = "mann"  # of real features and classes
-    fdr_level: float = 0.05
-    independent: bool = False
     max_features: int | None = None
     max_bytes: int = MAX_BYTES
     relevance_file: str = "relevance.parquet"  # name in the output folder
@@ -72,16 +67,16 @@ def selection_request(given: Mapping[str, Any]) -> TableSelection:
             f"fdr_level={values['fdr_level']!r} is not allowed; give a share below 1, such as 0.05"
         )
     _check_choice("ml_task", values["ml_task"])
-    check_test(values["test_for_binary_target_real_feature"])
     import_modules(values["modules"] or ())
     options = values["storage_options"]
     matrix = SinkLayout.of(values["matrix"], options)
-    return TableSelection(
+    request = TableSelection(
         matrix=matrix,
         target=_target(values["target"], options),
         column_target=values["column_target"],
         output=_output(values["output"], matrix, options),
         column_id=_columns(values["column_id"]),
+        column_interval=values["column_interval"],
         interval=parse_intervals(values["interval"]),
         ml_task=values["ml_task"],
         multiclass=values["multiclass"],
@@ -89,10 +84,14 @@ def selection_request(given: Mapping[str, Any]) -> TableSelection:
         test=values["test_for_binary_target_real_feature"],
         fdr_level=values["fdr_level"],
         independent=values["hypotheses_independent"],
+        per_window=values["per_window"],
+        min_share=values["min_share"],
         max_features=values["max_features"],
         max_bytes=values["max_bytes"] or MAX_BYTES,
         relevance_file=_relevance_file(values["relevance_file"]),
     )
+    check_rules(request)
+    return request
 
 
 def _check_choice(name: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""A target from a file: a Parquet or CSV file with a row per id."""
+"""A target from a file: a Parquet or CSV file with a row per id, or per interval and id."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.csv as pacsv
 import pyarrow.types as pt
 
 from tidemill.errors import ArgumentError, printable, shorten
+from tidemill.storage.delta import INTERVAL
 from tidemill.storage.layout import SinkLayout
 from tidemill.storage.tables import open_parquet, open_whole
 
@@ -25,7 +26,11 @@ HEADER = 2**20
 
 
 def read_target_file(
-    file: SinkLayout, column: str, ids: Sequence[str], id_types: Sequence[pa.DataType]
+    file: SinkLayout,
+    column: str,
+    ids: Sequence[str],
+    id_types: Sequence[pa.DataType],
+    interval: str | None = None,
 ) -> pd.Series[Any]:
     """The target of each id; rows without a target are left out.
 
@@ -35,6 +40,7 @@ def read_target_file(
     column : of the target
     ids : the columns of the ids
     id_types : the types of the ids in the matrix
+    interval : the column of the starts of intervals, which become the first level of the index
 
     Raises
     ------
@@ -42,11 +48,16 @@ def read_target_file(
         If the file cannot be read, lacks a column, or its ids are not unique, missing or of
         another type.
     """
-    wanted = [*ids, column]
-    if len(set(wanted)) < len(wanted):
+    wanted = [*([] if interval is None else [interval]), *ids, column]
+    if column in ids:
         raise ArgumentError(f"column_target={column!r} is not allowed: it is a column of ids")
+    if interval in (*ids, column):
+        raise ArgumentError(
+            f"column_interval={interval!r} is not allowed: it is the column of ids or targets"
+        )
     try:
-        table = _read(file, wanted, dict(zip(ids, id_types, strict=True)))
+        types = dict(zip(ids, id_types, strict=True))
+        table = _read(file, wanted, types if interval is None else types | {interval: pa.string()})
     except FileNotFoundError:
         raise ArgumentError(f"target={file.url!r} does not exist; check the path") from None
     except pa.ArrowInvalid as error:
@@ -55,6 +66,8 @@ def read_target_file(
         ) from error
     table = table.filter(pc.invert(pc.is_null(table[column], nan_is_null=True)))
     keys = [_conformed(table[one], type_, one) for one, type_ in zip(ids, id_types, strict=True)]
+    if interval is not None:
+        keys, ids = [table[interval], *keys], [INTERVAL, *ids]
     index = index_of(pa.table(keys, names=list(ids)))
     _check_unique(file, index)
     values = table[column]

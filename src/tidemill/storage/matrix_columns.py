@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 from deltalake import DeltaTable
@@ -107,6 +108,33 @@ class MatrixColumns:
         """The interval of each row."""
         pairs = zip(self.files, self.lengths, strict=True)
         return [name for (_, name), length in pairs for _ in range(length)]
+
+    def of_interval(self, name: str) -> tuple[int, Self]:
+        """The place of the first row of an interval, and the columns of its rows alone."""
+        places = [place for place, (_, one) in enumerate(self.files) if one == name]
+        own = slice(places[0], places[-1] + 1)
+        first, lengths = sum(self.lengths[: own.start]), self.lengths[own]
+        return first, replace(
+            self,
+            ids=self.ids.slice(first, sum(lengths)),
+            intervals=(name,),
+            files=self.files[own],
+            lengths=lengths,
+        )
+
+    def frame(self, names: Sequence[str]) -> pd.DataFrame:
+        """Some columns of all rows, with the index that read_matrix gives."""
+        values = self.read(names, np.arange(len(self)))
+        ids = self.ids.to_pandas()
+        levels: list[pd.Index[Any]] = [pd.Index(ids[name]) for name in ids]
+        if self.intervals:
+            zone = zone_of_table(self.layout)
+            moments = [(start_of_name(name) or 0) // 1_000 for name in self.row_intervals()]
+            starts = pa.array(moments, pa.timestamp("us", zone)).to_pandas()
+            levels.insert(0, pd.Index(starts, name=INTERVAL))
+        index = pd.MultiIndex.from_arrays(levels) if len(levels) > 1 else levels[0]
+        found = pd.DataFrame(values.T, index=index, columns=list(names), copy=False)
+        return found if index.is_monotonic_increasing else found.sort_index()
 
     def read(self, names: Sequence[str], rows: Index) -> Floats:
         """Some columns of some rows.
