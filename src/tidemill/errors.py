@@ -7,6 +7,7 @@
     │   ├── ArgumentError               an argument's value is not allowed
     │   │   ├── NoContainerError        an estimator was given no time series (RuntimeError)
     │   │   └── SelectionError          an argument of tidemill.selection cannot be used
+    │   │       └── NoSharedIdError     no id has a time series (DataError)
     │   ├── SettingsError               settings name something that does not exist
     │   │   └── ParameterError          a parameter's value is not allowed (AssertionError)
     │   ├── SourceError                 the files or the schema of the input cannot be used
@@ -14,7 +15,6 @@
     │   │   ├── SourceChangedError      the input changed after the run was planned
     │   │   └── UnfinishedFileError     a file that cannot be read was written a moment ago
     │   └── DataError                   values, ids or sort keys violate a policy
-    │       └── NoSharedIdError         no row of X has a time series (AttributeError)
     ├── SinkError                       the output cannot be written or read
     │   ├── DamagedFileError            a file of the output is not what was written
     │   ├── SinkBusyError               another live run owns the sink
@@ -177,8 +177,8 @@ class DataError(InputError):
     """Values, ids or sort keys of the input violate a policy."""
 
 
-class NoSharedIdError(DataError, AttributeError):
-    """No row of X has a time series.
+class NoSharedIdError(SelectionError, DataError):
+    """No row of X, or no id of an index, has a time series.
 
     Also an AttributeError, as in tsfresh, so that code that catches it keeps working.
     """

@@ -22,6 +22,7 @@ SMALL = {
     "rolling.py": ["--rows", "2000", "--window", "100", "--settings", "minimal"],
     "dask_frames.py": ["--rows", "40000", "--partition", "20000", "--memory", "2GiB"],
     "selection.py": ["--rows", "200", "--columns", "20"],
+    "p_values.py": ["--columns", "640"],
     "many_intervals.py": ["--intervals", "6"],
     "distributors.py": ["--series", "12", "--length", "20", "--settings", "minimal"],
     "calibrate_costs.py": ["--seconds", "0", "--lengths", "10", "100"],

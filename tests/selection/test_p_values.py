@@ -182,3 +182,38 @@ def test_tables_of_long_columns_are_those_of_scipy(n):
     tables = np.stack([both, first - both, second - both, n - first - second + both], axis=1)
     expected = [stats.fisher_exact(table.reshape(2, 2)).pvalue for table in tables]
     np.testing.assert_allclose(fisher(both, first, second, n), expected, rtol=EXACT, atol=0)
+
+
+def followers(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of many kinds that follow a row of numbers more and more closely, and that row."""
+    rng = np.random.default_rng([seed, n])
+    hidden = rng.normal(size=n)
+    base = hidden + np.array([[0.0], [0.01], [0.1], [1.0], [5.0]]) * rng.normal(size=(5, n))
+    kinds = [
+        base,
+        np.round(base, 1),
+        np.round(base),
+        np.where(base > 2, base, 7.0),  # nearly constant
+        np.exp(20 * np.clip(base, -17, 17)),
+        np.where(np.abs(base) > 1, np.sign(base) * np.inf, base),
+        (base > 0).astype(float),
+        (base > 2).astype(float),
+    ]
+    return np.ascontiguousarray(np.concatenate(kinds)), hidden
+
+
+@pytest.mark.parametrize("n", [3, 5, 9, 25, 100, 300, 1_000, 2_500])
+@pytest.mark.parametrize("test", ["mann", "smir"])
+def test_the_smallest_p_values_are_those_of_scipy(n, test):
+    """Down to the end of float64, and to zero where scipy has it."""
+    values, hidden = followers(n, 9)
+    parts = [classes((hidden > np.median(hidden)).astype(np.int64))]
+    parts += [classes((hidden >= np.sort(hidden)[-k]).astype(np.int64)) for k in (1, n // 5 + 1)]
+    targets = [*parts, *[numbers(hidden), numbers(np.round(hidden))] * (test == "mann")]
+    for target in targets:
+        found = measure([ColumnBatch(np.arange(len(values)), values)], target, test=test)
+        for place in np.flatnonzero((found.types == REAL) | (found.types == BINARY)):
+            expected = by_scipy(values[place], target, found.types[place], test)
+            np.testing.assert_allclose(
+                found.p_values[:, place], expected, rtol=EXACT, atol=1e-318, err_msg=f"{place}"
+            )

@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from tidemill.errors import SelectionError, shorten
+from tidemill.errors import ArgumentError, NoSharedIdError, SelectionError, shorten
+from tidemill.sources.frames.containers import Container
+from tidemill.sources.frames.roles import RoleLabels, check_column, with_index_columns
 
-__all__ = ["check_for_nans_in_columns", "get_ids", "restrict_input_to_index"]
+__all__ = ["check_for_nans_in_columns", "get_ids", "restrict_input_to_index", "rows_of_ids"]
 
 
 def check_for_nans_in_columns(df: pd.DataFrame, columns: Sequence[Any] | None = None) -> None:
@@ -74,19 +76,22 @@ def restrict_input_to_index(
     ----------
     df_or_dict : DataFrame or mapping of kind to DataFrame
         The series.
-    column_id : label
-        Column of ids.
+    column_id : label, or list of labels
+        The columns, or levels of the index, that hold the ids.
     index : Index or other collection
-        The ids to keep.
+        The ids to keep; tuples, or levels, for ids of several columns.
 
     Returns
     -------
     DataFrame or dict of DataFrame
+        In the order of the rows. A kind of which no id has rows is left out of a dict.
 
     Raises
     ------
     SelectionError
-        If it is no frame, has no such column, or no id is left.
+        If it is no frame, or a label is no column.
+    NoSharedIdError
+        If no row is left. Is a SelectionError, too.
 
     Examples
     --------
@@ -95,17 +100,41 @@ def restrict_input_to_index(
        id  x
     2   2  5
     """
-    if isinstance(df_or_dict, Mapping):
-        return {
-            kind: restrict_input_to_index(frame, column_id, index)
-            for kind, frame in df_or_dict.items()
-        }
-    kept = _ids_of_rows(df_or_dict, column_id).isin(list(index))
-    if not kept.any():
-        raise SelectionError(
-            f"none of the ids in column_id={column_id!r} is in the index; give both the same ids"
+    return rows_of_ids(df_or_dict, column_id, index, "df_or_dict")
+
+
+def rows_of_ids(container: Container, column_id: Any, ids: Any, argument: str) -> Any:
+    """As :func:`restrict_input_to_index`, of an argument that errors call by its name."""
+    if isinstance(container, Mapping):
+        frames = {kind: _rows_of(one, column_id, ids, argument) for kind, one in container.items()}
+        chosen: Any = {kind: one for kind, one in frames.items() if len(one)}
+    else:
+        chosen = _rows_of(container, column_id, ids, argument)
+    if not len(chosen):
+        raise NoSharedIdError(
+            f"none of the ids in column_id={column_id!r} of {argument} is in the index, which has "
+            f"{shorten(map(repr, ids)) or 'no rows'}: give both the same ids"
         )
-    return df_or_dict[kept]
+    return chosen
+
+
+def _rows_of(frame: Any, column_id: Any, ids: Any, argument: str) -> pd.DataFrame:
+    if not isinstance(frame, pd.DataFrame):
+        raise SelectionError(
+            f"{argument} is a {type(frame).__name__}, but must be a pandas DataFrame or a dict of "
+            "them"
+        )
+    try:
+        labels = RoleLabels.of(column_id, None, None, None).ids
+        with_ids = with_index_columns(frame, [("column_id", label) for label in labels])
+        for label in labels:
+            check_column(with_ids, "column_id", label, argument)
+    except ArgumentError as error:
+        raise SelectionError(str(error)) from None
+    if len(labels) > 1:
+        wanted = ids if isinstance(ids, pd.Index) else pd.Index(list(ids))
+        return frame[pd.MultiIndex.from_frame(with_ids[list(labels)]).isin(wanted)]
+    return frame[with_ids[labels[0]].isin(list(ids)).to_numpy()]
 
 
 def _ids_of_rows(frame: Any, column_id: Any) -> pd.Series[Any]:

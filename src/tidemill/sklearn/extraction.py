@@ -12,7 +12,8 @@ from tidemill.calculators.settings import Settings
 from tidemill.errors import ArgumentError, shorten
 from tidemill.frames.arguments import read_settings
 from tidemill.frames.extract_features import extract_features
-from tidemill.sklearn.containers import kinds_in, restrict_to_ids
+from tidemill.selection.containers import rows_of_ids
+from tidemill.sklearn.containers import kinds_in
 from tidemill.sklearn.row_store import identity_of, memory_of
 from tidemill.sources.frames.containers import Container, has_time_index
 
@@ -89,7 +90,7 @@ def features_of_ids(
     InputError
         As `tidemill.extract_features`.
     """
-    chosen = restrict_to_ids(container, estimator.column_id, ids)
+    chosen = rows_of_ids(container, estimator.column_id, ids, "timeseries_container")
     keeper, about, working = _call(estimator, settings)
     if keeper is None:
         frame = _calculated(chosen, about, working)
