@@ -26,6 +26,7 @@ from typing import Any
 
 from tidemill.calculators.jit import own_folders
 from tidemill.execution import guard_process
+from tidemill.execution.at_exit import call_before_threads_end
 
 __all__ = [
     "at_forced_end",
@@ -275,5 +276,4 @@ def _leave_to_parent() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_to_parent)
-# Called before Python waits for threads at its end; atexit would be too late.
-threading._register_atexit(_say_exit)  # type: ignore[attr-defined]  # noqa: SLF001
+call_before_threads_end(_say_exit)

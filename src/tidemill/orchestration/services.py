@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES
 
+from tidemill.execution.at_exit import call_before_threads_end
 from tidemill.orchestration.client_settings import with_settings
 
 __all__ = ["ANSWER_SECONDS", "brief_client", "end_with_process", "say_once"]
@@ -103,8 +103,7 @@ def end_with_process(url: str) -> None:
     running = _running()
     if any(one not in _known for one in running):
         _known.update(running)
-        with suppress(RuntimeError):  # the process ends already
-            threading._register_atexit(_drain, url)  # type: ignore[attr-defined]  # noqa: SLF001
+        call_before_threads_end(_drain, url)
 
 
 def _running() -> list[Any]:

@@ -98,7 +98,6 @@ def test_nor_is_a_table(without_workers, tmp_path):
 
 @pytest.mark.slow
 def test_a_scheduler_that_is_lost_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(scheduler_calls, "SCHEDULER_SECONDS", 3.0)
     with (
         ground_of(tmp_path, monkeypatch) as ground,
         ground.worker() as worker,
@@ -107,6 +106,7 @@ def test_a_scheduler_that_is_lost_is_one_sentence(tmp_path, monkeypatch):
         ground.hang(worker)
         never = pool.submit(fetch, dask.delayed(ground.function())(1), ground.client)
         until(lambda: ground.begun_by(worker), 60, "the task to begin", never)
+        monkeypatch.setattr(scheduler_calls, "SCHEDULER_SECONDS", 3.0)
         os.kill(ground.scheduler.pid, signal.SIGKILL)
         with pytest.raises(ClusterError, match=r"the scheduler at .* (was lost|has not answered)"):
             never.result(timeout=120)

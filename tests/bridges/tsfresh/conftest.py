@@ -26,3 +26,18 @@ def on_processes(prefect_server) -> Iterator[Any]:
     """A distributor with two worker processes."""
     with made("processes:2") as distributor:
         yield distributor
+
+
+def left_of(client: Any, *names: str) -> list[str]:
+    """Events, queues and tasks on the scheduler whose names begin so."""
+
+    def look(dask_scheduler: Any) -> list[str]:
+        extensions = dask_scheduler.extensions
+        found = {
+            *extensions["events"]._events,
+            *extensions["queues"].queues,
+            *dask_scheduler.tasks,
+        }
+        return sorted(str(one) for one in found if str(one).startswith(names))
+
+    return client.run_on_scheduler(look)  # type: ignore[no-any-return]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
@@ -21,6 +23,9 @@ from tidemill.bridges.tsfresh.work import (
     results_of,
     versions_of_call,
 )
+
+from ...support.waiting import until
+from .conftest import left_of
 
 
 class Series(NamedTuple):
@@ -68,23 +73,59 @@ def test_warnings_are_shown_on_demand(show):
     assert len(caught) == (2 if show else 0)
 
 
-def test_a_group_sends_each_result_and_does_nothing_the_second_time(on_threads):
-    client = on_threads._opened().client
-    queue, shipped = Queue("of-the-test", client=client), [Shipped([1, 2]), Shipped([3])]
-    given = ([4, 9], "attempt-of-the-test", "of-the-test")
-    for expected in (2, 0):
-        done = client.submit(
-            distribute_group,
-            *given,
-            Shipped(MappedFunction(sum, {}, show_warnings=True)),
-            shipped,
-            pure=False,
-        )
-        assert done.result(timeout=60) == expected
+@pytest.fixture
+def given_out(on_threads):
+    """Carries out a group, and gives the number of chunks that were; with the call's queue."""
+    client, shipped = on_threads._opened().client, [Shipped([1, 2]), Shipped([3])]
+    queue, live = Queue("of-the-test", client=client), Event("of-the-test", client=client)
+    live.set()
+
+    def carry_out(attempt, function=sum):
+        work = Shipped(MappedFunction(function, {}, show_warnings=True))
+        given = ([4, 9], attempt, queue.name, work, shipped)
+        return client.submit(distribute_group, *given, pure=False).result(timeout=60)
+
+    yield carry_out, queue, live
+    live.clear()
+    queue.close()
+    until(lambda: not left_of(client, "of-the-test"), 10, "the queue to be gone")
+
+
+def test_a_group_sends_each_result_and_does_nothing_the_second_time(given_out):
+    carry_out, queue, _ = given_out
+    Event("attempt-of-the-test", client=queue.client).set()
+    assert [carry_out("attempt-of-the-test") for _ in range(2)] == [2, 0]
     come = [(number, pickle.loads(one)) for number, one in queue.get(batch=True)]  # noqa: S301
     assert come == [(4, 3), (9, 3)]
-    Event(given[1], client=client).clear()
-    queue.close()
+
+
+def test_a_group_of_a_call_that_is_over_does_not_begin(given_out):
+    carry_out, queue, live = given_out
+    attempt = Event("attempt-of-the-test", client=queue.client)
+    attempt.set()
+    live.clear()
+    assert carry_out("attempt-of-the-test") == 0
+    attempt.clear()
+    assert queue.qsize() == 0
+
+
+def test_a_group_whose_call_ends_goes_on_no_further(given_out, tmp_path):
+    carry_out, queue, live = given_out
+    Event("attempt-of-the-test", client=queue.client).set()
+
+    def count(chunk):
+        (tmp_path / f"{len(list(tmp_path.iterdir()))}").touch()
+        while not (tmp_path / "go").exists():
+            time.sleep(0.02)
+        return chunk
+
+    with ThreadPoolExecutor(1) as pool:
+        group = pool.submit(carry_out, "attempt-of-the-test", count)
+        until(lambda: list(tmp_path.iterdir()), 30, "the first chunk", group)
+        live.clear()
+        (tmp_path / "go").touch()
+        assert group.result(timeout=60) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "go"]
 
 
 def test_a_worker_of_other_versions_is_told_what_to_install():

@@ -76,7 +76,8 @@ class Distribution:
     queue: Queue  # of (number, pickled result)
     bar: Any
     work: Future[Any] | None = None  # on all workers
-    attempts: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)  # set: the call is not over; not begun
+    futures: list[Future[Any]] = field(default_factory=list)  # of groups, and of their chunks
     looked: float = 0.0
 
     @classmethod
@@ -97,6 +98,7 @@ class Distribution:
         name = f"tidemill-tsfresh-{call.name}"
         with fit_workers(watch, test, name), call.bar(len(call.chunks)) as bar:
             distribution = cls(call, watch, Queue(name, client=client), bar)
+            distribution.announce(name)
             call.release = distribution.close
             try:
                 yield distribution
@@ -124,14 +126,21 @@ class Distribution:
             self._take_results()
             rounds += 1
 
+    def announce(self, name: str) -> str:
+        """Set an event, which workers find as long as nothing has cleared it; its name."""
+        event = Event(name, client=self.client)
+        self.events.append(event)
+        event.set()
+        return name
+
     def close(self) -> None:
-        """Let the scheduler forget function, events and queue."""
+        """Let the scheduler forget the call; what has not begun does not, and the rest ends."""
         self.call.release = bool
-        if self.work is not None:
-            self.work.release()
-        for attempt in self.attempts:
-            Event(attempt, client=self.client).clear()
+        for event in self.events:
+            event.clear()
         self.queue.close()
+        for future in (*self.futures, *filter(None, [self.work])):
+            future.release()  # an error that somebody keeps would keep them
 
     def _groups(self) -> list[list[int]]:
         """The chunks that are left, dealt into groups: long series may lie side by side."""
@@ -145,16 +154,18 @@ class Distribution:
         left = [number for number in numbers if number in self.call.chunks]
         home = self._home()
         chunks = [self._scatter(self.call.chunks[number], home) for number in left]
-        attempt = f"{self.queue.name}-{len(self.attempts)}"
-        self.attempts.append(attempt)
-        return _distribute.submit(left, attempt, self.queue.name, self._scattered_work(), chunks)
+        attempt = self.announce(f"{self.queue.name}-{len(self.events)}")
+        work = self._scattered_work()
+        group = _distribute.submit(left, attempt, self.queue.name, work, chunks)
+        self.futures += [*chunks, group.wrapped_future]
+        return group
 
     def _home(self) -> str:
         """The worker whose turn it is."""
         wait_for_workers(self.client)
         threads: Mapping[str, int] = self.client.nthreads()
         here = [address for address in sorted(threads) for _ in range(threads[address])]
-        return here[len(self.attempts) % len(here)]
+        return here[len(self.events) % len(here)]
 
     def _scatter(self, chunk: Shipped, home: str) -> Future[Any]:
         """One chunk to its worker; to any other if that has just died."""

@@ -14,6 +14,7 @@ from typing import Self
 from distributed import Client
 from prefect.context import FlowRunContext
 
+from tidemill.execution.at_exit import call_before_threads_end
 from tidemill.orchestration.cluster import ClusterSpec
 from tidemill.orchestration.server import start_server
 from tidemill.orchestration.task_runners import client_of, one_api, shared_cluster
@@ -96,5 +97,4 @@ def _close_all() -> None:
         one.close()
 
 
-# Called before Python waits for threads at its end; atexit would be too late.
-threading._register_atexit(_close_all)  # type: ignore[attr-defined]  # noqa: SLF001
+call_before_threads_end(_close_all)

@@ -8,11 +8,11 @@ import pickle
 import traceback
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from distributed import Client, Event, Queue, Worker, get_worker
+from distributed import Worker, get_worker
+from distributed.utils import sync
 
 from tidemill.calculators.blas_threads import one_pool_thread
 from tidemill.errors import printable
@@ -86,28 +86,50 @@ def _place() -> str:
 def distribute_group(
     numbers: list[int], attempt: str, results: str, work: Shipped, chunks: list[Shipped]
 ) -> int:
-    """Carry out a group of chunks; how many.
+    """Carry out a group of chunks; how many were, before the call was over.
 
     Parameters
     ----------
     numbers : of the chunks, in the order of the input
     attempt : name of this submission; the scheduler may start it again, of itself
-    results : name of the queue to which ``(number, pickled result)`` go, one by one
+    results : name of the queue to which ``(number, pickled result)`` go, one by one, and of the
+        event that is set until the call is over
     work : a :class:`MappedFunction`
     chunks : lists of items
     """
-    with _own_client() as client:
-        begun = Event(attempt, client=client)
-        if begun.is_set():  # its worker died; the client knows which results are there
-            return 0
-        begun.set()
-        queue = Queue(results, client=client)
-        try:
-            for number, result in zip(numbers, results_of(work.value, chunks), strict=True):
-                queue.put((number, pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)))
-        finally:
-            queue.close()  # the scheduler counts those who use it
-    return len(numbers)
+    scheduler, done = _Scheduler(get_worker()), 0
+    if not scheduler.is_set(results) or not scheduler.is_set(attempt):
+        return 0  # over; or its worker died, and the client knows which results are there
+    scheduler.clear(attempt)
+    for number, result in zip(numbers, results_of(work.value, chunks), strict=True):
+        if not scheduler.is_set(results):
+            break
+        scheduler.put(results, (number, pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)))
+        done += 1
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheduler:
+    """Events and queues of the client, as a task uses them: nothing that it does makes new ones.
+
+    Dask's own classes would, and what a task makes after the end of its call, or a worker that dies
+    does not give back, stays on the scheduler.
+    """
+
+    worker: Worker
+
+    def is_set(self, event: str) -> bool:
+        return bool(self._call(self.worker.scheduler.event_is_set, name=event))
+
+    def clear(self, event: str) -> None:
+        self._call(self.worker.scheduler.event_clear, name=event)
+
+    def put(self, queue: str, value: tuple[int, bytes]) -> None:
+        self._call(self.worker.scheduler.queue_put, name=queue, data=value)
+
+    def _call(self, function: Callable[..., Any], **arguments: Any) -> Any:
+        return sync(self.worker.loop, function, **arguments)
 
 
 def results_of(work: MappedFunction, chunks: Iterable[Shipped]) -> Iterator[Any]:
@@ -115,15 +137,6 @@ def results_of(work: MappedFunction, chunks: Iterable[Shipped]) -> Iterator[Any]
     with one_pool_thread(), calculator_warnings(show=work.show_warnings):
         for chunk in chunks:
             yield work.function(chunk.value, **work.options)
-
-
-@contextmanager
-def _own_client() -> Iterator[Client]:
-    """A client that nobody gets by default; a worker may be a thread of the process that calls."""
-    worker: Worker = get_worker()
-    keywords: dict[str, Any] = {"security": worker.security, "set_as_default": False}
-    with Client(worker.scheduler.address, **keywords) as client:
-        yield client
 
 
 def versions_of_call() -> dict[str, str]:
