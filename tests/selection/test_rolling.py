@@ -17,6 +17,7 @@ from tidemill.selection import roll_time_series
 from ..support.tsfresh_selection import original
 
 QUIET = {"n_jobs": 0, "disable_progressbar": True}
+OLD_PANDAS = int(pd.__version__.split(".")[0]) < 3
 FRAME = pd.DataFrame({"pump": [2, 2, 1, 1, 1], "t": [1, 2, 5, 6, 7], "x": [1.0, 2, 3, 4, 5]})
 
 
@@ -25,8 +26,8 @@ def assert_same_roll(frame: pd.DataFrame, **options: object) -> None:
         warnings.simplefilter("ignore")  # of uneven steps
         ours = roll_time_series(frame, **options)
     theirs = original("roll_time_series")(frame.copy(), **options, **QUIET)
-    if int(pd.__version__.split(".")[0]) < 3:  # which leaves the keys where they were
-        theirs = theirs[list(ours.columns)]
+    if OLD_PANDAS:  # which leaves the keys where they were, with their types
+        theirs = theirs[list(ours.columns)].astype(ours.dtypes.to_dict())
     if theirs["pump"].dtype == np.float64:  # where a group has no window, in tsfresh
         theirs["pump"] = theirs["pump"].astype(ours["pump"].dtype)
     pd.testing.assert_frame_equal(ours, theirs)
@@ -75,7 +76,10 @@ def test_frames_are_those_of_tsfresh(rows, direction, max_timeshift, min_timeshi
     "change",
     [
         {"pump": ["b", "b", "a", "a", "a"]},
-        {"pump": pd.Categorical(list("bbaaa"), categories=["b", "a"])},
+        pytest.param(
+            {"pump": pd.Categorical(list("bbaaa"), categories=["b", "a"])},
+            marks=pytest.mark.skipif(OLD_PANDAS, reason="tsfresh fails with it"),
+        ),
         {"pump": np.array([2, 2, 1, 1, 1], dtype=np.int8)},
         {"pump": pd.to_datetime(["2026-01-02"] * 2 + ["2026-01-01"] * 3)},
         {"t": pd.date_range("2026", periods=5)},
