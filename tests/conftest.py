@@ -132,6 +132,21 @@ def scheduler() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_default_client() -> Iterator[None]:
+    """Fail if a module leaves a Dask client that the flows of later modules would use."""
+    yield
+    if (client := sys.modules.get("distributed.client")) is None:
+        return
+    try:
+        left = client.default_client()
+    except ValueError:
+        return
+    shown = repr(left)
+    left.close()
+    pytest.fail(f"a client is still the default of this process: {shown}")
+
+
 @pytest.fixture
 def server_environment(prefect_server, monkeypatch) -> None:
     """Let programs that tests start use the session's Prefect server too."""

@@ -27,8 +27,12 @@ def test_the_default_client_is_used(cluster):
 
 
 def test_on_a_worker_its_own_client_is_used(cluster):
+    def status() -> str:
+        with client_of(None) as own:  # which Dask makes the default of the worker's process
+            return own.status
+
     with Client(cluster, set_as_default=False) as client:
-        assert client.submit(lambda: client_of(None).status).result(30) == "running"
+        assert client.submit(status).result(30) == "running"
 
 
 def test_without_workers_patience_ends(cluster, monkeypatch):

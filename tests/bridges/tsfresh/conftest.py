@@ -1,4 +1,4 @@
-"""Distributors that several modules share; a cluster lasts for all of them."""
+"""Distributors that the tests of a module share."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def made(cluster: str) -> Any:
     return PrefectDistributor(cluster, disable_progressbar=True)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def on_threads(prefect_server) -> Iterator[Any]:
     """A distributor with two threads of this process."""
     with made("threads:2") as distributor:
         yield distributor
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def on_processes(prefect_server) -> Iterator[Any]:
     """A distributor with two worker processes."""
     with made("processes:2") as distributor:
