@@ -233,10 +233,14 @@ def scattered(client):
 
 def lose(client, probe, future):
     """Kill the worker that waits at series 20, and all others that have the frame."""
-    pids = client.run(os.getpid, workers=list(client.who_has([future])[future.key]))
-    for pid in {at(20, probe), *pids.values()}:  # the scheduler may not know of its copy yet
-        os.kill(pid, signal.SIGKILL)
+    pids, holders = client.run(os.getpid), client.who_has([future])[future.key]
+    waiting = at(20, probe)  # the scheduler may not know of its copy yet
+    victims = {one for one, pid in pids.items() if one in holders or pid == waiting}
+    for one in victims:
+        os.kill(pids[one], signal.SIGKILL)
     probe.release("go")
+    # What the next test scatters must not go to one of them.
+    until(lambda: not victims & client.nthreads().keys(), 60, "the deaths to be known")
 
 
 def names(error, futures):
