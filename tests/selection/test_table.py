@@ -174,6 +174,22 @@ def test_a_target_of_one_value_is_refused(choose):
         choose({"pump": range(0, PUMPS, 3), "y": [True] * 30})
 
 
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (
+            {"min_share": 0.75},
+            r"min_share=0.75 is not allowed without per_window: .*; give per_win",
+        ),
+        ({"n_significant": 2}, r"n_significant=2 is not allowed without multiclass: .*; give mult"),
+    ],
+)
+def test_options_without_effect_are_refused(choose, more, sentence):
+    target = {"pump": range(PUMPS), "y": targets("three classes")}
+    with pytest.raises(ArgumentError, match=sentence):
+        choose(target, **more)
+
+
 def test_a_matrix_without_intervals_has_none_to_test(choose):
     with pytest.raises(ArgumentError, match=r"per_window='interval' is not allowed: .* is not d"):
         choose({"pump": range(PUMPS), "y": targets("two classes")}, per_window="interval")

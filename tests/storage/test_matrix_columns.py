@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tracemalloc
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
 from tidemill.errors import ArgumentError, DamagedFileError, SinkError
 from tidemill.execution.in_process import extract_here
@@ -51,6 +53,37 @@ def test_columns_and_rows_are_those_of_the_matrix(series, sink, column_id):
     ids = ids if isinstance(column_id, list) else [one for (one,) in ids]
     names = columns.names[4:6]
     np.testing.assert_array_equal(columns.read(names, rows), matrix.loc[ids, list(names)].T)
+
+
+def test_columns_of_a_foreign_file_are_numbers(tmp_path):
+    layout = SinkLayout.of(tmp_path / "foreign.parquet")
+    numbers = {
+        "half": pa.array([0.5, None], pa.float16()),
+        "whole": pa.array([None, 3], pa.int64()),
+        "switch": [True, None],
+        "exact": [Decimal("0.25"), None],
+        "few": pa.array([7, None]).dictionary_encode(),
+        "nothing": pa.nulls(2),
+    }
+    pq.write_table(pa.table({"id": ["a", "b"], **numbers}), tmp_path / "foreign.parquet")
+    columns = MatrixColumns.open(layout)
+    found = columns.read(columns.names, np.arange(2))
+    nan = np.nan
+    wanted = [[0.5, nan], [nan, 3], [1, nan], [0.25, nan], [7, nan], [nan, nan]]
+    np.testing.assert_array_equal(found, wanted)
+    others = {"site": ["a", "b"], "day": pa.array([1, 2], pa.date32()), "x": [[1], [2]]}
+    pq.write_table(pa.table({"id": [1, 2], **numbers, **others}), tmp_path / "foreign.parquet")
+    sentence = (
+        r"columns that are no numbers: 'site' \(string\), 'day' .*, 'x' .*; drop them, or enc"
+    )
+    with pytest.raises(ArgumentError, match=sentence):
+        MatrixColumns.open(layout)
+
+
+def test_columns_of_a_foreign_table_are_numbers(tmp_path):
+    write_deltalake(tmp_path / "foreign", pa.table({"id": [1], "site": ["a"]}))
+    with pytest.raises(ArgumentError, match=r"foreign has columns that are no numbers: 'site'"):
+        MatrixColumns.open(SinkLayout.of(tmp_path / "foreign"))
 
 
 def table(layout, write_parts):

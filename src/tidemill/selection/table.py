@@ -129,10 +129,11 @@ def select_from_table(request: TableSelection) -> SelectedColumns:
     Raises
     ------
     ArgumentError
-        If the target does not fit the matrix.
+        If the target does not fit the matrix, or an option has no effect.
     SinkError
         If nothing is published.
     """
+    _check_effects(request)
     columns = MatrixColumns.open(request.matrix, request.interval)
     ids = columns.ids
     names = request.column_id or tuple(ids.schema.names)
@@ -148,6 +149,22 @@ def select_from_table(request: TableSelection) -> SelectedColumns:
     return select_columns(
         columns, given, argument, request, request.max_bytes, request.max_features
     )
+
+
+def _check_effects(rules: SelectionRules) -> None:
+    """Refuse options that mean nothing without another one."""
+    plain = SelectionRules()
+    if rules.per_window is None and rules.min_share != plain.min_share:
+        raise ArgumentError(
+            f"min_share={rules.min_share!r} is not allowed without per_window: it is a share of "
+            "intervals; give per_window='interval', or leave min_share out"
+        )
+    if not rules.multiclass and rules.n_significant != plain.n_significant:
+        raise ArgumentError(
+            f"n_significant={rules.n_significant!r} is not allowed without multiclass: it is a "
+            "number of classes that are judged apart; give multiclass=True, or leave "
+            "n_significant out"
+        )
 
 
 def select_columns(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
+import pyarrow.types as pt
 from deltalake import DeltaTable
 
-from tidemill.errors import ArgumentError, DamagedFileError, SinkError
+from tidemill.errors import ArgumentError, DamagedFileError, SinkError, shorten
 from tidemill.model.aliases import Floats, Index
 from tidemill.model.ids import id_fields, mark_ids
 from tidemill.model.interval import start_of_name
@@ -60,7 +61,8 @@ class MatrixColumns:
         SinkError
             If nothing is published there, or not this interval.
         ArgumentError
-            If `interval` is neither a date, a time, a name nor a slice of them.
+            If `interval` is neither a date, a time, a name nor a slice of them, or a column
+            beside the ids holds no numbers.
         """
         if layout.kind == "file":
             return cls._of_file(layout, interval)
@@ -71,6 +73,7 @@ class MatrixColumns:
         schema = pa.schema(table.schema().to_arrow())
         ids = id_fields(schema)
         own = {one.name for one in ids} | {INTERVAL}
+        _check_numbers(layout, schema, own)
         names = [name for name in schema.names if name not in own]
         if files:
             names = _first(_schema_of(layout, files[-1][0]).names, names)
@@ -96,7 +99,8 @@ class MatrixColumns:
             raise nothing_published(layout) from None
         schema = _schema_of(layout, layout.name)
         fields = id_fields(schema)
-        own = [one.name for one in fields]
+        own = {one.name for one in fields}
+        _check_numbers(layout, schema, own)
         names = tuple(name for name in schema.names if name not in own)
         ids = _ids_of(layout, layout.name, fields)
         return cls(layout, ids, names, (), ((layout.name, ""),), (len(ids),), version)
@@ -224,6 +228,23 @@ def _is_moment(text: str) -> bool:
         return start_of_name(text) is not None or bool(datetime.fromisoformat(text))
     except ValueError:
         return False
+
+
+def _check_numbers(layout: SinkLayout, schema: pa.Schema, own: Collection[str]) -> None:
+    """Refuse features that are no numbers, of a file or table that something else wrote."""
+    types = ((one.name, one.type) for one in schema if one.name not in own)
+    refused = [f"{name!r} ({type_})" for name, type_ in types if not _is_number(type_)]
+    if refused:
+        raise ArgumentError(
+            f"{layout.url} has columns that are no numbers: {shorten(refused)}; drop them, or "
+            "encode them as numbers"
+        )
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    values = type_.value_type if pt.is_dictionary(type_) else type_
+    of_numbers = (pt.is_integer, pt.is_floating, pt.is_boolean, pt.is_decimal, pt.is_null)
+    return any(one(values) for one in of_numbers)
 
 
 def _files(
