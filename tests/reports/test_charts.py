@@ -130,3 +130,11 @@ def test_shares_of_intervals_in_order(tmp_path):
     drawn = ordered_shares(counts, 4, 0.5, tmp_path / "intervals.png", "A title")
     assert is_drawn(drawn)
     assert drawn_figures(drawn) == {"title": "A title", "features": 6, "relevant": 3}
+
+
+def test_titles_may_have_dollars(tmp_path):
+    title = "cost_$_in_EU_to_$"
+    drawn = ordered_p_values({"": np.array([0.01])}, np.array([0.05]), tmp_path / "p.png", title)
+    assert drawn_figures(drawn)["title"] == title
+    drawn = ordered_shares(np.array([1, 2]), 2, 0.5, tmp_path / "intervals.png", title)
+    assert drawn_figures(drawn)["title"] == title

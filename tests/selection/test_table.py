@@ -228,6 +228,15 @@ def test_some_intervals_may_be_chosen(choose_by_day):
     assert len(found.chosen) > 5
 
 
+def test_rows_without_a_target_count_for_the_memory(days, choose_by_day):
+    y = worn("two classes").iloc[:20]
+    batches = [
+        choose_by_day(y, max_bytes=3_000, per_window=way).batches for way in ("interval", None)
+    ]
+    columns = len(choose_by_day(y).relevance)
+    assert batches == [3 * -(-columns // 4), -(-columns // 3)]  # of 40 rows; of 61
+
+
 def test_targets_of_each_interval_come_from_a_column_of_the_file(days, choose_by_day):
     y = worn("two classes")
     every = pd.concat([y, ~y, y], keys=DAYS[:3], names=["day", "id"]).rename("y")
@@ -242,8 +251,9 @@ def test_targets_of_each_interval_come_from_a_column_of_the_file(days, choose_by
         choose_by_day(every)
 
 
-def test_memory_is_bounded(tmp_path):
-    """A matrix of 64 MB is tested with 4 MB of values at a time."""
+@pytest.mark.parametrize("targets", [100_000, 20])
+def test_memory_is_bounded(tmp_path, targets):
+    """A matrix of 64 MB is tested with 4 MB of values at a time, however few rows have a target."""
     names = [f"x__quantile__q_{place}" for place in range(80)]
     rng = np.random.default_rng(3)
     path, rows = tmp_path / "matrix.parquet", 100_000
@@ -253,7 +263,7 @@ def test_memory_is_bounded(tmp_path):
             ids = np.arange(first, first + 20_000)
             columns = dict(zip(names, rng.normal(size=(len(names), 20_000)), strict=True))
             writer.write_table(pa.table({"id": ids, **columns}, schema=schema))
-    target = pa.table({"id": np.arange(rows), "y": rng.random(rows) < 0.5})
+    target = pa.table({"id": np.arange(targets), "y": np.arange(targets) % 2 == 0})
     pq.write_table(target, tmp_path / "y.parquet")
     request = selection_request(
         {

@@ -176,7 +176,7 @@ def ordered_p_values(
         axes.set_yscale("log")
         axes.set_xlabel("features in the order of their p-values" + _each(p_values))
         axes.set_ylabel("p-value")
-        axes.set_title(title or "p-values of the features", loc="left", fontsize=12)
+        _entitle(axes, title or "p-values of the features")
         axes.spines[["top", "right"]].set_visible(False)
         _explain_points(figure)
         _note(figure, title=axes.get_title(loc="left"), tested=len(ranks), relevant=relevant)
@@ -207,11 +207,16 @@ def ordered_shares(
         axes.set_ylim(-0.03 * intervals, 1.03 * intervals)
         axes.set_xlabel("features in the order of the intervals in which they are relevant")
         axes.set_ylabel(f"intervals, of {intervals:,}")
-        axes.set_title(title, loc="left", fontsize=12)
+        _entitle(axes, title)
         axes.spines[["top", "right"]].set_visible(False)
         _explain_points(figure)
         _note(figure, title=title, features=len(ordered), relevant=int(chosen.sum()))
     return Path(path)
+
+
+def _entitle(axes: Axes, title: str) -> None:
+    """Set a title in which dollars are dollars, as names of columns may have them."""
+    axes.set_title(title, loc="left", fontsize=12, parse_math=False)
 
 
 def _last_below(p_values: Floats, thresholds: Floats) -> int:

@@ -238,14 +238,14 @@ class _MatrixTests:
     rules: SelectionRules
     max_bytes: int
 
-    def width(self, rows: int) -> int:
-        """How many columns are held at a time."""
-        return max(1, self.max_bytes // (2 * 8 * rows))
+    def width(self, columns: MatrixColumns, rows: Index) -> int:
+        """How many columns are held at a time: of a file all rows are read, targets or not."""
+        return max(1, self.max_bytes // (2 * 8 * max(len(rows), *columns.lengths)))
 
     def at_once(self) -> _Tested:
         """Test the rows of all intervals together."""
         names, rows = self.columns.names, self.matched.rows
-        width = self.width(len(rows))
+        width = self.width(self.columns, rows)
         evidence, imputed = _measured(self.columns, rows, self.target, self.rules, width)
         relevance = _relevance(names, evidence, imputed, self.target, self.rules)
         p_values = _sorted_p_values(evidence, self.target)
@@ -265,7 +265,7 @@ class _MatrixTests:
             if why := untested_reason(y, rules):
                 found.append(IntervalFindings(labels[interval], len(y), why))
                 continue
-            target, width = window_target(y, rules), self.width(len(rows))
+            target, width = window_target(y, rules), self.width(part, rows)
             evidence, filled = _measured(part, rows, target, rules, width)
             table = window_relevance(names, evidence, target, rules)
             found.append(IntervalFindings.of(labels[interval], len(y), names, evidence, table))

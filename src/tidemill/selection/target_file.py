@@ -45,16 +45,23 @@ def read_target_file(
     Raises
     ------
     ArgumentError
-        If the file cannot be read, lacks a column, or its ids are not unique, missing or of
-        another type.
+        If the file cannot be read, lacks a column or has it twice, its ids are not unique,
+        missing or of another type, or its targets are no text, booleans or numbers.
     """
     wanted = [*([] if interval is None else [interval]), *ids, column]
+    if len(set(ids)) < len(ids):
+        raise ArgumentError(
+            f"column_id={list(ids)!r} names a column twice; name each column of the target once"
+        )
     if column in ids:
         raise ArgumentError(f"column_target={column!r} is not allowed: it is a column of ids")
     if interval in (*ids, column):
         raise ArgumentError(
             f"column_interval={interval!r} is not allowed: it is the column of ids or targets"
         )
+    local = file.home.local_path(file.name)
+    if local is not None and local.is_dir():
+        raise ArgumentError(f"target={file.url!r} is a folder; give one Parquet or CSV file")
     try:
         types = dict(zip(ids, id_types, strict=True))
         table = _read(file, wanted, types if interval is None else types | {interval: pa.string()})
@@ -64,6 +71,7 @@ def read_target_file(
         raise ArgumentError(
             f"target={file.url!r} cannot be read: {printable(error, limit=300)}"
         ) from error
+    _check_values(file, column, table[column].type)
     table = table.filter(pc.invert(pc.is_null(table[column], nan_is_null=True)))
     keys = [_conformed(table[one], type_, one) for one, type_ in zip(ids, id_types, strict=True)]
     if interval is not None:
@@ -96,9 +104,33 @@ def _read(file: SinkLayout, wanted: list[str], id_types: dict[str, pa.DataType])
     delimiter, header = _header(line, wanted)
     _check_columns(file, wanted, header)
     convert = pacsv.ConvertOptions(include_columns=wanted, column_types=id_types)
+    table = _parsed(file, delimiter, convert)
+    if not pt.is_string(table.schema.types[-1]):
+        return table
+    return table.set_column(len(wanted) - 1, wanted[-1], _of_texts(file, delimiter, table))
+
+
+def _parsed(file: SinkLayout, delimiter: str, convert: pacsv.ConvertOptions) -> pa.Table:
     parse = pacsv.ParseOptions(delimiter=delimiter)
     with open_whole(file.home, file.name) as source:
         return pacsv.read_csv(source, convert_options=convert, parse_options=parse)
+
+
+def _of_texts(file: SinkLayout, delimiter: str, table: pa.Table) -> pa.ChunkedArray:
+    """The last column, of texts: null where one is empty; numbers if all have decimal commas."""
+    name, texts = table.schema.names[-1], table.columns[-1]
+    convert = pacsv.ConvertOptions(include_columns=[name], decimal_point=",")
+    numbers = _parsed(file, delimiter, convert).columns[0]
+    if not pt.is_floating(numbers.type):
+        return pc.if_else(pc.equal(texts, ""), pa.scalar(None, texts.type), texts)
+    if delimiter == ",":  # "1,234" in quotes may be more than a thousand
+        example = texts.filter(pc.match_substring(texts, ","))[0]
+        raise ArgumentError(
+            f"column_target={name!r} of {file.url} holds numbers with commas, such as "
+            f"{str(example)!r}, which is not allowed between commas: write a decimal point, and "
+            "nothing between thousands"
+        )
+    return numbers
 
 
 def _header(line: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
@@ -110,11 +142,32 @@ def _header(line: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _check_columns(file: SinkLayout, wanted: Sequence[str], names: Sequence[str]) -> None:
+    """Each wanted column is there, once."""
     missing = [name for name in wanted if name not in names]
     if missing:
         raise ArgumentError(
             f"target={file.url!r} has no column {shorten(map(repr, missing))}; it has "
             f"{shorten(map(repr, names))}: name them in column_id and column_target"
+        )
+    repeated = [name for name in wanted if names.count(name) > 1]
+    if repeated:
+        raise ArgumentError(
+            f"target={file.url!r} has several columns {shorten(map(repr, repeated))}; rename or "
+            "drop all but one"
+        )
+
+
+def _check_values(file: SinkLayout, column: str, type_: pa.DataType) -> None:
+    """Refuse what is no single value, and text of a CSV file in an unknown encoding."""
+    if pt.is_nested(type_):
+        raise ArgumentError(
+            f"column_target={column!r} of {file.url} holds {type_}, which is not allowed; give a "
+            "column of text, booleans or numbers"
+        )
+    if file.format == "csv" and pt.is_binary(type_):
+        raise ArgumentError(
+            f"column_target={column!r} of {file.url} holds text that is not UTF-8; save the file "
+            "as UTF-8"
         )
 
 
