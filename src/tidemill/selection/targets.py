@@ -150,7 +150,7 @@ def with_levels_of(index: pd.Index[Any], y: pd.Series[Any]) -> pd.Series[Any]:
     own, names = list(y.index.names), list(index.names)
     if own == names or None in own or len(set(own)) < len(own) or set(own) != set(names):
         return y
-    return y.reorder_levels(names)
+    return y.reorder_levels([own.index(name) for name in names])
 
 
 def _sorted(y: pd.Series[Any]) -> pd.Series[Any]:
