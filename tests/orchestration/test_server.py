@@ -9,7 +9,11 @@ import time
 
 import httpx
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    temporary_settings,
+)
 
 from tidemill.errors import ServerError
 from tidemill.flows.extract import extract
@@ -84,3 +88,13 @@ def test_a_line_outside_of_a_run_is_dropped_without_an_error(caplog):
     with server.engine_logs():
         logging.getLogger("tidemill.somewhere").info("nobody's line")
     assert "nobody's line" in caplog.text
+
+
+@pytest.mark.parametrize(("asked", "reports"), [(None, False), ("true", True)])
+def test_a_server_reports_to_nobody_unless_it_is_asked_to(asked, reports, monkeypatch):
+    setting = PREFECT_SERVER_ANALYTICS_ENABLED
+    monkeypatch.delenv(setting.name)
+    if asked:
+        monkeypatch.setenv(setting.name, asked)
+    with temporary_settings({setting: True}), server._without_telemetry():
+        assert setting.value() is reports

@@ -50,3 +50,28 @@ def test_values_become_those_of_the_request():
 def test_what_cannot_be_meant_is_refused(more, sentence):
     with pytest.raises(ArgumentError, match=sentence):
         selection_request({**GIVEN, **more})
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"matrix": "pumps", "target": "o/relevance.parquet"}, "target"),
+        ({"matrix": "o/m.parquet", "target": "y.csv", "relevance_file": "m.parquet"}, "matrix"),
+    ],
+)
+@pytest.mark.parametrize("output", ["o", "link"])
+def test_results_never_take_the_place_of_an_input(given, name, output, tmp_path):
+    (tmp_path / "o").mkdir()
+    (tmp_path / "link").symlink_to("o")
+    places = {key: str(tmp_path / given[key]) for key in ("matrix", "target")}
+    with pytest.raises(ArgumentError, match=f"is not allowed: with output=.* it is the {name}"):
+        selection_request(
+            {**given, **places, "column_target": "y", "output": str(tmp_path / output)}
+        )
+
+
+def test_a_link_to_the_table_is_the_table(tmp_path):
+    (tmp_path / "link").symlink_to("pumps")
+    given = {"matrix": str(tmp_path / "pumps"), "target": str(tmp_path / "y.csv")}
+    with pytest.raises(ArgumentError, match="it lies in the table"):
+        selection_request({**given, "column_target": "y", "output": str(tmp_path / "link")})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from tidemill.errors import SelectionError
@@ -78,3 +79,34 @@ def test_nullable_numbers_are_numbers():
     y = pd.Series([1.5, 2.5], dtype="Float64")
     target = read_target(y, pd.RangeIndex(2), "regression")
     assert target.numbers.dtype == np.float64
+
+
+def test_levels_of_an_index_go_by_their_names():
+    index = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["site", "pump"])
+    y = pd.Series([0, 1, 1, 0], index=index)
+    other = y.reorder_levels(["pump", "site"]).iloc[[2, 0, 3, 1]]
+    of_rows = [[target.labels[code] for code in target.codes]
+               for target in (read_target(other, index), read_target(y, index))]  # fmt: skip
+    assert of_rows == [[0, 1, 1, 0]] * 2
+    with pytest.raises(SelectionError, match="the index of y is not that of X"):
+        read_target(other.rename_axis([None, None]), index)
+
+
+def test_text_of_arrow_is_classes():
+    text = pd.Series(["a", "b"], dtype=pd.ArrowDtype(pa.string()))
+    assert infer_ml_task(text) == "classification"
+    assert read_target(text, text.index).labels == ("a", "b")
+
+
+def test_ids_without_an_order_are_matched():
+    y = pd.Series([0, 1, 0], index=["a", 1, 2.5])
+    assert read_target(y, pd.Index([2.5, "a", 1])).codes.tolist() == [0, 0, 1]
+    with pytest.raises(SelectionError, match="repeated values in another order"):
+        read_target(pd.Series([0, 1, 0], index=["a", 1, 1]), pd.Index([1, "a", 1]))
+
+
+def test_classes_that_read_alike_have_no_columns_of_their_own():
+    y = pd.Series([1, "1", 2] * 3, dtype=object)
+    with pytest.raises(SelectionError, match="classes that read alike"):
+        read_target(y, y.index, multiclass=True)
+    assert len(read_target(y, y.index).labels) == 3

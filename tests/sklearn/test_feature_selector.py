@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tsfresh.transformers import FeatureSelector as Theirs
 
-from tidemill.errors import ArgumentError
+from tidemill.errors import ArgumentError, SelectionError
 from tidemill.sklearn import FeatureSelector
 from tidemill.sklearn.fitted import UnfittedError
 
@@ -71,6 +71,18 @@ def test_an_array_as_target_goes_by_position_whatever_the_index():
     shuffled = X.set_axis(RNG.permutation(ROWS))
     found = FeatureSelector().fit(shuffled, TARGETS["binary"].to_numpy())
     assert found.relevant_features == FeatureSelector().fit(X, TARGETS["binary"]).relevant_features
+
+
+def test_a_series_goes_by_position_where_the_rows_are_an_array():
+    y = TARGETS["binary"]
+    shifted = y.set_axis(y.index + 1000)
+    found = FeatureSelector().fit(X.to_numpy(), shifted)
+    by_arrays = FeatureSelector().fit(X.to_numpy(), y.to_numpy())
+    assert found.relevant_features == by_arrays.relevant_features
+    with pytest.raises(SelectionError, match="the index of y is not that of X"):
+        FeatureSelector().fit(X, shifted)
+    with pytest.raises(ArgumentError, match="y has 50 values, but X has 120 rows"):
+        FeatureSelector().fit(X.to_numpy(), shifted[:50])
 
 
 def test_nothing_relevant_leaves_no_column():

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,10 +20,11 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED
 from prefect.states import Cancelled, State
 
 from tidemill.errors import ServerError
+from tidemill.orchestration.client_settings import with_settings
 from tidemill.orchestration.lost_output import outlast_output
 from tidemill.orchestration.lost_server import is_silent
 from tidemill.orchestration.services import brief_client, say_once
@@ -108,7 +109,7 @@ def start_server() -> None:
     _check_room(PREFECT_HOME.value())
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        with get_client(sync_client=True) as client:
+        with _without_telemetry(), get_client(sync_client=True) as client:
             fault = client.api_healthcheck()
     except RuntimeError as error:
         raise ServerError.not_started(str(error)) from error
@@ -116,6 +117,14 @@ def start_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if fault:
         raise ServerError.not_started(str(fault))
+
+
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """Start no server that reports to Prefect's makers, unless somebody has asked for it."""
+    setting = PREFECT_SERVER_ANALYTICS_ENABLED
+    with nullcontext() if setting.name in os.environ else with_settings({setting: False}):
+        yield
 
 
 def _fault_of(url: str) -> Exception | None:

@@ -24,7 +24,7 @@ from tidemill.selection.evidence import MISSING, Findings, measure
 from tidemill.selection.relevance_frame import relevance_table
 from tidemill.selection.rules import SelectionRules
 from tidemill.selection.table_target import split_level
-from tidemill.selection.targets import Target, infer_ml_task, read_target
+from tidemill.selection.targets import Target, infer_ml_task, read_target, with_levels_of
 from tidemill.storage.delta import INTERVAL
 
 __all__ = ["Relevance", "relevance_at_once", "relevance_by_interval"]
@@ -101,28 +101,44 @@ def relevance_by_interval(
 def _rows_by_label(level: pd.Index[Any]) -> dict[str, Index]:
     """The rows of each interval, oldest first, by what people call it."""
     codes, starts = pd.factorize(level, sort=True)
+    if (codes < 0).any():
+        raise SelectionError(
+            f"X lacks the interval in {int((codes < 0).sum()):,} rows; drop these rows"
+        )
     order = np.argsort(codes, kind="stable")
     stops = np.cumsum(np.bincount(codes, minlength=len(starts)))[:-1]
     return dict(zip(_labels(pd.Index(starts)), np.split(order, stops), strict=True))
 
 
 def _labels(starts: pd.Index[Any]) -> list[str]:
-    """What people call intervals: by their dates if all start at midnight."""
+    """What people call intervals: by their dates if all begin a day, as in a table of intervals."""
     if isinstance(starts, pd.DatetimeIndex):
-        texts = [str(one)[:16] for one in starts]  # without seconds and offset
+        second = pd.Timedelta(1, "s")
+        if all((one - second).date() < one.date() for one in starts):
+            return [one.date().isoformat() for one in starts]
+        texts = list(map(_time_text, starts))
         if len(set(texts)) == len(texts):
-            days = all(text.endswith(" 00:00") for text in texts)
-            return [text[:10] if days else text for text in texts]
+            return texts
     return list(map(str, starts))
+
+
+def _time_text(start: pd.Timestamp) -> str:
+    """Date and time; with the offset if the local clock shows that time twice."""
+    moment = start.to_pydatetime()
+    text = moment.replace(tzinfo=None).isoformat(" ", "seconds" if moment.second else "minutes")
+    once = moment.replace(fold=0).utcoffset() == moment.replace(fold=1).utcoffset()
+    return text if once else text + moment.isoformat()[19:]
 
 
 def _aligned(matrix: pd.DataFrame, y: pd.Series[Any]) -> pd.Series[Any]:
     """The target of each row: that of its interval and id, or of its id alone."""
-    index, given = matrix.index, y.index
-    _, ids = split_level(index)
-    if given.nlevels == index.nlevels - 1:
+    index = matrix.index
+    if y.index.nlevels == index.nlevels - 1:
+        _, ids = split_level(index)
         index = pd.MultiIndex.from_arrays(ids) if len(ids) > 1 else ids[0]
-    elif given.nlevels != index.nlevels:
+    y = with_levels_of(index, y)
+    given = y.index
+    if given.nlevels != index.nlevels:
         raise SelectionError(
             f"y has an index of {counted(given.nlevels, 'level')} and X of {index.nlevels}: give a "
             "target by interval and id, or by id alone"

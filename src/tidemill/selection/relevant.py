@@ -86,6 +86,11 @@ def extract_relevant_features(
     """
     _check_target(y)
     if X is not None:
+        if not isinstance(X, pd.DataFrame | pd.Series):
+            raise SelectionError(
+                f"X={X!r} is not allowed; give a DataFrame whose index holds the ids to use, and "
+                "settings as default_fc_parameters=..."
+            )
         timeseries_container = restrict_input_to_index(timeseries_container, column_id, X.index)
     _check_ids(get_ids(timeseries_container, column_id), y.index)
     matrix = extract_features(

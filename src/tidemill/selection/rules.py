@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 from tidemill.errors import ArgumentError
 from tidemill.selection.evidence import check_test
@@ -30,7 +33,7 @@ class SelectionRules:
 
 
 def check_rules(rules: SelectionRules) -> None:
-    """Refuse a test that does not exist, and windows and shares that cannot be meant.
+    """Refuse a test that does not exist, and windows, shares and counts that cannot be meant.
 
     Raises
     ------
@@ -48,9 +51,17 @@ def check_rules(rules: SelectionRules) -> None:
         raise ArgumentError(
             f"per_window={rules.per_window!r} is not allowed; give 'interval' or None"
         )
-    share: Any = rules.min_share
-    is_number = isinstance(share, int | float) and not isinstance(share, bool)
-    if not (is_number and 0 < share <= 1):
-        raise ArgumentError(
-            f"min_share={share!r} is not allowed; give a number above 0 and at most 1"
-        )
+    for name in ("min_share", "fdr_level"):
+        share: Any = getattr(rules, name)
+        if not (_is_number(share, Real) and 0 < share <= 1):
+            raise ArgumentError(
+                f"{name}={share!r} is not allowed; give a number above 0 and at most 1"
+            )
+    if not (_is_number(rules.n_significant, Integral) and rules.n_significant >= 1):
+        raise ArgumentError(f"n_significant={rules.n_significant!r} is not allowed; give 1 or more")
+    if not isinstance(rules.multiclass, bool | np.bool_):
+        raise ArgumentError(f"multiclass={rules.multiclass!r} is not allowed; give True or False")
+
+
+def _is_number(given: Any, kind: type) -> bool:
+    return isinstance(given, kind) and not isinstance(given, bool)

@@ -91,6 +91,7 @@ def selection_request(given: Mapping[str, Any]) -> TableSelection:
         relevance_file=_relevance_file(values["relevance_file"]),
     )
     check_rules(request)
+    _check_places(request)
     return request
 
 
@@ -117,17 +118,33 @@ def _target(given: Any, options: Mapping[str, str] | None) -> SinkLayout:
 
 
 def _output(given: Any, matrix: SinkLayout, options: Mapping[str, str] | None) -> Store:
-    """The folder of the results, which is not that of the table."""
+    """The folder of the results; by default beside the matrix."""
     if given is None:
         bare = matrix.url if matrix.kind == "delta" else matrix.url.rpartition(".")[0]
         return Store.open(bare + BESIDE, options)
-    output = Store.open(given, options)
-    if matrix.kind == "delta" and f"{output.url}/".startswith(f"{matrix.url}/"):
+    return Store.open(given, options)
+
+
+def _check_places(request: TableSelection) -> None:
+    """Refuse results that would lie in the table, or in the place of an input."""
+    output, matrix = _place(request.output.url), _place(request.matrix.url)
+    if request.matrix.kind == "delta" and f"{output}/".startswith(f"{matrix}/"):
         raise ArgumentError(
-            f"output={os.fspath(given)!r} is not allowed: it lies in the table {matrix.url}; give "
-            "a folder beside it"
+            f"output={request.output.url!r} is not allowed: it lies in the table "
+            f"{request.matrix.url}; give a folder beside it"
         )
-    return output
+    written = _place(request.output.url_of(request.relevance_file))
+    for name, url in (("matrix", request.matrix.url), ("target", request.target.url)):
+        if written == _place(url):
+            raise ArgumentError(
+                f"relevance_file={request.relevance_file!r} is not allowed: with "
+                f"output={request.output.url!r} it is the {name}; give another name or folder"
+            )
+
+
+def _place(url: str) -> str:
+    """Where a file or folder lies; of a local one, behind links."""
+    return url if "://" in url else os.path.realpath(url)
 
 
 def _relevance_file(given: str) -> str:

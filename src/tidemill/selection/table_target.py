@@ -13,6 +13,7 @@ from tidemill.model.aliases import Index
 from tidemill.model.counts import counted
 from tidemill.model.interval import start_of_name
 from tidemill.selection.target_file import index_of
+from tidemill.selection.targets import with_levels_of
 from tidemill.storage.delta import INTERVAL
 from tidemill.storage.interval_choice import zone_of_table
 from tidemill.storage.matrix_columns import MatrixColumns
@@ -47,6 +48,7 @@ def matched_rows(columns: MatrixColumns, given: pd.Series[Any], argument: str) -
         If the index is neither, or has no row of the matrix.
     """
     index = index_of(columns.ids)
+    given = with_levels_of(index, given)
     wanted, own = given.index, index
     if wanted.nlevels == index.nlevels + 1:
         wanted, own = _with_starts(columns, wanted, index, argument)
@@ -89,6 +91,9 @@ def _with_starts(
             "intervals: give them by id alone"
         )
     level, ids = split_level(wanted)
+    names_of_ids = [one.name for one in ids]
+    if None not in names_of_ids and set(names_of_ids) == set(index.names):
+        ids = [ids[names_of_ids.index(name)] for name in index.names]
     starts = _starts(level, zone_of_table(columns.layout), argument)
     names = {name: (start_of_name(name) or 0) // 1_000 for name in columns.intervals}
     own = np.array([names[one] for one in columns.row_intervals()], np.int64)
@@ -122,7 +127,7 @@ def _start(one: Any, zone: str, argument: str) -> int:
     if isinstance(one, str | date | np.datetime64):
         try:
             moment = pd.Timestamp(one)
-            moment = moment.tz_localize(zone) if moment.tz is None else moment
+            moment = moment if moment.tz else moment.tz_localize(zone, nonexistent="shift_forward")
             return int(moment.value) // 1_000
         except ValueError as raised:
             error = f" ({raised})"

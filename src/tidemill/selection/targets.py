@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tidemill.errors import SelectionError
+from tidemill.errors import SelectionError, shorten
 from tidemill.model.aliases import Index
 
-__all__ = ["Target", "infer_ml_task", "read_target"]
+__all__ = ["Target", "infer_ml_task", "read_target", "with_levels_of"]
 
 TASKS = ("auto", "classification", "regression")
-#: Kinds of dtypes that count as classes, beside text and objects. That unsigned integers do not is
-#: tsfresh's choice.
-_CLASS_KINDS = "bi"
+#: Kinds of dtypes that count as classes, beside pandas' text and objects; "U" is Arrow's text. That
+#: unsigned integers do not is tsfresh's choice.
+_CLASS_KINDS = "biU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +109,22 @@ def read_target(
             labels=(),
         )
     labels = ordered.unique()
+    if multiclass and len(set(map(str, labels))) < len(labels):
+        raise SelectionError(
+            f"y has different classes that read alike ({shorten(map(repr, labels))}), but columns "
+            "of the table are named by them: give them different names"
+        )
     codes = pd.Index(labels).get_indexer(pd.Index(aligned)).astype(np.int64)
     return Target(task, multiclass, n_significant, codes, codes, tuple(labels))
 
 
 def _aligned(y: pd.Series[Any], index: pd.Index[Any]) -> tuple[pd.Series[Any], pd.Series[Any]]:
-    """The target in the order of the index, and sorted by it."""
+    """The target in the order of the index, and sorted by it, if it can be."""
+    y = with_levels_of(index, y)
     if y.index.equals(index):
-        return y, y if index.is_monotonic_increasing else y.sort_index()
+        return y, y if index.is_monotonic_increasing else _sorted(y)
     if len(y) != len(index) or not (y.index.is_unique and index.is_unique):
-        same = len(y) == len(index) and sorted(y.index) == sorted(index)
+        same = len(y) == len(index) and Counter(y.index) == Counter(index)
         raise SelectionError(
             "the index of X and y has repeated values in another order, so rows cannot be matched: "
             "bring both into one order"
@@ -127,7 +134,30 @@ def _aligned(y: pd.Series[Any], index: pd.Index[Any]) -> tuple[pd.Series[Any], p
     places = y.index.get_indexer(index)
     if (places < 0).any():
         raise SelectionError(_other_index(index.difference(y.index), y.index.difference(index)))
-    return y.iloc[places], y.sort_index()
+    return y.iloc[places], _sorted(y)
+
+
+def with_levels_of(index: pd.Index[Any], y: pd.Series[Any]) -> pd.Series[Any]:
+    """The target with the levels of its index in the order of another, if both name the same.
+
+    Examples
+    --------
+    >>> index = pd.MultiIndex.from_tuples([("a", 1)], names=["site", "pump"])
+    >>> y = pd.Series([5.0], index=index.swaplevel())
+    >>> with_levels_of(index, y).index.tolist()
+    [('a', 1)]
+    """
+    own, names = list(y.index.names), list(index.names)
+    if own == names or None in own or len(set(own)) < len(own) or set(own) != set(names):
+        return y
+    return y.reorder_levels([own.index(name) for name in names])
+
+
+def _sorted(y: pd.Series[Any]) -> pd.Series[Any]:
+    try:
+        return y.sort_index()
+    except TypeError:  # ids of types that have no order
+        return y
 
 
 def _other_index(only_x: pd.Index[Any], only_y: pd.Index[Any]) -> str:

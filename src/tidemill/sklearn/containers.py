@@ -53,6 +53,7 @@ def kinds_in(container: Container, roles: Mapping[str, Any]) -> list[str]:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"id": [1], "t": [0], "x": [3.0], "y": [4.0]})
     >>> kinds_in(frame, {"column_id": "id", "column_sort": "t"})
     ['x', 'y']

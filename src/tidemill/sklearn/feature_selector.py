@@ -110,7 +110,7 @@ class FeatureSelector(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         X : DataFrame or array (n, k)
             Finite numbers.
         y : Series or array (n,)
-            The target; a Series goes with the rows of X by its index, an array by position.
+            The target; by its index if both are pandas objects, else by position.
 
         Raises
         ------
@@ -232,11 +232,14 @@ class FeatureSelector(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             frame = given
         else:
             frame = pd.DataFrame(validate_data(self, given))
-        if isinstance(target, pd.Series):
+        if not isinstance(target, pd.Series):
+            values = pd.Series(column_or_1d(target, warn=True))
+        elif frame is given:
             return frame, target
-        values = column_or_1d(target, warn=True)
+        else:
+            values = target
         if len(values) != len(frame):
             raise ArgumentError(
                 f"y has {len(values):,} values, but X has {len(frame):,} rows: give one for each"
             )
-        return frame, pd.Series(values, index=frame.index)
+        return frame, values.set_axis(frame.index)
