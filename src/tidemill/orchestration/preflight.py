@@ -22,7 +22,10 @@ from tidemill.storage.processes import Process
 from tidemill.storage.run_address import Run
 from tidemill.storage.transient import is_transient
 
-__all__ = ["WorkerCheck"]
+__all__ = ["WorkerCheck", "reach_api"]
+
+#: For an answer of Prefect's server, which is late on a busy machine.
+API_SECONDS = 25.0
 
 
 def _worker_threads() -> int:
@@ -96,16 +99,8 @@ class WorkerCheck:
         outlast_output()
 
     def _reach_api(self) -> None:
-        if self.api_url is None or self.submitter == Process.current():
-            return
-        try:
-            with urllib.request.urlopen(f"{self.api_url}/health", timeout=10):  # noqa: S310
-                pass
-        except OSError as error:
-            raise TidemillError(
-                f"the Prefect API at {self.api_url} cannot be reached ({error}); set "
-                "PREFECT_API_URL to an address that the workers reach"
-            ) from error
+        if self.api_url is not None and self.submitter != Process.current():
+            reach_api(self.api_url)
 
     def _read_source(self) -> None:
         from tidemill.execution.plans import load_plan
@@ -148,3 +143,21 @@ class WorkerCheck:
         from tidemill.execution.kernels import load_kernels
 
         return load_kernels(self.run)
+
+
+def reach_api(url: str) -> None:
+    """Refuse an API of Prefect that does not answer this process.
+
+    Raises
+    ------
+    TidemillError
+        With the remedy.
+    """
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=API_SECONDS):  # noqa: S310
+            pass
+    except OSError as error:
+        raise TidemillError(
+            f"the Prefect API at {url} cannot be reached ({error}); set PREFECT_API_URL to an "
+            "address that the workers reach"
+        ) from error

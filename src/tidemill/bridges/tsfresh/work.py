@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import pickle
 import traceback
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,9 @@ from distributed import Worker, get_worker
 from distributed.utils import sync
 
 from tidemill.calculators.blas_threads import one_pool_thread
-from tidemill.errors import printable
+from tidemill.errors import TidemillError, printable
 from tidemill.frames.arguments import calculator_warnings
+from tidemill.orchestration.preflight import reach_api
 
 __all__ = [
     "MappedFunction",
@@ -174,10 +174,6 @@ class WorkerTest:
         if self.api_url is None or self.pid == os.getpid():
             return
         try:
-            with urllib.request.urlopen(f"{self.api_url}/health", timeout=10):  # noqa: S310
-                pass
-        except OSError as error:
-            yield (
-                f"the Prefect API at {self.api_url} cannot be reached ({error}); set "
-                "PREFECT_API_URL to an address that the workers reach"
-            )
+            reach_api(self.api_url)
+        except TidemillError as error:
+            yield str(error)
