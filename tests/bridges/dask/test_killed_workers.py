@@ -311,20 +311,18 @@ def test_in_the_middle_of_a_part(step, client, loads, tmp_path):
     """Half a file, or one without a marker, is there when its writer dies."""
     sink, begun = tmp_path / "features", tmp_path / "begun"
     client.wait_for_workers(3, timeout=60)
-    victim = min(client.nthreads())
-    pid = client.run(os.getpid, workers=[victim])[victim]
-    client.run(stopping(step, begun), workers=[victim])
+    client.run(stopping(step, begun))
     lazy = extract_features(rows_of_all_ids(loads), "minimal", **ROLES, client=client)
     with ThreadPoolExecutor(1) as pool:
         summary = pool.submit(to_delta, lazy, sink, client=client)
-        until(begun.exists, 90, "the victim to write a part", summary)
-        os.kill(pid, signal.SIGKILL)
+        until(begun.exists, 90, "a worker to write a part", summary)
+        os.kill(int(begun.read_text()), signal.SIGKILL)
         assert summary.result(timeout=200)["rows"] == N_IDS
     finished_once(sink, extract_features(whole(), "minimal", **ROLES))
 
 
 def stopping(step, begun):
-    """What has a process come to a stop when it has done a part of the step; sent by value."""
+    """What has the first process that does a part of the step come to a stop; sent by value."""
 
     def patch():
         from tidemill.execution import rows
@@ -333,11 +331,20 @@ def stopping(step, begun):
         place = getattr(rows, owner) if owner else rows
         original = getattr(place, name)
 
+        def is_first():
+            told = begun.with_name(f"{begun.name}-{os.getpid()}")
+            told.write_text(str(os.getpid()))
+            try:
+                os.link(told, begun)
+            except FileExistsError:
+                return False
+            return True
+
         def stopped(*arguments, **keywords):
-            if owner:
-                original(*arguments, **keywords)
-            begun.touch()
-            time.sleep(300)
+            result = original(*arguments, **keywords) if owner else None
+            if is_first():
+                time.sleep(300)
+            return result if owner else original(*arguments, **keywords)
 
         setattr(place, name, stopped)
 
